@@ -1,0 +1,1 @@
+"""The edge: reading endpoints, and what every answer has in common."""

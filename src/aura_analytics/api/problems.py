@@ -1,0 +1,70 @@
+"""The one place where an error becomes an answer: RFC 9457 `application/problem+json`."""
+
+from http import HTTPStatus
+from typing import Any
+
+import msgspec
+import structlog
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+
+from aura_analytics.errors import AuraError, EventsRejected, Unavailable
+
+MEDIA_TYPE = "application/problem+json"
+
+log = structlog.get_logger()
+
+
+def install(app: Starlette) -> None:
+    """Make an application, or one that is mounted in it, answer its errors this way."""
+    app.add_exception_handler(AuraError, on_aura_error)
+    app.add_exception_handler(HTTPException, on_http_exception)
+    app.add_exception_handler(ClientDisconnect, on_disconnect)
+    app.add_exception_handler(Exception, on_bug)
+
+
+def problem(
+    status: int, *, code: str, title: str, detail: str | None, headers: dict[str, str] | None = None, **more: Any
+) -> Response:
+    """Make the answer. `more` are members of the problem's own; Any: whatever JSON can hold."""
+    body = {"type": f"urn:aura-analytics:problem:{code}", "title": title, "status": status, "code": code}
+    if detail:
+        body["detail"] = detail
+    return Response(msgspec.json.encode(body | more), status_code=status, media_type=MEDIA_TYPE, headers=headers)
+
+
+async def on_aura_error(request: Request, error: Exception) -> Response:
+    """Answer an error of ours, in its own words: those of the tree are written for people."""
+    assert isinstance(error, AuraError)  # noqa: S101 (the registration above says so; this tells the type checker)
+    request.scope.get("aura_facts", {})["code"] = error.code
+    if error.status >= 500 and not isinstance(error, Unavailable):
+        log.error("unexpected_error", exc_info=error)
+        return problem(error.status, code=error.code, title=error.title, detail=None)
+    headers = {"retry-after": str(error.retry_after_s)} if isinstance(error, Unavailable) else None
+    more: dict[str, Any] = {}
+    if isinstance(error, EventsRejected):
+        more = {"rejected": error.rejected, "accepted": 0, "duplicates": 0, "correlation_id": error.correlation_id}
+    return problem(error.status, code=error.code, title=error.title, detail=str(error), headers=headers, **more)
+
+
+async def on_http_exception(_request: Request, error: Exception) -> Response:
+    """Answer what the framework raises: no such path, no such method."""
+    assert isinstance(error, HTTPException)  # noqa: S101 (see above)
+    phrase = HTTPStatus(error.status_code).phrase
+    detail = error.detail if error.detail != phrase else None
+    headers = dict(error.headers) if error.headers else None
+    return problem(
+        error.status_code, code=phrase.lower().replace(" ", "_"), title=phrase, detail=detail, headers=headers
+    )
+
+
+async def on_disconnect(_request: Request, _error: Exception) -> Response:
+    """Answer a caller that went away before its body was here: nobody reads it, and nothing was stored."""
+    return problem(400, code="disconnected", title="The caller went away", detail=None)
+
+
+async def on_bug(_request: Request, _error: Exception) -> Response:
+    """Answer what must not happen. What it was stands in the log, and only there."""
+    return problem(500, code="internal", title=AuraError.title, detail=None)

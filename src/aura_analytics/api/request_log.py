@@ -1,0 +1,69 @@
+"""The canonical line: one a request, with all that is known of it; and the correlation id that goes back."""
+
+import secrets
+import time
+
+import structlog
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+log = structlog.get_logger()
+
+HEADER = b"x-correlation-id"
+LONGEST = 256
+
+
+class RequestLog:
+    """Plain ASGI around the whole service. Handlers add what they know to `scope["aura_facts"]`."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request and log it."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started = time.perf_counter()
+        given = _given(scope)
+        facts: dict[str, object] = {"given_correlation_id": given}
+        scope["aura_facts"] = facts
+        minted = "" if given else secrets.token_hex(8)
+
+        async def send_noting(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                facts["status"] = message["status"]
+                own = facts["given_correlation_id"]
+                correlation_id = own if isinstance(own, str) and _printable(own) else minted
+                message["headers"] = [*message.get("headers", ()), (HEADER, correlation_id.encode())]
+            await send(message)
+
+        try:
+            await self._app(scope, receive, send_noting)
+        except Exception:  # the edge of a request: it was answered with 500, and this is its record
+            log.exception("request_failed", method=scope["method"], path=scope["path"])
+            if "status" not in facts:
+                raise
+        finally:
+            own = facts.pop("given_correlation_id") or minted
+            duration_ms = round((time.perf_counter() - started) * 1000, 2)
+            log.info(
+                "request",
+                correlation_id=own,
+                method=scope["method"],
+                path=scope["path"],
+                duration_ms=duration_ms,
+                **facts,
+            )
+
+
+def _given(scope: Scope) -> str | None:
+    for name, value in scope["headers"]:
+        if name == HEADER:
+            text: str = value.decode("latin-1").strip()
+            return text if text and _printable(text) else None
+    return None
+
+
+def _printable(text: str) -> bool:
+    """Whether a text may stand in a header and in a log: visible ASCII, not too long."""
+    return len(text) <= LONGEST and text.isascii() and text.isprintable()

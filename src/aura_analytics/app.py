@@ -1,0 +1,227 @@
+"""The composition root: the only place where objects meet. Nothing is made at import."""
+
+import asyncio
+import contextlib
+import signal
+import socket
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
+from functools import partial
+from pathlib import Path
+
+import structlog
+import uvicorn
+from fastapi_offline import FastAPIOffline
+from starlette.applications import Starlette
+from starlette.routing import Mount, Route
+
+from aura_analytics.api import problems
+from aura_analytics.api.endpoints import Health, router, state_router
+from aura_analytics.api.request_log import RequestLog
+from aura_analytics.clock import now
+from aura_analytics.errors import SettingsError, StoreUnavailable
+from aura_analytics.evaluation.judgement import Judge
+from aura_analytics.evaluation.worker import Evaluator
+from aura_analytics.ingest.endpoint import IngestEndpoint
+from aura_analytics.projection import Projection, Verification, announced, verify
+from aura_analytics.settings import Settings
+from aura_analytics.stats.reader import ColumnReader
+from aura_analytics.store import Store, columns_path, make_store, migrate
+from aura_analytics.version import __version__
+
+log = structlog.get_logger()
+
+# How often one interaction is asked about before it goes back to the queue.
+JUDGE_ATTEMPTS = 3
+# After SIGTERM, requests in flight have this long to be finished and answered.
+SHUTDOWN_S = 30
+BACKLOG = 2_048
+
+
+def make_judge(settings: Settings) -> Judge | None:
+    """Make the judge that the settings name; without a key there is none.
+
+    Raises:
+        SettingsError: the model isn't known.
+    """
+    if not settings.gemini_api_key:
+        return None
+    # Imported here, since the SDK takes two seconds to load and most commands never ask a model.
+    from aura_analytics.evaluation.judge import model_judge  # noqa: PLC0415
+
+    return model_judge(
+        settings.eval_model,
+        api_key=settings.gemini_api_key,
+        base_url=settings.eval_base_url or None,
+        timeout_s=settings.eval_timeout_seconds,
+        attempts=JUDGE_ATTEMPTS,
+    )
+
+
+def make_evaluator(settings: Settings, store: Store, judge: Judge | None) -> Evaluator:
+    """Make the evaluator over a store and a judge."""
+    return Evaluator(
+        store,
+        judge,
+        batch_size=settings.eval_batch_size,
+        concurrency=settings.eval_concurrency,
+        lease_ms=round(settings.eval_lease_seconds * 1000),
+        max_attempts=settings.eval_max_attempts,
+    )
+
+
+def make_projection(settings: Settings, store: Store, path: Path | None) -> Projection:
+    """Make the columns of a store; `path` None keeps them in memory."""
+    return Projection(store, path, memory_mb=settings.stats_memory_mb, threads=settings.stats_threads)
+
+
+def make_reader(settings: Settings, projection: Projection) -> ColumnReader:
+    """Make what the metrics read with."""
+    return ColumnReader(
+        projection,
+        grace_ms=round(settings.eval_grace_seconds * 1000),
+        staleness_ms=settings.stats_max_staleness_ms,
+    )
+
+
+@asynccontextmanager
+async def opened_store(settings: Settings) -> AsyncIterator[Store]:
+    """Migrate and open the store; close it at the end."""
+    applied = await asyncio.to_thread(migrate, settings)
+    if applied:
+        log.info("migrated", applied=applied)
+    store = make_store(settings)
+    await store.open()
+    try:
+        yield store
+    finally:
+        await store.close()
+
+
+@asynccontextmanager
+async def running_projection(settings: Settings, store: Store, path: Path | None) -> AsyncIterator[Projection]:
+    """Follow the store's feed until the end of the block.
+
+    Raises:
+        ProjectionOwned: another process follows into the same file.
+    """
+    projection = make_projection(settings, store, path)
+    await projection.start()
+    try:
+        yield projection
+    finally:
+        await projection.stop()
+
+
+def make_app(settings: Settings, store: Store, projection: Projection) -> RequestLog:
+    """Make the ASGI application over open parts."""
+
+    async def health() -> Health:
+        phase = projection.status.phase
+        try:
+            await store.ping()
+        except StoreUnavailable:
+            return Health(status="unhealthy", version=__version__, statistics=phase)
+        return Health(status="healthy", version=__version__, statistics=phase)
+
+    async def verification() -> Verification:
+        return await verify(store, projection)
+
+    reading = FastAPIOffline(
+        title="Aura Analytics",
+        version=__version__,
+        description="What a voice shopping assistant was asked, what became of it, and how good it was.",
+    )
+    reading.include_router(router(make_reader(settings, projection)))
+    reading.include_router(state_router(health, verification))
+    outer = Starlette(
+        routes=[
+            # Outside of the reading application: its machinery would cost a third of the requests a second.
+            Route("/ingest", IngestEndpoint(store, settings).post, methods=["POST"]),
+            Mount("/", reading),
+        ]
+    )
+    problems.install(outer)
+    problems.install(reading)
+    return RequestLog(outer)
+
+
+class Server(uvicorn.Server):
+    """uvicorn, but for its way of dying by the signal that ended it: there is a database to close first."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Take the signals on the event loop, and give them back afterwards."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, partial(self.handle_exit, number, None))
+        try:
+            yield
+        finally:
+            for number in (signal.SIGTERM, signal.SIGINT):
+                loop.remove_signal_handler(number)
+
+
+async def serve(settings: Settings, *, on_ready: Callable[[str], None] | None = None) -> None:
+    """Serve until SIGTERM or SIGINT; then finish what is in flight, answer it, and bring the log of the database home.
+
+    Args:
+        settings: all of them.
+        on_ready: told the address once requests are taken.
+
+    Raises:
+        SettingsError: the address can't be served on, or the model isn't known.
+        ProjectionOwned: a server runs on this database already.
+    """
+    judge = await asyncio.to_thread(make_judge, settings)
+    path = columns_path(settings)
+    with contextlib.closing(_bind(settings)) as listener:
+        async with opened_store(settings) as store, running_projection(settings, store, path) as projection:
+            url = _url(settings.host, listener)
+            with announced(path, url):
+                worker = asyncio.create_task(
+                    make_evaluator(settings, store, judge).watch(settings.eval_interval_seconds), name="evaluation"
+                )
+                try:
+                    await _run(make_app(settings, store, projection), listener, url, on_ready)
+                finally:
+                    worker.cancel()
+                    await asyncio.gather(worker, return_exceptions=True)
+                    if judge is not None:
+                        await judge.aclose()
+    log.info("stopped")
+
+
+async def _run(app: RequestLog, listener: socket.socket, url: str, on_ready: Callable[[str], None] | None) -> None:
+    server = Server(
+        uvicorn.Config(
+            app,
+            log_config=None,
+            access_log=False,
+            lifespan="off",
+            server_header=False,
+            timeout_graceful_shutdown=SHUTDOWN_S,
+            timeout_keep_alive=75,
+        )
+    )
+    log.info("serving", url=url)
+    if on_ready:
+        on_ready(url)
+    await server.serve(sockets=[listener])
+
+
+def _bind(settings: Settings) -> socket.socket:
+    """Take the address before anything is opened, so that a taken port costs nothing."""
+    try:
+        family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+        listener = socket.create_server((settings.host, settings.port), family=family, backlog=BACKLOG)
+    except OSError as error:
+        raise SettingsError(f"can't serve on {settings.host}:{settings.port}: {error.strerror or error}") from error
+    listener.setblocking(False)
+    return listener
+
+
+def _url(host: str, listener: socket.socket) -> str:
+    port = listener.getsockname()[1]
+    shown = "127.0.0.1" if host in ("0.0.0.0", "::") else host  # noqa: S104 (compared, not bound)
+    return f"http://[{shown}]:{port}" if ":" in shown else f"http://{shown}:{port}"

@@ -1,0 +1,168 @@
+"""Everything that can go wrong, as one tree.
+
+    AuraError
+    ├── SettingsError             a setting is unknown or impossible; stops the start
+    ├── RequestError              what the caller sent can't be taken (4xx)
+    │   ├── ParameterError        a query parameter or an argument can't be read (400)
+    │   ├── MalformedBody         the body is no JSON, no gzip, or empty (400)
+    │   ├── EventsRejected        no event of the body could be taken (400)
+    │   ├── BodyTooLarge          over a limit (413)
+    │   └── UnsupportedMedia      a content type or encoding that isn't spoken (415)
+    ├── Unavailable               can't be done right now; carries when to come back (503)
+    │   ├── QueueFull             more waits for the disk than may wait
+    │   ├── StoreUnavailable      the row database can't be used
+    │   └── ProjectionUnavailable the columns are being rebuilt or are out of reach
+    ├── MigrationError            the database has a shape that this version can't work with
+    ├── ProjectionOwned           another process owns the columns
+    ├── LoadError                 a file or a server that the command line was given can't be used
+    └── JudgeError                the model gave no verdict
+        ├── JudgeUnavailable      passing: rate limit, outage, time-out
+        ├── JudgeRefused          lasting: the key or the model isn't accepted
+        └── JudgeAnswerInvalid    the answer is outside of the schema, cut off, or blocked
+
+`status`, `code` and `title` say what becomes of an error on the wire; `aura_analytics.api.problems` is the only place
+that makes HTTP of them. The message of an error is shown to people: it never holds a key, a path or a stack.
+"""
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+import msgspec
+
+
+class Rejection(msgspec.Struct, frozen=True, kw_only=True):
+    """Why one event was not taken. `index` counts the body's events from 0, `field` is the name on the wire."""
+
+    index: int
+    code: str
+    field: str | None
+    message: str
+
+
+class AuraError(Exception):
+    """The root: everything that this package raises on purpose."""
+
+    status: ClassVar[int] = 500
+    code: ClassVar[str] = "internal"
+    title: ClassVar[str] = "Something went wrong here"
+
+
+class SettingsError(AuraError):
+    """A setting is unknown or impossible; the message names it and says what it takes."""
+
+
+class RequestError(AuraError):
+    """What the caller sent can't be taken."""
+
+    status = 400
+    code = "bad_request"
+    title = "The request can't be taken"
+
+
+class ParameterError(RequestError):
+    """A parameter can't be read; the message says what would do."""
+
+    code = "invalid_parameter"
+    title = "A parameter can't be read"
+
+
+class MalformedBody(RequestError):
+    """The body is no JSON, no gzip, or empty."""
+
+    code = "malformed_body"
+    title = "The body can't be read"
+
+
+class EventsRejected(RequestError):
+    """No event of the body could be taken; `rejected` says why, one by one."""
+
+    code = "events_rejected"
+    title = "No event of this body could be taken"
+
+    def __init__(self, rejected: Sequence[Rejection], correlation_id: str | None = None) -> None:
+        first = rejected[0]
+        where = f"{first.field}: " if first.field else ""
+        super().__init__(f"{where}{first.message}" if len(rejected) == 1 else f"all {len(rejected)} events are invalid")
+        self.rejected = tuple(rejected)
+        self.correlation_id = correlation_id
+
+
+class BodyTooLarge(RequestError):
+    """A body, an event or a batch is over its limit."""
+
+    status = 413
+    code = "too_large"
+    title = "The body is over a limit"
+
+
+class UnsupportedMedia(RequestError):
+    """A content type or encoding that isn't spoken here."""
+
+    status = 415
+    code = "unsupported_media"
+    title = "This content type or encoding isn't spoken here"
+
+
+class Unavailable(AuraError):
+    """It can't be done right now. `retry_after_s`: after how many seconds it is worth another try."""
+
+    status = 503
+    code = "unavailable"
+    title = "This can't be done right now"
+
+    def __init__(self, message: str, retry_after_s: int = 1) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+class QueueFull(Unavailable):
+    """More events wait for the disk than may wait; none of this request's was stored."""
+
+    code = "queue_full"
+    title = "Too much is waiting to be stored"
+
+
+class StoreUnavailable(Unavailable):
+    """The row database can't be used."""
+
+    code = "store_unavailable"
+    title = "The database can't be used right now"
+
+
+class ProjectionUnavailable(Unavailable):
+    """The columns are being rebuilt, or can't be read."""
+
+    code = "projection_unavailable"
+    title = "The statistics are being rebuilt"
+
+
+class MigrationError(AuraError):
+    """The database has a shape that this version can't work with."""
+
+
+class ProjectionOwned(AuraError):
+    """The columns belong to another process, most likely a running server."""
+
+
+class LoadError(AuraError):
+    """A file or a server that the command line was given can't be used."""
+
+
+class JudgeError(AuraError):
+    """The model gave no verdict."""
+
+
+class JudgeUnavailable(JudgeError):
+    """Passing: a rate limit, an outage, a time-out. `retry_after_s` is what the provider asked for, if it did."""
+
+    def __init__(self, message: str, retry_after_s: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+class JudgeRefused(JudgeError):
+    """Lasting: the key or the model isn't accepted; asking again won't help until the settings change."""
+
+
+class JudgeAnswerInvalid(JudgeError):
+    """The answer is outside of the schema, cut off, or was blocked by the provider's filter."""

@@ -1,0 +1,1 @@
+"""Labels: plain rules, then a judge, from a durable queue."""

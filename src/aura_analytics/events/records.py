@@ -1,0 +1,87 @@
+"""What happened: the records that every room of the service passes on.
+
+All of them are frozen and already checked: `aura_analytics.events.decode` is the only door from the wire, so code that
+holds one of these never checks it again. Moments are epoch milliseconds in UTC, durations milliseconds, money US dollars.
+"""
+
+from typing import Any, Literal
+
+import msgspec
+
+Label = Literal["GOOD", "REVIEW", "BAD"]
+QuerySource = Literal["voice", "text", "test"]
+Evaluator = Literal["auto", "human"]
+
+LABELS: tuple[Label, ...] = ("GOOD", "REVIEW", "BAD")
+
+# What the caller sent beyond the documented fields: any JSON, so Any is the honest type of its values.
+Extra = dict[str, Any]
+
+
+class VoiceQuery(msgspec.Struct, frozen=True, kw_only=True):
+    """One utterance as the speech recogniser heard it. `id` is the key of everything that belongs to it."""
+
+    id: str
+    store_id: str
+    created_at: int
+    received_at: int
+    query_text: str
+    session_id: str | None = None
+    user_id: str | None = None
+    query_source: QuerySource = "voice"
+    transcription_conf: float | None = None
+    audio_duration_ms: int | None = None
+    intent: str | None = None
+    fast_path: bool = False
+    correlation_id: str | None = None
+    extra: Extra | None = None
+
+
+class VoiceOutcome(msgspec.Struct, frozen=True, kw_only=True):
+    """What the assistant answered and did. `occurred_at` is the moment that the event names, `received_at` ours."""
+
+    query_id: str
+    occurred_at: int
+    received_at: int
+    answer_text: str | None = None
+    model_name: str | None = None
+    latency_ms: float | None = None
+    tokens_prompt: int | None = None
+    tokens_completion: int | None = None
+    tokens_total: int | None = None
+    cost_usd: float | None = None
+    action_taken: str | None = None
+    action_success: bool | None = None
+    error_flag: bool | None = None
+    error_message: str | None = None
+    tool_calls: list[Any] | None = None  # Any: names, or whatever call objects the assistant's tools have
+    correlation_id: str | None = None
+    extra: Extra | None = None
+
+    @property
+    def action_was_taken(self) -> bool:
+        """Whether an action was attempted: an outcome may say `false` where another one names its action."""
+        return self.action_taken not in (None, "", "false")
+
+
+Event = VoiceQuery | VoiceOutcome
+
+
+class Verdict(msgspec.Struct, frozen=True, kw_only=True):
+    """The judgement of one interaction. `confidence` is 0…1, `method` is `rules`, a model's name, or a person's."""
+
+    query_id: str
+    label: Label
+    reason: str
+    confidence: float
+    evaluated_at: int
+    evaluated_by: Evaluator = "auto"
+    method: str = "rules"
+    explanation: str | None = None
+
+
+class Interaction(msgspec.Struct, frozen=True, kw_only=True):
+    """A query with what became of it: what a rule or a judge looks at."""
+
+    query: VoiceQuery
+    outcome: VoiceOutcome | None = None

@@ -1,0 +1,137 @@
+"""`POST /ingest`: read, decode, hand to the store, answer once it is durable."""
+
+import asyncio
+
+import msgspec
+from msgspec import Raw
+from starlette.requests import Request
+from starlette.responses import Response
+
+from aura_analytics.clock import Clock, now
+from aura_analytics.errors import BodyTooLarge, EventsRejected, Rejection, UnsupportedMedia
+from aura_analytics.events.decode import Decoded, Limits, decode_events, split_json, split_lines
+from aura_analytics.events.records import Event, VoiceQuery
+from aura_analytics.ingest.body import Budget, Portion, read
+from aura_analytics.settings import Settings
+from aura_analytics.store import Store
+
+JSON_TYPES = frozenset({"", "application/json"})
+LINE_TYPES = frozenset({"application/x-ndjson", "application/ndjson"})
+
+# Bodies above this are decoded on a thread, so that one caller's batch doesn't hold up everybody's single events.
+DECODE_INLINE_BYTES = 64 << 10
+
+
+class Receipt(msgspec.Struct, frozen=True, kw_only=True):
+    """The answer: what was stored, what was there already, what can't be taken. `query_ids` in the events' order."""
+
+    status: str = "ok"
+    accepted: int
+    duplicates: int
+    rejected: list[Rejection]
+    query_ids: list[str]
+    correlation_id: str | None = None
+
+
+class IngestEndpoint:
+    """Takes events over HTTP."""
+
+    def __init__(self, store: Store, settings: Settings, *, clock: Clock = now) -> None:
+        self._store = store
+        self._clock = clock
+        self._most_bytes = settings.ingest_max_batch_bytes
+        self._most_events = settings.ingest_max_events
+        self._limits = Limits(
+            event_bytes=settings.ingest_max_event_bytes, extra_bytes=settings.ingest_max_extra_bytes
+        )
+        self._budget = Budget(settings.ingest_queue_bytes)
+
+    async def post(self, request: Request) -> Response:
+        """Answer one request.
+
+        Raises:
+            RequestError: the body can't be taken.
+            Unavailable: not now.
+        """
+        facts = request.scope.get("aura_facts", {})
+        with Portion(self._budget) as portion:
+            raws = await self._read(request, portion)
+            decoded = await self._decode(raws, facts.get("given_correlation_id"))
+            facts["events"] = len(raws)
+            facts["rejected"] = len(decoded.rejected)
+            correlation_id = _correlation_id(decoded.events, facts)
+            if raws and not decoded.events:
+                raise _all_rejected(decoded.rejected, correlation_id)
+            news = await self._store.append(decoded.events)
+        receipt = Receipt(
+            accepted=sum(news),
+            duplicates=len(news) - sum(news),
+            rejected=decoded.rejected,
+            query_ids=[event.id if isinstance(event, VoiceQuery) else event.query_id for event in decoded.events],
+            correlation_id=correlation_id,
+        )
+        facts["accepted"] = receipt.accepted
+        facts["duplicates"] = receipt.duplicates
+        return Response(
+            msgspec.json.encode(receipt),
+            status_code=207 if decoded.rejected else 200,
+            media_type="application/json",
+        )
+
+    async def _read(self, request: Request, portion: Portion) -> list[Raw]:
+        """Read the body and split it into events."""
+        lines = _speaks_lines(request.headers.get("content-type", ""))
+        gzipped = _is_gzipped(request.headers.get("content-encoding", ""))
+        announced = request.headers.get("content-length", "")
+        if announced.isdecimal() and int(announced) > self._most_bytes:
+            raise BodyTooLarge(f"a body takes at most {self._most_bytes} bytes")
+        body = await read(request.stream(), gzipped=gzipped, most=self._most_bytes, portion=portion)
+        raws = split_lines(body) if lines else split_json(body)
+        if len(raws) > self._most_events:
+            raise BodyTooLarge(f"a batch takes at most {self._most_events} events")
+        return raws
+
+    async def _decode(self, raws: list[Raw], correlation_id: str | None) -> Decoded:
+        size = sum(len(bytes(raw)) for raw in raws) if len(raws) > 1 else len(bytes(raws[0])) if raws else 0
+        if size <= DECODE_INLINE_BYTES:
+            return decode_events(raws, limits=self._limits, clock=self._clock, correlation_id=correlation_id)
+        return await asyncio.to_thread(
+            decode_events, raws, limits=self._limits, clock=self._clock, correlation_id=correlation_id
+        )
+
+
+def _speaks_lines(content_type: str) -> bool:
+    """Tell newline-delimited JSON from plain JSON; a missing type is plain JSON."""
+    media, _, parameters = content_type.partition(";")
+    charset = parameters.strip().lower().removeprefix("charset=").strip('" ')
+    if charset and parameters.strip().lower().startswith("charset=") and charset not in ("utf-8", "utf8", "us-ascii"):
+        raise UnsupportedMedia("the body is JSON in UTF-8")
+    media = media.strip().lower()
+    if media in LINE_TYPES:
+        return True
+    if media in JSON_TYPES:
+        return False
+    raise UnsupportedMedia("send application/json or application/x-ndjson")
+
+
+def _is_gzipped(encoding: str) -> bool:
+    encoding = encoding.strip().lower()
+    if encoding in ("gzip", "x-gzip"):
+        return True
+    if encoding in ("", "identity"):
+        return False
+    raise UnsupportedMedia("a body is sent as it is, or with Content-Encoding: gzip")
+
+
+def _correlation_id(events: list[Event], facts: dict[str, object]) -> str | None:
+    """Give what the caller calls this request: by its header, or by its only event."""
+    if len(events) == 1 and (own := events[0].correlation_id):
+        facts["given_correlation_id"] = own
+    given = facts.get("given_correlation_id")
+    return given if isinstance(given, str) else None
+
+
+def _all_rejected(rejected: list[Rejection], correlation_id: str | None) -> BodyTooLarge | EventsRejected:
+    if len(rejected) == 1 and rejected[0].code == "event_too_large":
+        return BodyTooLarge(rejected[0].message)
+    return EventsRejected(rejected, correlation_id)

@@ -1,0 +1,295 @@
+"""Following the feed: the columns stay at most a moment behind, and a reader waits for that moment."""
+
+import asyncio
+import contextlib
+import secrets
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+import duckdb
+import msgspec
+import structlog
+
+from aura_analytics.clock import Clock, now
+from aura_analytics.errors import ProjectionUnavailable, StoreUnavailable
+from aura_analytics.projection.columns import Columns, State
+from aura_analytics.store import Store
+from aura_analytics.store.port import FeedPoint
+
+log = structlog.get_logger()
+
+Phase = Literal["starting", "rebuilding", "following", "stopped"]
+Result = TypeVar("Result")
+
+# Ids a transaction of the columns; more make it no cheaper an id, but a reader wait longer.
+APPLY_IDS = 8_000
+FILL_ROWS = 8_000
+# Nobody waiting, changes gather this long, since a large batch costs little more than a small one.
+PACE_S = 0.25
+# How often another process's commits are looked for.
+POLL_S = 0.5
+# How often the store is told how far we have come, so that it can forget what all have.
+ACKNOWLEDGE_S = 5.0
+# How long a reader waits for the columns to catch up before it is told to come back.
+PATIENCE_S = 10.0
+QUESTIONS_AT_ONCE = 4
+
+
+class ProjectionStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """Where the columns are. `progress` counts 0…1 while they are rebuilt; `position` is that of the feed."""
+
+    phase: Phase
+    progress: float
+    position: int
+
+
+class Projection:
+    """The columns of one store, kept up to date while it runs.
+
+    Args:
+        store: what to follow; it must be open.
+        path: the columns' file, which belongs to this process then; None keeps them in memory.
+        memory_mb: what DuckDB may take.
+        threads: how many threads one question may use.
+        clock: the present.
+    """
+
+    def __init__(
+        self, store: Store, path: Path | None, *, memory_mb: int = 512, threads: int = 2, clock: Clock = now
+    ) -> None:
+        self._store = store
+        self._columns = Columns(path, memory_mb=memory_mb, threads=threads)
+        self._kept = path is not None
+        self._clock = clock
+        self._writing = ThreadPoolExecutor(1, thread_name_prefix="aura-columns")
+        self._asking = ThreadPoolExecutor(QUESTIONS_AT_ONCE, thread_name_prefix="aura-stats")
+        self._wake = asyncio.Event()
+        self._moved = asyncio.Condition()
+        self._hurried = 0
+        self._phase: Phase = "starting"
+        self._progress = 0.0
+        self._follower = f"columns-{secrets.token_hex(4)}"
+        self._point = FeedPoint(position=0, moment=0)
+        self._applied_at = 0
+        self._acknowledged = FeedPoint(position=0, moment=0)
+        self._acknowledged_at = 0.0
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Open the file and begin to follow; a rebuild, where one is due, goes on in the background.
+
+        Raises:
+            ProjectionOwned: the file belongs to another process.
+        """
+        state = await self._write(self._columns.open)
+        self._store.on_commit(self._wake.set)
+        self._task = asyncio.create_task(self._run(state), name="projection")
+
+    async def stop(self) -> None:
+        """Stop following and let go of the file."""
+        if self._task is not None:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+        self._phase = "stopped"
+        with contextlib.suppress(StoreUnavailable):
+            if self._kept:
+                await self._acknowledge()
+            else:
+                await self._store.forget_follower(self._follower)
+        await asyncio.to_thread(self._asking.shutdown)
+        await self._write(self._columns.close)
+        await asyncio.to_thread(self._writing.shutdown)
+
+    @property
+    def status(self) -> ProjectionStatus:
+        """Where the columns are."""
+        return ProjectionStatus(phase=self._phase, progress=self._progress, position=self._point.position)
+
+    async def caught_up(self, *, staleness_ms: int = 0, patience_s: float = PATIENCE_S) -> FeedPoint:
+        """Wait until the columns hold all that was committed when this was called; give the point they stand at.
+
+        Args:
+            staleness_ms: columns that were whole this recently will do.
+            patience_s: how long to wait.
+
+        Raises:
+            ProjectionUnavailable: they are being rebuilt, or don't catch up in time.
+        """
+        if self._phase == "following" and staleness_ms and self._clock() - self._applied_at <= staleness_ms:
+            return self._point
+        head = await self._store.feed_head()
+        if self._phase == "following" and self._point.position >= head.position:
+            return self._point
+        self._hurried += 1
+        self._wake.set()
+        try:
+            async with asyncio.timeout(patience_s), self._moved:
+                await self._moved.wait_for(lambda: self._can_answer(head))
+        except TimeoutError as error:
+            raise ProjectionUnavailable("the statistics can't keep up with what comes in", retry_after_s=2) from error
+        finally:
+            self._hurried -= 1
+        if self._phase != "following":
+            percent = int(self._progress * 100)
+            raise ProjectionUnavailable(f"the statistics are being rebuilt; {percent} % are done", retry_after_s=2)
+        return self._point
+
+    async def built(self, on_progress: Callable[[float], None] | None = None) -> None:
+        """Wait for the end of a rebuild, however long it takes.
+
+        Args:
+            on_progress: told now and then what share is done.
+        """
+        async with self._moved:
+            while self._phase in ("starting", "rebuilding"):
+                if on_progress:
+                    on_progress(self._progress)
+                await self._moved.wait()
+
+    async def ask(
+        self, sql: str, parameters: dict[str, Any] | None = None, *, staleness_ms: int = 0
+    ) -> list[tuple[Any, ...]]:  # Any: what a cell can be
+        """Answer a question with all that was committed when it came.
+
+        Raises:
+            ProjectionUnavailable: not now.
+        """
+        await self.caught_up(staleness_ms=staleness_ms)
+        return await self.ask_now(sql, parameters)
+
+    async def ask_now(
+        self, sql: str, parameters: dict[str, Any] | None = None
+    ) -> list[tuple[Any, ...]]:  # Any: what a cell can be
+        """Answer a question with what the columns hold at this moment.
+
+        Raises:
+            ProjectionUnavailable: the file turned out to be damaged; it is being rebuilt.
+        """
+        if self._phase != "following":
+            raise ProjectionUnavailable("the statistics are being rebuilt", retry_after_s=2)
+        question = partial(self._columns.ask, self._columns.generation, sql, parameters)
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._asking, question)
+        except (duckdb.FatalException, duckdb.InternalException, duckdb.IOException) as error:
+            log.warning("columns_damaged", error=type(error).__name__)
+            await self.rebuild()
+            raise ProjectionUnavailable("the statistics are being rebuilt", retry_after_s=2) from error
+
+    async def rebuild(self) -> None:
+        """Throw the columns away and start over in the background."""
+        if self._phase == "rebuilding":
+            return
+        self._phase, self._progress = "rebuilding", 0.0
+        self._wake.set()
+
+    def _can_answer(self, head: FeedPoint) -> bool:
+        """Whether a waiting reader can be told something: the numbers, or that a rebuild is going on."""
+        return self._phase in ("rebuilding", "stopped") or (
+            self._phase == "following" and self._point.position >= head.position
+        )
+
+    async def _run(self, state: State | None) -> None:
+        """Follow until cancelled. What fails is logged and tried again: readers are told meanwhile."""
+        while True:
+            try:
+                if state is not None and await self._take_over(state):
+                    await self._follow()
+                await self._rebuild()
+                await self._follow()
+            except StoreUnavailable as error:
+                log.warning("projection_waits", error=str(error))
+                await asyncio.sleep(POLL_S)
+            except Exception:  # the edge of the follower's loop: whatever it is, rebuilding the copy is the cure
+                log.exception("projection_failed")
+                self._phase = "rebuilding"
+                await asyncio.sleep(POLL_S)
+            state = None
+
+    async def _take_over(self, state: State) -> bool:
+        """Go on from what a file holds, if it is a whole copy of this database and the feed goes on from there."""
+        if not state.complete or state.identity != await self._store.identity():
+            return False
+        if not await self._store.knows(state.point):
+            return False
+        self._follower = state.follower
+        self._point = state.point
+        await self._tell("following")
+        return True
+
+    async def _rebuild(self) -> None:
+        """Fill an empty table from a snapshot; what changes meanwhile comes over the feed afterwards."""
+        self._progress = 0.0
+        await self._tell("rebuilding")
+        started = time.perf_counter()
+        point = await self._store.feed_head()
+        await self._store.acknowledge(self._follower, point, now=self._clock())
+        await self._write(self._columns.begin, await self._store.identity(), self._follower, point)
+        total = await self._store.count()
+        done = 0
+        async for rows in self._store.snapshot(FILL_ROWS):
+            await self._write(self._columns.fill, rows)
+            done += len(rows)
+            self._progress = min(1.0, done / total)
+            await self._tell("rebuilding")
+        await self._write(self._columns.apply, (), (), point)
+        self._point = point
+        await self._catch_up()
+        self._progress = 1.0
+        log.info("projection_rebuilt", interactions=done, seconds=round(time.perf_counter() - started, 2))
+        await self._tell("following")
+
+    async def _follow(self) -> None:
+        """Take changes as they come, until a rebuild is asked for."""
+        while self._phase == "following":
+            self._wake.clear()
+            await self._catch_up()
+            await self._acknowledge_now_and_then()
+            await self._rest()
+
+    async def _rest(self) -> None:
+        """Let changes gather; a reader ends the rest at once."""
+        until = time.monotonic() + PACE_S
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(POLL_S):
+                await self._wake.wait()
+        while not self._hurried and self._phase == "following" and (left := until - time.monotonic()) > 0:
+            self._wake.clear()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(left):
+                    await self._wake.wait()
+
+    async def _catch_up(self) -> None:
+        """Take all that is committed."""
+        while True:
+            changes = await self._store.changes(self._point, APPLY_IDS)
+            if changes.upto == self._point:
+                break
+            rows = await self._store.wide_rows(changes.query_ids)
+            await self._write(self._columns.apply, changes.query_ids, rows, changes.upto)
+            self._point = changes.upto
+            await self._tell(self._phase)
+        self._applied_at = self._clock()
+
+    async def _acknowledge_now_and_then(self) -> None:
+        if time.monotonic() - self._acknowledged_at >= ACKNOWLEDGE_S:
+            await self._acknowledge()
+
+    async def _acknowledge(self) -> None:
+        if self._point != self._acknowledged:
+            await self._store.acknowledge(self._follower, self._point, now=self._clock())
+            self._acknowledged = self._point
+        self._acknowledged_at = time.monotonic()
+
+    async def _tell(self, phase: Phase) -> None:
+        """Tell those that wait that something has moved."""
+        async with self._moved:
+            self._phase = phase
+            self._moved.notify_all()
+
+    async def _write(self, change: Callable[..., Result], *arguments: Any) -> Result:  # Any: the change's own
+        return await asyncio.get_running_loop().run_in_executor(self._writing, change, *arguments)

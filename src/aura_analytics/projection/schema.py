@@ -1,0 +1,64 @@
+"""The wide table, and where it stands in the feed."""
+
+from aura_analytics.store.port import WIDE_COLUMNS
+
+# Counts up with every change below; a file of another version is thrown away and rebuilt.
+VERSION = 1
+
+TYPES = {
+    "id": "VARCHAR",
+    "store_id": "VARCHAR",
+    "session_id": "VARCHAR",
+    "user_id": "VARCHAR",
+    "created_at": "BIGINT",
+    "query_text": "VARCHAR",
+    "query_source": "VARCHAR",
+    "transcription_conf": "DOUBLE",
+    "audio_duration_ms": "BIGINT",
+    "intent": "VARCHAR",
+    "fast_path": "BOOLEAN",
+    "has_outcome": "BOOLEAN",
+    "answer_text": "VARCHAR",
+    "model_name": "VARCHAR",
+    "latency_ms": "DOUBLE",
+    "tokens_prompt": "BIGINT",
+    "tokens_completion": "BIGINT",
+    "tokens_total": "BIGINT",
+    "cost_usd": "DOUBLE",
+    "action_taken": "VARCHAR",
+    "action_success": "BOOLEAN",
+    "error_flag": "BOOLEAN",
+    "error_message": "VARCHAR",
+    "tool_calls": "VARCHAR",
+    "label": "VARCHAR",
+    "reason": "VARCHAR",
+    "confidence": "DOUBLE",
+    "evaluated_at": "BIGINT",
+    "evaluated_by": "VARCHAR",
+}
+assert tuple(TYPES) == WIDE_COLUMNS  # noqa: S101 (the store's rows fill the table by position)
+
+# The wide table. No index and no key: the feed's position is what keeps it exact, and an index over ten million text
+# keys takes more memory than the table.
+CREATE_INTERACTIONS = f"CREATE TABLE interactions ({', '.join(f'{name} {kind}' for name, kind in TYPES.items())})"
+
+# Whose copy this is and up to where; `complete` turns true when the first filling is done.
+CREATE_STATE = """
+CREATE TABLE projection_state (
+    version INTEGER, identity VARCHAR, follower VARCHAR, position BIGINT, moment BIGINT, complete BOOLEAN
+)
+"""
+
+READ_STATE = "SELECT version, identity, follower, position, moment, complete FROM projection_state"
+WRITE_STATE = "UPDATE projection_state SET position = ?, moment = ?, complete = true"
+BEGIN_STATE = "INSERT INTO projection_state VALUES (?, ?, ?, ?, ?, false)"
+
+# Old forms of the rows that are about to come; the range of time lets the scan skip nearly all of the table.
+DELETE_CHANGED = """
+DELETE FROM interactions WHERE created_at BETWEEN ? AND ? AND id IN (SELECT unnest(?::VARCHAR[]))
+"""
+# Rows that the store no longer has, wherever they lie.
+DELETE_GONE = "DELETE FROM interactions WHERE id IN (SELECT unnest(?::VARCHAR[]))"
+
+ID = WIDE_COLUMNS.index("id")
+CREATED_AT = WIDE_COLUMNS.index("created_at")

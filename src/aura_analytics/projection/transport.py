@@ -1,0 +1,50 @@
+"""Taking rows over into the columns: DuckDB's own appender, fed by the slice.
+
+It takes the store's tuples as they are, so that nothing has to be carried beside DuckDB for it. A slice is one call that
+keeps the interpreter's lock, and the event loop of this process waits for it; hence their size.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import duckdb
+
+from aura_analytics.projection.schema import TYPES
+from aura_analytics.store.port import WideRow
+
+SLICE_ROWS = 256
+LARGEST_INT = 2**63 - 1
+
+
+def append(connection: duckdb.DuckDBPyConnection, rows: Sequence[WideRow]) -> None:
+    """Add rows to the table, in the caller's transaction.
+
+    A database that others have written to may hold a text in a column of numbers. Such a cell must not stop the feed:
+    where a row can't be taken as it is, the cells that are no value of their column become NULL.
+    """
+    appender = connection.appender("interactions", columns=list(TYPES))
+    try:
+        for start in range(0, len(rows), SLICE_ROWS):
+            appender.append_rows(rows[start : start + SLICE_ROWS])
+        appender.flush()
+    finally:
+        appender.clear()
+
+
+def coerced(rows: Iterable[WideRow]) -> list[WideRow]:
+    """Give rows in which every cell fits its column, for a database that holds others."""
+    return [tuple(_coerce(cell, kind) for cell, kind in zip(row, TYPES.values(), strict=True)) for row in rows]
+
+
+def _coerce(cell: Any, kind: str) -> Any:  # Any: what SQLite lets people store
+    if cell is None:
+        return None
+    if kind == "VARCHAR":
+        return cell if isinstance(cell, str) else str(cell)
+    if isinstance(cell, bool | int | float):
+        if kind == "DOUBLE":
+            return float(cell)
+        if kind == "BOOLEAN":
+            return bool(cell)
+        return round(cell) if abs(cell) <= LARGEST_INT else None
+    return None

@@ -1,0 +1,191 @@
+"""All settings, frozen: from the environment, then `.env`, then `.dev.vars` in the working directory.
+
+The name of a setting in the environment is its field's name in capitals. A name that isn't known, or a value that is
+impossible, stops the start with one line. The table in the README is made from this class, and a test holds it there.
+"""
+
+import difflib
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import msgspec
+from dotenv import dotenv_values
+from msgspec import Meta
+
+from aura_analytics.errors import SettingsError
+
+FILES = (".env", ".dev.vars")
+# Names in the environment that are surely meant for us; in our own files every unknown name is a mistake.
+OUR_PREFIXES = ("AURA_", "EVAL_", "INGEST_", "STATS_")
+SECRETS = frozenset({"gemini_api_key"})
+CASELESS = frozenset({"log_level", "log_format"})
+
+
+def _whole(least: int, most: int, what: str) -> Meta:
+    return Meta(ge=least, le=most, description=what, extra={"takes": f"a whole number from {least} to {most}"})
+
+
+def _seconds(least: float, most: float, what: str) -> Meta:
+    return Meta(ge=least, le=most, description=what, extra={"takes": f"seconds, from {least:g} to {most:g}"})
+
+
+def _text(what: str, takes: str, pattern: str | None = None) -> Meta:
+    return Meta(pattern=pattern, description=what, extra={"takes": takes})
+
+
+def _choice(what: str, *values: str) -> Meta:
+    return Meta(description=what, extra={"takes": "one of " + ", ".join(values)})
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """What can be set, its defaults, and what it takes."""
+
+    aura_database_url: Annotated[
+        str, _text("the row database", "sqlite:///PATH", r"^sqlite:///.+")
+    ] = "sqlite:///data/aura.db"
+    aura_columns_path: Annotated[
+        str, _text("the columnar projection; by default beside the row database", "the path of a file")
+    ] = ""
+    host: Annotated[str, _text("address to serve on", "a host name or address", r"^\S+$")] = "127.0.0.1"
+    port: Annotated[int, _whole(0, 65_535, "port to serve on; 0 takes a free one")] = 8787
+    log_level: Annotated[
+        Literal["debug", "info", "warning", "error"],
+        _choice("least severe log line that is written", "debug", "info", "warning", "error"),
+    ] = "info"
+    log_format: Annotated[
+        Literal["auto", "console", "json"],
+        _choice("form of the log; auto: for people on a terminal, JSON lines else", "auto", "console", "json"),
+    ] = "auto"
+
+    gemini_api_key: Annotated[str, _text("key of the judge's model; without one the rules judge alone", "a key")] = ""
+    eval_model: Annotated[
+        str, _text("the judge's model", "provider:model, such as google:gemini-2.5-flash-lite", r"^[^:\s]+:\S+$")
+    ] = "google:gemini-2.5-flash-lite"
+    eval_base_url: Annotated[
+        str, _text("where the judge's API answers, if not at the provider's", "an http:// or https:// URL", r"^(https?://\S+)?$")
+    ] = ""
+    eval_batch_size: Annotated[int, _whole(1, 10_000, "interactions that are claimed at once")] = 50
+    eval_concurrency: Annotated[int, _whole(1, 1_000, "calls of the judge in flight at once")] = 16
+    eval_interval_seconds: Annotated[float, _seconds(0.05, 86_400, "pause between two looks for due interactions")] = 60
+    eval_grace_seconds: Annotated[float, _seconds(0, 604_800, "how long a query waits for its outcome")] = 120
+    eval_lease_seconds: Annotated[float, _seconds(1, 86_400, "after this a claim that wasn't kept is open again")] = 300
+    eval_timeout_seconds: Annotated[float, _seconds(0.05, 600, "longest call of the judge")] = 30
+    eval_max_attempts: Annotated[int, _whole(1, 100, "tries before an interaction rests in the list of failed ones")] = 5
+
+    ingest_max_event_bytes: Annotated[int, _whole(1_024, 1 << 30, "largest event")] = 1 << 20
+    ingest_max_batch_bytes: Annotated[int, _whole(1_024, 1 << 30, "largest body, unpacked")] = 16 << 20
+    ingest_max_events: Annotated[int, _whole(1, 1_000_000, "most events in one body")] = 10_000
+    ingest_max_extra_bytes: Annotated[int, _whole(0, 1 << 30, "most JSON of the caller's own fields in one event")] = 8 << 10
+    ingest_queue_events: Annotated[
+        int, _whole(1, 10_000_000, "events that may wait for the disk; beyond it the answer is 503")
+    ] = 50_000
+    ingest_queue_bytes: Annotated[
+        int, _whole(1_024, 1 << 40, "bytes of bodies that may be in the process; beyond it the answer is 503")
+    ] = 256 << 20
+
+    stats_max_staleness_ms: Annotated[
+        int, _whole(0, 86_400_000, "how old the statistics may be; 0: they hold all that was acknowledged before")
+    ] = 0
+    stats_memory_mb: Annotated[int, _whole(64, 1_048_576, "memory that the columns may take, in MiB")] = 512
+    stats_threads: Annotated[int, _whole(1, 1_024, "threads that one statistic may use")] = 2
+
+    analytics_worker_url: Annotated[
+        str, _text("the caller's: where this service answers; not read here", "a URL")
+    ] = ""
+
+
+class Setting(msgspec.Struct, frozen=True, kw_only=True):
+    """One setting, as the documentation and the error messages show it."""
+
+    name: str
+    default: str
+    description: str
+    takes: str
+
+
+def describe() -> list[Setting]:
+    """List every setting in the order of the class."""
+    fields = {field.name: field for field in msgspec.structs.fields(Settings)}
+    return [
+        Setting(
+            name=name.upper(),
+            default=str(fields[name].default),
+            description=meta.description or "",
+            takes=(meta.extra or {})["takes"],
+        )
+        for name, meta in ((name, _meta(field.type)) for name, field in fields.items())
+    ]
+
+
+def load(
+    environment: Mapping[str, str] | None = None,
+    directory: Path | None = None,
+    overrides: Mapping[str, Any] | None = None,  # Any: what the command line parsed
+) -> Settings:
+    """Read the settings.
+
+    Args:
+        environment: the process's own by default.
+        directory: where `.env` and `.dev.vars` may lie; the working directory by default.
+        overrides: values that go before all others, by the names of the environment; None is absence.
+
+    Raises:
+        SettingsError: a name isn't known or a value is impossible.
+    """
+    environment = os.environ if environment is None else environment
+    values: dict[str, str] = {}
+    for file in reversed(FILES):
+        values |= _from_file((directory or Path()) / file)
+    known = {setting.name for setting in describe()}
+    for name in environment:
+        if name not in known and name.startswith(OUR_PREFIXES):
+            raise _unknown(name, "the environment", known)
+    values |= {name: environment[name] for name in known if name in environment}
+    values |= {name: str(value) for name, value in (overrides or {}).items() if value is not None}
+    given = {name.lower(): value.strip() for name, value in values.items() if value.strip()}
+    return _parse({name: value.lower() if name in CASELESS else value for name, value in given.items()})
+
+
+def _from_file(path: Path) -> dict[str, str]:
+    """Read one file of settings; a missing one holds none."""
+    if not path.is_file():
+        return {}
+    try:
+        found = dotenv_values(path, interpolate=False)
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{path.name} can't be read: {type(error).__name__}") from error
+    known = {setting.name for setting in describe()}
+    for name in found:
+        if name not in known:
+            raise _unknown(name, path.name, known)
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def _unknown(name: str, where: str, known: set[str]) -> SettingsError:
+    near = difflib.get_close_matches(name, sorted(known), n=1, cutoff=0.6)
+    hint = f"did you mean {near[0]}?" if near else "see the table of settings in the README"
+    return SettingsError(f"{name} in {where} is no setting; {hint}")
+
+
+def _parse(values: Mapping[str, str]) -> Settings:
+    """Check the values one by one, so that the error names the setting and not a path into a structure."""
+    try:
+        return msgspec.convert(values, Settings, strict=False)
+    except msgspec.ValidationError:
+        for field in msgspec.structs.fields(Settings):
+            if field.name not in values:
+                continue
+            try:
+                msgspec.convert(values[field.name], field.type, strict=False)
+            except msgspec.ValidationError as error:
+                takes = (_meta(field.type).extra or {})["takes"]
+                shown = "a value that is not shown" if field.name in SECRETS else f"“{values[field.name]}”"
+                raise SettingsError(f"{field.name.upper()} is {shown}; it takes {takes}") from error
+        raise
+
+
+def _meta(annotated: Any) -> Meta:  # Any: a type's annotation
+    meta: Meta = annotated.__metadata__[0]
+    return meta

@@ -1,0 +1,1 @@
+"""The numbers: a file a metric family, SQL over the columns. Knows no HTTP."""

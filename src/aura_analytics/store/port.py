@@ -1,0 +1,178 @@
+"""What the rest of the house may ask of the row database, whichever it is.
+
+Every method may be awaited from any task of the event loop that opened the store. A method that changes something
+returns when the change would survive a power cut, and not before.
+"""
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Any, Protocol
+
+import msgspec
+
+from aura_analytics.events.records import Event, Interaction, Verdict
+
+# One interaction as the columns hold it, in the order of WIDE_COLUMNS. Any: what a cell of a database can be.
+WideRow = tuple[Any, ...]
+
+WIDE_COLUMNS = (
+    "id",
+    "store_id",
+    "session_id",
+    "user_id",
+    "created_at",
+    "query_text",
+    "query_source",
+    "transcription_conf",
+    "audio_duration_ms",
+    "intent",
+    "fast_path",
+    "has_outcome",
+    "answer_text",
+    "model_name",
+    "latency_ms",
+    "tokens_prompt",
+    "tokens_completion",
+    "tokens_total",
+    "cost_usd",
+    "action_taken",
+    "action_success",
+    "error_flag",
+    "error_message",
+    "tool_calls",
+    "label",
+    "reason",
+    "confidence",
+    "evaluated_at",
+    "evaluated_by",
+)
+
+
+class FeedPoint(msgspec.Struct, frozen=True, kw_only=True):
+    """A point of the change feed. `moment` tells it from the same position of a restored or exchanged database."""
+
+    position: int
+    moment: int
+
+
+class Changes(msgspec.Struct, frozen=True, kw_only=True):
+    """What changed after a point: the interactions' ids, each once, and the point up to which that is all."""
+
+    query_ids: list[str]
+    upto: FeedPoint
+
+
+class Claim(msgspec.Struct, frozen=True, kw_only=True):
+    """One interaction that is being labelled. `attempts` counts this one; `lease` proves the claim when it is settled."""
+
+    interaction: Interaction
+    lease: str
+    attempts: int
+
+    @property
+    def query_id(self) -> str:
+        """The interaction's key."""
+        return self.interaction.query.id
+
+
+class FailedEvaluation(msgspec.Struct, frozen=True, kw_only=True):
+    """An interaction that no further try is made for, and why."""
+
+    query_id: str
+    attempts: int
+    last_error: str | None
+    failed_at: int
+
+
+class QueueDepth(msgspec.Struct, frozen=True, kw_only=True):
+    """How much waits to be labelled: due now, not yet due (or claimed), and failed for good."""
+
+    due: int
+    waiting: int
+    failed: int
+
+
+class Store(Protocol):
+    """The row database.
+
+    Every method raises `StoreUnavailable` where the database can't be used right now.
+    """
+
+    async def open(self) -> None:
+        """Connect; the database must have been migrated."""
+
+    async def close(self) -> None:
+        """Finish what was begun, answer it, and let go of the database. No method may be called afterwards."""
+
+    async def ping(self) -> None:
+        """Ask the database for a sign of life."""
+
+    async def append(self, events: Sequence[Event]) -> list[bool]:
+        """Store events, all of them or none; tell for each whether it was new.
+
+        The first event of its kind for an id wins; a later one changes nothing. What is new is queued to be labelled
+        and written to the change feed in the same transaction.
+
+        Raises:
+            QueueFull: more events wait than may; nothing of this call was stored.
+        """
+
+    async def claim_due(self, limit: int, *, now: int, lease_ms: int) -> list[Claim]:
+        """Claim up to `limit` interactions that are due, for `lease_ms`; nobody else gets them while it lasts."""
+
+    async def settle(self, verdicts: Sequence[tuple[Claim, Verdict]]) -> int:
+        """Store verdicts and remove their work; tell how many were kept.
+
+        A claim whose lease has gone to somebody else, or whose interaction got its outcome meanwhile, is dropped. A
+        person's label is never overwritten by an automatic one.
+        """
+
+    async def postpone(self, claim: Claim, *, error: str, due_at: int) -> None:
+        """Give a claim back, with what went wrong; it is due again at `due_at`."""
+
+    async def give_up(self, claim: Claim, *, error: str, now: int) -> None:
+        """Move a claim to the failed ones."""
+
+    async def release(self, claims: Sequence[Claim], *, now: int) -> None:
+        """Give claims back untouched: due at once, and the attempt not counted."""
+
+    async def failed_evaluations(self, limit: int) -> list[FailedEvaluation]:
+        """List the failed ones, the latest first."""
+
+    async def retry_failed(self, *, now: int, query_ids: Sequence[str] | None = None) -> int:
+        """Make failed ones due again, all or the named; tell how many."""
+
+    async def queue_depth(self, *, now: int) -> QueueDepth:
+        """Count what waits to be labelled."""
+
+    async def identity(self) -> str:
+        """Give the token that tells this database from every other one."""
+
+    async def feed_head(self) -> FeedPoint:
+        """Give the last committed point of the change feed."""
+
+    async def knows(self, point: FeedPoint) -> bool:
+        """Whether a follower that stands at this point can go on from it: it is of this feed, and nothing after it is gone."""
+
+    async def changes(self, after: FeedPoint, limit: int) -> Changes:
+        """Give what changed after a point: about `limit` ids, whole transactions only, at least one if there is any."""
+
+    def on_commit(self, notify: Callable[[], None]) -> None:
+        """Call a function on the event loop after each commit of this process; other processes' aren't announced."""
+
+    async def wide_rows(self, query_ids: Sequence[str]) -> list[WideRow]:
+        """Give the joined rows of these interactions, in any order; an id that isn't there has no row."""
+
+    def snapshot(self, batch: int) -> AsyncIterator[list[WideRow]]:
+        """Give all interactions in batches, in the order in which they came.
+
+        What changes meanwhile may be given old or new, or twice; read the feed from before the snapshot to be exact.
+        """
+
+    async def count(self) -> int:
+        """Count the interactions."""
+
+    async def acknowledge(self, follower: str, point: FeedPoint, *, now: int) -> None:
+        """Tell that a follower has everything up to a point, for good; what every follower has may be forgotten."""
+
+    async def forget_follower(self, follower: str) -> None:
+        """Tell that a follower won't come back, so that the feed needn't wait for it."""

@@ -1,0 +1,56 @@
+-- name: known_queries
+-- Which of these ids have a query; one row, JSON, so that the interpreter is asked once and not for each.
+SELECT json_group_array(id) FROM voice_queries WHERE id IN (SELECT value FROM json_each(?));
+
+-- name: known_outcomes
+-- Which of these ids have an outcome.
+SELECT json_group_array(query_id) FROM voice_outcomes WHERE query_id IN (SELECT value FROM json_each(?));
+
+-- name: insert_queries
+-- Store queries whose ids were looked up in this transaction.
+INSERT INTO voice_queries (
+    id, store_id, session_id, user_id, created_at, query_text, transcription_conf, intent, fast_path,
+    query_source, audio_duration_ms, correlation_id, received_at, extra
+) VALUES {rows};
+
+-- name: insert_outcomes
+-- Store outcomes whose ids were looked up in this transaction; their queries may come later.
+INSERT INTO voice_outcomes (
+    query_id, answer_text, model_name, latency_ms, tokens_prompt, tokens_completion, cost_usd, action_taken,
+    action_success, error_flag, tool_calls, error_message, tokens_total, occurred_at, received_at, correlation_id, extra
+) VALUES {rows};
+
+-- name: enqueue
+-- Queue interactions to be labelled; one whose outcome came late is queued anew, and an open claim on it is void.
+INSERT INTO evaluation_queue (query_id, due_at) VALUES {rows}
+ON CONFLICT (query_id) DO UPDATE SET due_at = excluded.due_at, attempts = 0, lease = NULL, last_error = NULL, failed_at = NULL;
+
+-- name: wide_rows
+-- The joined rows of some interactions, as the columns hold them.
+SELECT
+    q.id, q.store_id, q.session_id, q.user_id, q.created_at, q.query_text, q.query_source, q.transcription_conf,
+    q.audio_duration_ms, q.intent, q.fast_path, o.query_id IS NOT NULL, o.answer_text, o.model_name, o.latency_ms,
+    o.tokens_prompt, o.tokens_completion, o.tokens_total, o.cost_usd, o.action_taken, o.action_success, o.error_flag,
+    o.error_message, o.tool_calls, e.label, e.reason, e.confidence_score, e.evaluated_at, e.evaluated_by
+FROM voice_queries AS q
+LEFT JOIN voice_outcomes AS o ON o.query_id = q.id
+LEFT JOIN voice_evaluations AS e ON e.query_id = q.id
+WHERE q.id IN (SELECT value FROM json_each(?));
+
+-- name: snapshot
+-- The next joined rows in the order of arrival, led by the row number to go on from.
+SELECT
+    q.rowid, q.id, q.store_id, q.session_id, q.user_id, q.created_at, q.query_text, q.query_source, q.transcription_conf,
+    q.audio_duration_ms, q.intent, q.fast_path, o.query_id IS NOT NULL, o.answer_text, o.model_name, o.latency_ms,
+    o.tokens_prompt, o.tokens_completion, o.tokens_total, o.cost_usd, o.action_taken, o.action_success, o.error_flag,
+    o.error_message, o.tool_calls, e.label, e.reason, e.confidence_score, e.evaluated_at, e.evaluated_by
+FROM voice_queries AS q
+LEFT JOIN voice_outcomes AS o ON o.query_id = q.id
+LEFT JOIN voice_evaluations AS e ON e.query_id = q.id
+WHERE q.rowid > ?
+ORDER BY q.rowid
+LIMIT ?;
+
+-- name: count
+-- How many interactions there are.
+SELECT count(*) FROM voice_queries;

@@ -1,0 +1,7 @@
+"""The embedded row database: one SQLite file, the file of Cloudflare D1."""
+
+from aura_analytics.store.sqlite.connection import path_of
+from aura_analytics.store.sqlite.database import SqliteStore
+from aura_analytics.store.sqlite.migrations import migrate
+
+__all__ = ["SqliteStore", "migrate", "path_of"]

@@ -1,0 +1,247 @@
+"""`SqliteStore`: one thread that writes, a few that read, all of them one file."""
+
+import asyncio
+import sqlite3
+import threading
+from collections.abc import AsyncIterator, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import TypeVar
+
+import msgspec
+
+from aura_analytics.clock import Clock, now
+from aura_analytics.errors import StoreUnavailable
+from aura_analytics.events.records import Event, Verdict
+from aura_analytics.store import queries
+from aura_analytics.store.port import (
+    Changes,
+    Claim,
+    FailedEvaluation,
+    FeedPoint,
+    QueueDepth,
+    WideRow,
+)
+from aura_analytics.store.sqlite import append, evaluation
+from aura_analytics.store.sqlite.connection import connect, path_of, translated
+from aura_analytics.store.sqlite.writer import Writer
+
+EVENTS = queries.load("events")
+EVALUATION = queries.load("evaluation")
+FEED = queries.load("feed")
+
+READERS = 3
+# A follower that wasn't seen for this long no longer keeps the feed from being trimmed.
+FOLLOWER_FORGOTTEN_MS = 7 * 86_400_000
+
+Result = TypeVar("Result")
+
+
+class SqliteStore:
+    """The row database in one SQLite file; implements `Store`.
+
+    Other processes may read and write the same file meanwhile: a write waits for theirs, up to five seconds.
+    """
+
+    def __init__(
+        self, url: str, *, grace_ms: int = 120_000, most_waiting: int = 50_000, clock: Clock = now
+    ) -> None:
+        self._path = path_of(url)
+        self._grace_ms = grace_ms
+        self._most_waiting = most_waiting
+        self._clock = clock
+        self._local = threading.local()
+        self._connections: list[sqlite3.Connection] = []
+        self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="aura-reader")
+        self._notified: list[Callable[[], None]] = []
+        self._writer: Writer | None = None
+
+    async def open(self) -> None:
+        """Connect."""
+        connection = await asyncio.to_thread(connect, self._path)
+        self._writer = Writer(
+            connection,
+            clock=self._clock,
+            grace_ms=self._grace_ms,
+            most_waiting=self._most_waiting,
+            committed=self._committed,
+        )
+        self._writer.start()
+
+    async def close(self) -> None:
+        """Write what was submitted, bring the log home, close the file."""
+        # Readers first: an open read connection keeps the log from being brought home whole.
+        await asyncio.to_thread(self._readers.shutdown)
+        for connection in self._connections:
+            connection.close()
+        if self._writer is not None:
+            await self._writer.stop()
+
+    async def ping(self) -> None:
+        """Read the file, and see that the writer lives."""
+        if not self._write.is_alive():
+            raise StoreUnavailable("the writer has stopped")
+        await self._read(lambda connection: connection.execute("SELECT 1 FROM migration_metadata").fetchone())
+
+    async def append(self, events: Sequence[Event]) -> list[bool]:
+        """Store events."""
+        return await self._write.append(events)
+
+    async def claim_due(self, limit: int, *, now: int, lease_ms: int) -> list[Claim]:
+        """Claim what is due."""
+        return await self._write.change(partial(_claim_due, limit=limit, now=now, lease_ms=lease_ms))
+
+    async def settle(self, verdicts: Sequence[tuple[Claim, Verdict]]) -> int:
+        """Store verdicts and remove their work."""
+        return await self._write.change(partial(_settle, verdicts=verdicts, now=self._clock()))
+
+    async def postpone(self, claim: Claim, *, error: str, due_at: int) -> None:
+        """Give a claim back, to be due later."""
+        await self._execute("postpone", query_id=claim.query_id, lease=claim.lease, error=error, due_at=due_at)
+
+    async def give_up(self, claim: Claim, *, error: str, now: int) -> None:
+        """Move a claim to the failed ones."""
+        await self._execute("give_up", query_id=claim.query_id, lease=claim.lease, error=error, now=now)
+
+    async def release(self, claims: Sequence[Claim], *, now: int) -> None:
+        """Give claims back untouched."""
+        rows = [{"query_id": claim.query_id, "lease": claim.lease, "now": now} for claim in claims]
+        await self._write.change(lambda connection: connection.executemany(EVALUATION["release"], rows).rowcount)
+
+    async def failed_evaluations(self, limit: int) -> list[FailedEvaluation]:
+        """List the failed ones."""
+        rows = await self._read(lambda connection: connection.execute(EVALUATION["failed"], (limit,)).fetchall())
+        return [
+            FailedEvaluation(query_id=row[0], attempts=row[1], last_error=row[2], failed_at=row[3]) for row in rows
+        ]
+
+    async def retry_failed(self, *, now: int, query_ids: Sequence[str] | None = None) -> int:
+        """Make failed ones due again."""
+        if query_ids is None:
+            return await self._execute("retry_all", now=now)
+        return await self._execute("retry_some", now=now, query_ids=_json(query_ids))
+
+    async def queue_depth(self, *, now: int) -> QueueDepth:
+        """Count what waits to be labelled."""
+        due, waiting, failed = await self._read(
+            lambda connection: connection.execute(EVALUATION["depth"], {"now": now}).fetchone()
+        )
+        return QueueDepth(due=due, waiting=waiting, failed=failed)
+
+    async def identity(self) -> str:
+        """Give the token of this database."""
+        (token,) = await self._read(lambda connection: connection.execute(FEED["identity"]).fetchone())
+        return str(token)
+
+    async def feed_head(self) -> FeedPoint:
+        """Give the last committed point."""
+        return await self._read(_feed_head)
+
+    async def knows(self, point: FeedPoint) -> bool:
+        """Whether a follower can go on from this point."""
+        return await self._read(partial(_knows, point=point))
+
+    async def changes(self, after: FeedPoint, limit: int) -> Changes:
+        """Give what changed after a point."""
+        return await self._read(partial(_changes, after=after, limit=limit))
+
+    def on_commit(self, notify: Callable[[], None]) -> None:
+        """Call a function after each commit of this process."""
+        self._notified.append(notify)
+
+    async def wide_rows(self, query_ids: Sequence[str]) -> list[WideRow]:
+        """Give the joined rows of these interactions."""
+        keys = _json(query_ids)
+        return await self._read(lambda connection: connection.execute(EVENTS["wide_rows"], (keys,)).fetchall())
+
+    async def snapshot(self, batch: int) -> AsyncIterator[list[WideRow]]:
+        """Give all interactions in batches; each batch is a short read, so the log of the file can be trimmed between."""
+        last = 0
+        while rows := await self._read(partial(_page, after=last, batch=batch)):
+            last = rows[-1][0]
+            yield [row[1:] for row in rows]
+
+    async def count(self) -> int:
+        """Count the interactions."""
+        (count,) = await self._read(lambda connection: connection.execute(EVENTS["count"]).fetchone())
+        return int(count)
+
+    async def acknowledge(self, follower: str, point: FeedPoint, *, now: int) -> None:
+        """Note how far a follower has come, and forget what all have."""
+        await self._write.change(partial(_acknowledge, follower=follower, point=point, now=now))
+
+    async def forget_follower(self, follower: str) -> None:
+        """Tell that a follower won't come back."""
+        await self._write.change(lambda connection: connection.execute(FEED["forget_follower"], (follower,)).rowcount)
+
+    def _committed(self) -> None:
+        for notify in self._notified:
+            notify()
+
+    @property
+    def _write(self) -> Writer:
+        if self._writer is None:
+            raise StoreUnavailable("the database isn't open")
+        return self._writer
+
+    async def _execute(self, statement: str, **parameters: str | int) -> int:
+        sql = EVALUATION[statement]
+        return await self._write.change(lambda connection: connection.execute(sql, parameters).rowcount)
+
+    async def _read(self, question: Callable[[sqlite3.Connection], Result]) -> Result:
+        return await asyncio.get_running_loop().run_in_executor(self._readers, self._ask, question)
+
+    def _ask(self, question: Callable[[sqlite3.Connection], Result]) -> Result:
+        """Ask on a reader's thread, which keeps its own connection; one that has failed is thrown away."""
+        with translated():
+            connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
+            if connection is None:
+                connection = self._local.connection = connect(self._path, read_only=True)
+                self._connections.append(connection)
+            return question(connection)
+
+
+def _json(query_ids: Sequence[str]) -> str:
+    return msgspec.json.encode(list(query_ids)).decode()
+
+
+def _claim_due(connection: sqlite3.Connection, *, limit: int, now: int, lease_ms: int) -> list[Claim]:
+    return evaluation.claim_due(connection, limit, now=now, lease_ms=lease_ms)
+
+
+def _settle(connection: sqlite3.Connection, *, verdicts: Sequence[tuple[Claim, Verdict]], now: int) -> int:
+    return evaluation.settle(connection, verdicts, now=now)
+
+
+def _feed_head(connection: sqlite3.Connection) -> FeedPoint:
+    position, moment = connection.execute(FEED["head"]).fetchone() or (0, 0)
+    return FeedPoint(position=position, moment=moment)
+
+
+def _knows(connection: sqlite3.Connection, *, point: FeedPoint) -> bool:
+    if point.position == 0:
+        (first,) = connection.execute(FEED["first"]).fetchone()
+        return first is None or first == 1
+    return connection.execute(FEED["point"], (point.position, point.moment)).fetchone() is not None
+
+
+def _changes(connection: sqlite3.Connection, *, after: FeedPoint, limit: int) -> Changes:
+    """Read whole transactions until there are `limit` ids; the order of ids is that of their last change."""
+    ids: dict[str, None] = {}
+    upto = after
+    for position, moment, query_ids in connection.execute(FEED["after"], (after.position,)):
+        ids |= dict.fromkeys(msgspec.json.decode(query_ids, type=list[str]))
+        upto = FeedPoint(position=position, moment=moment)
+        if len(ids) >= limit:
+            break
+    return Changes(query_ids=list(ids), upto=upto)
+
+
+def _page(connection: sqlite3.Connection, *, after: int, batch: int) -> list[WideRow]:
+    return connection.execute(EVENTS["snapshot"], (after, batch)).fetchall()
+
+
+def _acknowledge(connection: sqlite3.Connection, *, follower: str, point: FeedPoint, now: int) -> None:
+    connection.execute(FEED["acknowledge"], {"follower": follower, "position": point.position, "now": now})
+    connection.execute(FEED["forget_followers"], (now - FOLLOWER_FORGOTTEN_MS,))
+    connection.execute(FEED["trim"])

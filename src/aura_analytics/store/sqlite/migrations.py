@@ -1,0 +1,124 @@
+"""Bringing a SQLite database to the shape that this version works with.
+
+The files are the ones that people apply to D1 with wrangler, so a database may have seen any number of them before.
+Which ones it has seen stands in its `migration_metadata`; each file adds its own row.
+"""
+
+import re
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import msgspec
+
+from aura_analytics.errors import MigrationError, StoreUnavailable
+from aura_analytics.store.sqlite.connection import connect, path_of, translated
+
+_FILE = re.compile(r"^(?P<version>\d{3})_(?P<name>\w+)\.sql$")
+
+# What each version is relied on for: a database whose records and tables disagree is named, not guessed at.
+NEEDED = {
+    "voice_queries": {"id", "store_id", "created_at", "query_text", "query_source", "received_at", "extra"},
+    "voice_outcomes": {"query_id", "latency_ms", "action_success", "error_message", "tokens_total", "extra"},
+    "voice_evaluations": {"query_id", "label", "evaluated_by", "method", "explanation"},
+    "evaluation_queue": {"query_id", "due_at", "attempts", "lease", "failed_at"},
+    "change_feed": {"position", "changed_at", "query_ids"},
+    "change_followers": {"name", "position"},
+    "database_identity": {"token"},
+}
+
+
+class Migration(msgspec.Struct, frozen=True):
+    """One file: its number, its name without the number, and its SQL."""
+
+    version: int
+    name: str
+    sql: str
+
+
+def directory() -> Path:
+    """Give the folder of the files: inside of an installed package, or at the root of a checkout."""
+    package = Path(__file__).parents[2]
+    installed = package / "migrations" / "analytics"
+    return installed if installed.is_dir() else package.parents[1] / "migrations" / "analytics"
+
+
+def available() -> list[Migration]:
+    """List the migrations in their order."""
+    found = [(match, path) for path in sorted(directory().glob("*.sql")) if (match := _FILE.match(path.name))]
+    if not found:
+        raise MigrationError("the migration files are missing from this installation")
+    return [Migration(int(match["version"]), match["name"], path.read_text("utf-8")) for match, path in found]
+
+
+def migrate(url: str) -> list[Migration]:
+    """Apply what the database hasn't seen; give what was applied. Safe to run again and from several processes at once.
+
+    Raises:
+        MigrationError: the database records a migration whose tables it doesn't have.
+        StoreUnavailable: the file can't be used.
+    """
+    path = path_of(url)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreUnavailable(f"the folder of the database can't be made: {error.strerror}") from error
+    with closing(connect(path)) as connection, translated(), _exclusively(connection):
+        applied = [migration for migration in available() if migration.version not in _recorded(connection)]
+        for migration in applied:
+            _apply(connection, migration)
+        _check(connection)
+    return applied
+
+
+@contextmanager
+def _exclusively(connection: sqlite3.Connection) -> Iterator[None]:
+    """Hold the write lock: all or nothing, and one process at a time."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+
+
+def _recorded(connection: sqlite3.Connection) -> set[int]:
+    if not _columns(connection, "migration_metadata"):
+        return set()
+    return {version for (version,) in connection.execute("SELECT version FROM migration_metadata")}
+
+
+def _apply(connection: sqlite3.Connection, migration: Migration) -> None:
+    """Run one file statement by statement: `executescript` would end the transaction."""
+    try:
+        for statement in statements(migration.sql):
+            connection.execute(statement)
+    except sqlite3.OperationalError as error:
+        raise MigrationError(f"migration {migration.version:03}_{migration.name} can't be applied: {error}") from error
+
+
+def statements(sql: str) -> Iterator[str]:
+    """Split a file into its statements, as SQLite's own parser sees their ends."""
+    statement = ""
+    for line in sql.splitlines(keepends=True):
+        statement += line
+        if sqlite3.complete_statement(statement):
+            yield statement
+            statement = ""
+    if statement.strip() and not all(line.startswith("--") or not line for line in statement.strip().splitlines()):
+        yield statement
+
+
+def _check(connection: sqlite3.Connection) -> None:
+    for table, needed in NEEDED.items():
+        if missing := needed - _columns(connection, table):
+            raise MigrationError(
+                f"the table {table} lacks {', '.join(sorted(missing))}, though the migration that adds it is recorded"
+            )
+
+
+def _columns(connection: sqlite3.Connection, table: str) -> set[str]:
+    return {name for (name,) in connection.execute("SELECT name FROM pragma_table_info(?)", (table,))}

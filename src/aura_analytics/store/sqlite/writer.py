@@ -1,0 +1,168 @@
+"""The one thread that writes: what waits is committed together, then each is answered.
+
+A commit costs a flush of the disk, however much it holds. So while one transaction is being flushed, requests gather, and
+the next transaction takes all of them. A job is answered only after the commit that holds it.
+"""
+
+import asyncio
+import contextlib
+import sqlite3
+import threading
+from collections.abc import Callable, Sequence
+from queue import Empty, SimpleQueue
+from typing import Any, TypeVar
+
+import msgspec
+
+from aura_analytics.clock import Clock
+from aura_analytics.errors import QueueFull, StoreUnavailable
+from aura_analytics.events.records import Event
+from aura_analytics.store.sqlite.append import append
+from aura_analytics.store.sqlite.connection import translated
+
+# Events a transaction: keeps the wait of those that come next short when a flood has gathered.
+GROUP_EVENTS = 16_384
+
+Result = TypeVar("Result")
+
+
+class Job(msgspec.Struct, frozen=True, eq=False):
+    """One thing to be written: events, or a function of the connection. Any: the function's own result."""
+
+    events: Sequence[Event]
+    change: Callable[[sqlite3.Connection], Any] | None
+    answer: asyncio.Future[Any]
+
+
+Answer = tuple[Job, Any, Exception | None]
+
+
+class Writer(threading.Thread):
+    """Writes jobs in group commits. `append`, `change` and the answers live on the event loop, the rest on this thread."""
+
+    def __init__(
+        self,
+        connection: sqlite3.Connection,
+        *,
+        clock: Clock,
+        grace_ms: int,
+        most_waiting: int,
+        committed: Callable[[], None],
+    ) -> None:
+        super().__init__(name="aura-writer", daemon=True)
+        self._connection = connection
+        self._clock = clock
+        self._grace_ms = grace_ms
+        self._most_waiting = most_waiting
+        self._committed = committed
+        self._loop = asyncio.get_running_loop()
+        self._jobs: SimpleQueue[Job | None] = SimpleQueue()
+        self._waiting = 0
+        self._closed = False
+
+    async def append(self, events: Sequence[Event]) -> list[bool]:
+        """Store events; see `Store.append`."""
+        if self._waiting and self._waiting + len(events) > self._most_waiting:
+            raise QueueFull(f"{self._waiting} events wait for the disk; nothing of this request was stored")
+        news: list[bool] = await self._submit(events, None)
+        return news
+
+    async def change(self, change: Callable[[sqlite3.Connection], Result]) -> Result:
+        """Run a function inside of the next transaction; it runs again if another job spoiled the first try."""
+        result: Result = await self._submit((), change)
+        return result
+
+    async def stop(self) -> None:
+        """Write what was submitted, then end the thread and close its connection."""
+        if not self._closed:
+            self._closed = True
+            self._jobs.put(None)
+        await asyncio.to_thread(self.join)
+
+    def _submit(
+        self, events: Sequence[Event], change: Callable[[sqlite3.Connection], Any] | None
+    ) -> asyncio.Future[Any]:
+        if self._closed:
+            raise StoreUnavailable("the service is stopping")
+        job = Job(events, change, self._loop.create_future())
+        self._waiting += len(events)
+        self._jobs.put(job)
+        return job.answer
+
+    def _answer(self, answers: list[Answer]) -> None:
+        """Tell the callers, on the event loop. One that went away stays unanswered; its events are stored all the same."""
+        for job, result, error in answers:
+            self._waiting -= len(job.events)
+            if job.answer.done():
+                continue
+            if error is None:
+                job.answer.set_result(result)
+            else:
+                job.answer.set_exception(error)
+        self._committed()
+
+    def run(self) -> None:
+        """Write until `stop`; then bring the log home into the database, so that the file alone is whole."""
+        going_on = True
+        while going_on:
+            jobs, going_on = self._take()
+            if jobs:
+                answers = self._write(jobs)
+                self._loop.call_soon_threadsafe(self._answer, answers)
+        with contextlib.suppress(sqlite3.Error):  # a reader of another process may hold the log; then it stays
+            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        self._connection.close()
+
+    def _take(self) -> tuple[list[Job], bool]:
+        """Wait for a job, then take all that wait; tell whether to go on."""
+        jobs: list[Job] = []
+        size = 0
+        job = self._jobs.get()
+        while job is not None:
+            jobs.append(job)
+            size += len(job.events)
+            if size >= GROUP_EVENTS:
+                return jobs, True
+            try:
+                job = self._jobs.get_nowait()
+            except Empty:
+                return jobs, True
+        return jobs, False
+
+    def _write(self, jobs: list[Job]) -> list[Answer]:
+        """Commit jobs together; where one of them spoils it, each by itself, so that only that one fails."""
+        try:
+            results = self._commit(jobs)
+        except StoreUnavailable as error:
+            return [(job, None, error) for job in jobs]
+        except Exception as error:  # the edge of the writer's loop: every job gets its outcome, and the loop goes on
+            if len(jobs) == 1:
+                return [(jobs[0], None, error)]
+            return [answer for job in jobs for answer in self._write([job])]
+        return [(job, result, None) for job, result in zip(jobs, results, strict=True)]
+
+    def _commit(self, jobs: list[Job]) -> list[Any]:
+        with translated():
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                results = self._apply(jobs)
+                self._connection.execute("COMMIT")
+            except BaseException:
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
+                raise
+        return results
+
+    def _apply(self, jobs: list[Job]) -> list[Any]:
+        """Apply all events as one batch, then the other changes, and hand each job its own part of the result."""
+        events = [event for job in jobs for event in job.events]
+        news = append(self._connection, events, now=self._clock(), grace_ms=self._grace_ms) if events else []
+        results: list[Any] = []
+        start = 0
+        for job in jobs:
+            if job.change is not None:
+                results.append(job.change(self._connection))
+            else:
+                results.append(news[start : start + len(job.events)])
+                start += len(job.events)
+        return results
