@@ -4,11 +4,12 @@ import asyncio
 import contextlib
 import signal
 import socket
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 
+import msgspec
 import structlog
 import uvicorn
 from fastapi_offline import FastAPIOffline
@@ -18,7 +19,6 @@ from starlette.routing import Mount, Route
 from aura_analytics.api import problems
 from aura_analytics.api.endpoints import Health, router, state_router
 from aura_analytics.api.request_log import RequestLog
-from aura_analytics.clock import now
 from aura_analytics.errors import SettingsError, StoreUnavailable
 from aura_analytics.evaluation.judgement import Judge
 from aura_analytics.evaluation.worker import Evaluator
@@ -124,7 +124,10 @@ def make_app(settings: Settings, store: Store, projection: Projection) -> Reques
             return Health(status="unhealthy", version=__version__, statistics=phase)
         return Health(status="healthy", version=__version__, statistics=phase)
 
-    async def verification() -> Verification:
+    async def verification(rebuild: bool) -> Verification:  # noqa: FBT001 (the endpoint's own parameter)
+        if rebuild:
+            await projection.rebuild()
+            await projection.built()
         return await verify(store, projection)
 
     reading = FastAPIOffline(
@@ -162,12 +165,22 @@ class Server(uvicorn.Server):
                 loop.remove_signal_handler(number)
 
 
-async def serve(settings: Settings, *, on_ready: Callable[[str], None] | None = None) -> None:
+class Running(msgspec.Struct, frozen=True):
+    """A server that takes requests."""
+
+    url: str
+    evaluator: Evaluator
+
+
+OnReady = Callable[[Running], Coroutine[None, None, None]]
+
+
+async def serve(settings: Settings, *, on_ready: OnReady | None = None) -> None:
     """Serve until SIGTERM or SIGINT; then finish what is in flight, answer it, and bring the log of the database home.
 
     Args:
         settings: all of them.
-        on_ready: told the address once requests are taken.
+        on_ready: started once requests are taken; ended with the server.
 
     Raises:
         SettingsError: the address can't be served on, or the model isn't known.
@@ -177,22 +190,30 @@ async def serve(settings: Settings, *, on_ready: Callable[[str], None] | None = 
     path = columns_path(settings)
     with contextlib.closing(_bind(settings)) as listener:
         async with opened_store(settings) as store, running_projection(settings, store, path) as projection:
-            url = _url(settings.host, listener)
-            with announced(path, url):
-                worker = asyncio.create_task(
-                    make_evaluator(settings, store, judge).watch(settings.eval_interval_seconds), name="evaluation"
-                )
+            running = Running(_url(settings.host, listener), make_evaluator(settings, store, judge))
+            with announced(path, running.url):
                 try:
-                    await _run(make_app(settings, store, projection), listener, url, on_ready)
+                    async with _beside(running.evaluator.watch(settings.eval_interval_seconds)):
+                        await _run(make_app(settings, store, projection), listener, running, on_ready)
                 finally:
-                    worker.cancel()
-                    await asyncio.gather(worker, return_exceptions=True)
                     if judge is not None:
                         await judge.aclose()
     log.info("stopped")
 
 
-async def _run(app: RequestLog, listener: socket.socket, url: str, on_ready: Callable[[str], None] | None) -> None:
+@asynccontextmanager
+async def _beside(work: Coroutine[None, None, None]) -> AsyncIterator[None]:
+    """Have some work done while the block runs; it is cancelled at the end, and waited for."""
+    task = asyncio.create_task(work)
+    try:
+        yield
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+
+async def _run(app: RequestLog, listener: socket.socket, running: Running, on_ready: OnReady | None) -> None:
     server = Server(
         uvicorn.Config(
             app,
@@ -204,10 +225,11 @@ async def _run(app: RequestLog, listener: socket.socket, url: str, on_ready: Cal
             timeout_keep_alive=75,
         )
     )
-    log.info("serving", url=url)
-    if on_ready:
-        on_ready(url)
-    await server.serve(sockets=[listener])
+    log.info("serving", url=running.url)
+    async with contextlib.AsyncExitStack() as stack:
+        if on_ready:
+            await stack.enter_async_context(_beside(on_ready(running)))
+        await server.serve(sockets=[listener])
 
 
 def _bind(settings: Settings) -> socket.socket:
@@ -217,7 +239,7 @@ def _bind(settings: Settings) -> socket.socket:
         listener = socket.create_server((settings.host, settings.port), family=family, backlog=BACKLOG)
     except OSError as error:
         raise SettingsError(f"can't serve on {settings.host}:{settings.port}: {error.strerror or error}") from error
-    listener.setblocking(False)
+    listener.setblocking(False)  # noqa: FBT003 (the socket's own signature)
     return listener
 
 

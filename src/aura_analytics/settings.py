@@ -42,9 +42,9 @@ def _choice(what: str, *values: str) -> Meta:
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """What can be set, its defaults, and what it takes."""
 
-    aura_database_url: Annotated[
-        str, _text("the row database", "sqlite:///PATH", r"^sqlite:///.+")
-    ] = "sqlite:///data/aura.db"
+    aura_database_url: Annotated[str, _text("the row database", "sqlite:///PATH", r"^sqlite:///.+")] = (
+        "sqlite:///data/aura.db"
+    )
     aura_columns_path: Annotated[
         str, _text("the columnar projection; by default beside the row database", "the path of a file")
     ] = ""
@@ -64,7 +64,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         str, _text("the judge's model", "provider:model, such as google:gemini-2.5-flash-lite", r"^[^:\s]+:\S+$")
     ] = "google:gemini-2.5-flash-lite"
     eval_base_url: Annotated[
-        str, _text("where the judge's API answers, if not at the provider's", "an http:// or https:// URL", r"^(https?://\S+)?$")
+        str,
+        _text(
+            "where the judge's API answers, if not at the provider's",
+            "an http:// or https:// URL",
+            r"^(https?://\S+)?$",
+        ),
     ] = ""
     eval_batch_size: Annotated[int, _whole(1, 10_000, "interactions that are claimed at once")] = 50
     eval_concurrency: Annotated[int, _whole(1, 1_000, "calls of the judge in flight at once")] = 16
@@ -72,12 +77,16 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     eval_grace_seconds: Annotated[float, _seconds(0, 604_800, "how long a query waits for its outcome")] = 120
     eval_lease_seconds: Annotated[float, _seconds(1, 86_400, "after this a claim that wasn't kept is open again")] = 300
     eval_timeout_seconds: Annotated[float, _seconds(0.05, 600, "longest call of the judge")] = 30
-    eval_max_attempts: Annotated[int, _whole(1, 100, "tries before an interaction rests in the list of failed ones")] = 5
+    eval_max_attempts: Annotated[
+        int, _whole(1, 100, "tries before an interaction rests in the list of failed ones")
+    ] = 5
 
     ingest_max_event_bytes: Annotated[int, _whole(1_024, 1 << 30, "largest event")] = 1 << 20
     ingest_max_batch_bytes: Annotated[int, _whole(1_024, 1 << 30, "largest body, unpacked")] = 16 << 20
     ingest_max_events: Annotated[int, _whole(1, 1_000_000, "most events in one body")] = 10_000
-    ingest_max_extra_bytes: Annotated[int, _whole(0, 1 << 30, "most JSON of the caller's own fields in one event")] = 8 << 10
+    ingest_max_extra_bytes: Annotated[int, _whole(0, 1 << 30, "most JSON of the caller's own fields in one event")] = (
+        8 << 10
+    )
     ingest_queue_events: Annotated[
         int, _whole(1, 10_000_000, "events that may wait for the disk; beyond it the answer is 503")
     ] = 50_000
@@ -91,9 +100,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     stats_memory_mb: Annotated[int, _whole(64, 1_048_576, "memory that the columns may take, in MiB")] = 512
     stats_threads: Annotated[int, _whole(1, 1_024, "threads that one statistic may use")] = 2
 
-    analytics_worker_url: Annotated[
-        str, _text("the caller's: where this service answers; not read here", "a URL")
-    ] = ""
+    analytics_worker_url: Annotated[str, _text("the caller's: where this service answers; not read here", "a URL")] = ""
 
 
 class Setting(msgspec.Struct, frozen=True, kw_only=True):
@@ -122,7 +129,8 @@ def describe() -> list[Setting]:
 def load(
     environment: Mapping[str, str] | None = None,
     directory: Path | None = None,
-    overrides: Mapping[str, Any] | None = None,  # Any: what the command line parsed
+    overrides: Mapping[str, str | None] | None = None,
+    defaults: Mapping[str, str] | None = None,
 ) -> Settings:
     """Read the settings.
 
@@ -130,12 +138,13 @@ def load(
         environment: the process's own by default.
         directory: where `.env` and `.dev.vars` may lie; the working directory by default.
         overrides: values that go before all others, by the names of the environment; None is absence.
+        defaults: values that come after all others.
 
     Raises:
         SettingsError: a name isn't known or a value is impossible.
     """
     environment = os.environ if environment is None else environment
-    values: dict[str, str] = {}
+    values: dict[str, str] = dict(defaults or {})
     for file in reversed(FILES):
         values |= _from_file((directory or Path()) / file)
     known = {setting.name for setting in describe()}
@@ -143,7 +152,7 @@ def load(
         if name not in known and name.startswith(OUR_PREFIXES):
             raise _unknown(name, "the environment", known)
     values |= {name: environment[name] for name in known if name in environment}
-    values |= {name: str(value) for name, value in (overrides or {}).items() if value is not None}
+    values |= {name: value for name, value in (overrides or {}).items() if value is not None}
     given = {name.lower(): value.strip() for name, value in values.items() if value.strip()}
     return _parse({name: value.lower() if name in CASELESS else value for name, value in given.items()})
 

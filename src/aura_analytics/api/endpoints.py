@@ -1,7 +1,7 @@
 """The reading endpoints: parameters in, numbers from `stats` out."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal, TypeVar, get_args
 
 import msgspec
 from fastapi import APIRouter, Depends, Query, Response
@@ -20,6 +20,7 @@ from aura_analytics.stats.unanswered import UnansweredQuery, unanswered
 
 FORMATS: tuple[Format, ...] = get_args(Format)
 
+Choice = TypeVar("Choice", bound=str)
 Text = Annotated[str | None, Query()]
 
 
@@ -97,12 +98,12 @@ class Health(msgspec.Struct, frozen=True, kw_only=True):
     statistics: str
 
 
-def state_router(check: Callable[[], Awaitable[Health]], verify: Callable[[], Awaitable[object]]) -> APIRouter:
+def state_router(check: Callable[[], Awaitable[Health]], verify: Callable[[bool], Awaitable[object]]) -> APIRouter:
     """Make the endpoints about the service itself.
 
     Args:
         check: tells its state.
-        verify: compares rows and columns; gives what can be encoded as JSON.
+        verify: compares rows and columns, after building the columns anew where asked; gives what JSON can hold.
     """
     routes = APIRouter()
 
@@ -112,11 +113,12 @@ def state_router(check: Callable[[], Awaitable[Health]], verify: Callable[[], Aw
         return _json(health, status=200 if health.status == "healthy" else 503)
 
     @routes.get("/verify", summary="Whether rows and columns agree, cell by cell")
-    async def get_verify() -> Response:
-        return _json(await verify())
+    async def get_verify(
+        rebuild: Annotated[bool, Query(description="Build the columns anew first.")] = False,
+    ) -> Response:
+        return _json(await verify(rebuild))
 
     return routes
-
 
 
 def _answers(kind: Any) -> dict[str, Any]:  # Any: a type, and FastAPI's own keywords
@@ -154,13 +156,14 @@ def _format(text: str | None) -> Format:
     return _one_of("format", text, FORMATS)
 
 
-def _one_of(name: str, text: str | None, choices: Sequence[Any]) -> Any:  # Any: the literals of the choices
+def _one_of(name: str, text: str | None, choices: Sequence[Choice]) -> Choice:
     """Read a choice; the first is the default."""
     if text is None:
         return choices[0]
-    if text not in choices:
-        raise ParameterError(f"{name} is one of {', '.join(choices)}")
-    return text
+    for choice in choices:
+        if text == choice:
+            return choice
+    raise ParameterError(f"{name} is one of {', '.join(choices)}")
 
 
 async def _download(lines: AsyncIterator[bytes], name: str) -> Response:

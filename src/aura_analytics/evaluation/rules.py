@@ -41,7 +41,9 @@ def _above(value: float | None, bound: float) -> bool:
 
 
 DEFAULT_RULES: tuple[Rule, ...] = (
-    Rule("very_low_transcription_confidence", "BAD", 0.9, _of_query(lambda query: _below(query.transcription_conf, 0.5))),
+    Rule(
+        "very_low_transcription_confidence", "BAD", 0.9, _of_query(lambda query: _below(query.transcription_conf, 0.5))
+    ),
     Rule("query_too_short", "BAD", 0.9, _of_query(lambda query: len(query.query_text) < SHORTEST_TEXT)),
     Rule("low_transcription_confidence", "REVIEW", 0.7, _of_query(lambda query: _below(query.transcription_conf, 0.8))),
     Rule(

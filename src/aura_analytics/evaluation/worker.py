@@ -103,7 +103,11 @@ class Evaluator:
                 tally = await self.run()
                 if tally.labelled or tally.postponed or tally.failed:
                     log.info(
-                        "evaluation", **tally.labels, labelled=tally.labelled, postponed=tally.postponed, failed=tally.failed
+                        "evaluation",
+                        **tally.labels,
+                        labelled=tally.labelled,
+                        postponed=tally.postponed,
+                        failed=tally.failed,
                     )
             except StoreUnavailable as error:
                 log.warning("evaluation_waits", error=str(error))

@@ -1,1 +1,1 @@
-
+"""What happened: the records, and the way from bytes to them."""

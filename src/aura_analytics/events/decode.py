@@ -43,9 +43,7 @@ _discriminators = msgspec.json.Decoder(Discriminator)
 _arrays = msgspec.json.Decoder(list[Raw])
 _objects = msgspec.json.Decoder(dict[str, Any])
 _decoders = {kind: msgspec.json.Decoder(kind) for kind in (*DOCUMENTED.values(), *OLDER.values())}
-_wire_names = {
-    kind: {field.encode_name: field.name for field in msgspec.structs.fields(kind)} for kind in _decoders
-}
+_wire_names = {kind: {field.encode_name: field.name for field in msgspec.structs.fields(kind)} for kind in _decoders}
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
@@ -139,9 +137,7 @@ def decode_events(
     return Decoded(events=events, rejected=rejected)
 
 
-def decode_event(
-    raw: Raw | bytes, *, limits: Limits, received_at: int, correlation_id: str | None = None
-) -> Event:
+def decode_event(raw: Raw | bytes, *, limits: Limits, received_at: int, correlation_id: str | None = None) -> Event:
     """Make a record of one event.
 
     Raises:
@@ -178,7 +174,9 @@ def _kind(text: bytes) -> EventShape:
     kind = kinds.get(value) if isinstance(value, str) else None
     if kind is not None:
         return kind
-    expected = ", ".join([*(f'"event_type": "{name}"' for name in DOCUMENTED), *(f'"type": "{name}"' for name in OLDER)])
+    expected = ", ".join(
+        [*(f'"event_type": "{name}"' for name in DOCUMENTED), *(f'"type": "{name}"' for name in OLDER)]
+    )
     if value is None:
         raise InvalidEvent("missing_field", "event_type", f"an event says what it is: {expected}")
     raise InvalidEvent("unknown_event_type", field, f"this event type isn't known; known are {expected}")
@@ -200,16 +198,17 @@ def _decode_patiently(
     known: dict[str, Any] = {}
     extra: Extra = {}
     for name, value in _objects.decode(text).items():
-        if value is None or name in ("event_type", "type") and name == kind.__struct_config__.tag_field:
+        if value is None or (name in ("event_type", "type") and name == kind.__struct_config__.tag_field):
             continue
-        value = _clean(value)
+        cleaned = _clean(value)
         if name in names:
-            known[name] = _lenient(names[name], name, value)
+            known[name] = _lenient(names[name], name, cleaned)
         elif name in ("correlation_id", "correlationId"):
-            known.setdefault("correlationId" if "correlationId" in names else "correlation_id", value)
+            known.setdefault("correlationId" if "correlationId" in names else "correlation_id", cleaned)
         else:
-            extra[name] = value
-    wire = msgspec.convert({kind.__struct_config__.tag_field: kind.__struct_config__.tag, **known}, kind)
+            extra[name] = cleaned
+    config = kind.__struct_config__
+    wire = msgspec.convert({str(config.tag_field): config.tag, **known}, kind)
     if extra and len(msgspec.json.encode(extra)) > limits.extra_bytes:
         most = f"fields of your own take at most {limits.extra_bytes} bytes an event"
         raise InvalidEvent("extra_too_large", max(extra, key=lambda name: len(msgspec.json.encode(extra[name]))), most)
@@ -258,16 +257,16 @@ def _explain(error: msgspec.ValidationError) -> InvalidEvent:
     return InvalidEvent(code, field, what[0].lower() + what[1:].replace("`", ""))
 
 
-def _record(wire: QueryFields | OutcomeFields, extra: Extra | None, received_at: int, correlation_id: str | None) -> Event:
+def _record(
+    wire: QueryFields | OutcomeFields, extra: Extra | None, received_at: int, correlation_id: str | None
+) -> Event:
     """Make the record that both dialects share."""
     if isinstance(wire, QueryFields):
         return _query(wire, extra, received_at, correlation_id)
     return _outcome(wire, extra, received_at, correlation_id)
 
 
-def _query(
-    wire: QueryFields, extra: Extra | None, received_at: int, correlation_id: str | None
-) -> VoiceQuery:
+def _query(wire: QueryFields, extra: Extra | None, received_at: int, correlation_id: str | None) -> VoiceQuery:
     return VoiceQuery(
         id=wire.id if wire.id is not None else str(ULID()),
         store_id=wire.store_id,
@@ -286,9 +285,7 @@ def _query(
     )
 
 
-def _outcome(
-    wire: OutcomeFields, extra: Extra | None, received_at: int, correlation_id: str | None
-) -> VoiceOutcome:
+def _outcome(wire: OutcomeFields, extra: Extra | None, received_at: int, correlation_id: str | None) -> VoiceOutcome:
     tool_calls, extra = _tool_calls(wire, extra)
     return VoiceOutcome(
         query_id=wire.query_id,
@@ -322,7 +319,7 @@ def _epoch_ms(moment: Moment | None, received_at: int) -> int:
     return milliseconds
 
 
-def _action(action: str | bool | None) -> str | None:
+def _action(action: str | bool | None) -> str | None:  # noqa: FBT001 (the wire allows both)
     return ("true" if action else "false") if isinstance(action, bool) else action
 
 

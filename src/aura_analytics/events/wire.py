@@ -73,7 +73,9 @@ class OutcomeFields(msgspec.Struct, frozen=True, kw_only=True):
 Fields = TypeVar("Fields", QueryFields, OutcomeFields)
 
 
-def _dialect(fields: type[Fields], *, tag_field: str, tag: str, rename: dict[str, str] | Literal["camel"]) -> type[Fields]:
+def _dialect(
+    fields: type[Fields], *, tag_field: str, tag: str, rename: dict[str, str] | Literal["camel"]
+) -> type[Fields]:
     """Make the type of one event in one dialect. The fields are declared anew, since only a class's own are renamed."""
     hints = get_type_hints(fields, include_extras=True)
     dialect = msgspec.defstruct(

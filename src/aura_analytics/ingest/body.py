@@ -2,6 +2,7 @@
 
 import zlib
 from collections.abc import AsyncIterator
+from typing import Self
 
 from aura_analytics.errors import BodyTooLarge, MalformedBody, QueueFull
 
@@ -39,7 +40,7 @@ class Portion:
         self._budget = budget
         self._size = 0
 
-    def __enter__(self) -> "Portion":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -12,6 +12,7 @@ from aura_analytics.errors import BodyTooLarge, EventsRejected, Rejection, Unsup
 from aura_analytics.events.decode import Decoded, Limits, decode_events, split_json, split_lines
 from aura_analytics.events.records import Event, VoiceQuery
 from aura_analytics.ingest.body import Budget, Portion, read
+from aura_analytics.ingest.receipt import Receipt
 from aura_analytics.settings import Settings
 from aura_analytics.store import Store
 
@@ -22,17 +23,6 @@ LINE_TYPES = frozenset({"application/x-ndjson", "application/ndjson"})
 DECODE_INLINE_BYTES = 64 << 10
 
 
-class Receipt(msgspec.Struct, frozen=True, kw_only=True):
-    """The answer: what was stored, what was there already, what can't be taken. `query_ids` in the events' order."""
-
-    status: str = "ok"
-    accepted: int
-    duplicates: int
-    rejected: list[Rejection]
-    query_ids: list[str]
-    correlation_id: str | None = None
-
-
 class IngestEndpoint:
     """Takes events over HTTP."""
 
@@ -41,9 +31,7 @@ class IngestEndpoint:
         self._clock = clock
         self._most_bytes = settings.ingest_max_batch_bytes
         self._most_events = settings.ingest_max_events
-        self._limits = Limits(
-            event_bytes=settings.ingest_max_event_bytes, extra_bytes=settings.ingest_max_extra_bytes
-        )
+        self._limits = Limits(event_bytes=settings.ingest_max_event_bytes, extra_bytes=settings.ingest_max_extra_bytes)
         self._budget = Budget(settings.ingest_queue_bytes)
 
     async def post(self, request: Request) -> Response:

@@ -40,7 +40,7 @@ class Columns:
 
     def __init__(self, path: Path | None, *, memory_mb: int, threads: int) -> None:
         self._path = path
-        self._config = {
+        self._config: dict[str, str | bool | int | float | list[str]] = {
             "memory_limit": f"{memory_mb}MiB",
             "threads": str(threads),
             "autoinstall_known_extensions": "false",
@@ -80,9 +80,7 @@ class Columns:
         connection = self._open
         connection.execute(schema.CREATE_INTERACTIONS)
         connection.execute(schema.CREATE_STATE)
-        connection.execute(
-            schema.BEGIN_STATE, (schema.VERSION, identity, follower, point.position, point.moment)
-        )
+        connection.execute(schema.BEGIN_STATE, (schema.VERSION, identity, follower, point.position, point.moment))
 
     def fill(self, rows: Sequence[WideRow]) -> None:
         """Add rows of a snapshot to a table that isn't whole yet; each call is a transaction, which bounds memory."""
@@ -118,7 +116,12 @@ class Columns:
         try:
             try:
                 _in_transaction(cursor, change, rows)
-            except (duckdb.ConversionException, duckdb.InvalidInputException, duckdb.TypeMismatchException, TypeError) as error:
+            except (
+                duckdb.ConversionException,
+                duckdb.InvalidInputException,
+                duckdb.TypeMismatchException,
+                TypeError,
+            ) as error:
                 log.warning("cells_coerced", rows=len(rows), error=type(error).__name__)
                 _in_transaction(cursor, change, transport.coerced(rows))
         finally:

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import secrets
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -36,6 +36,8 @@ POLL_S = 0.5
 ACKNOWLEDGE_S = 5.0
 # How long a reader waits for the columns to catch up before it is told to come back.
 PATIENCE_S = 10.0
+# The same during a rebuild: a short one isn't worth a refusal, a long one takes minutes anyway.
+REBUILD_PATIENCE_S = 3.0
 QUESTIONS_AT_ONCE = 4
 
 
@@ -110,12 +112,11 @@ class Projection:
         """Where the columns are."""
         return ProjectionStatus(phase=self._phase, progress=self._progress, position=self._point.position)
 
-    async def caught_up(self, *, staleness_ms: int = 0, patience_s: float = PATIENCE_S) -> FeedPoint:
+    async def caught_up(self, *, staleness_ms: int = 0) -> FeedPoint:
         """Wait until the columns hold all that was committed when this was called; give the point they stand at.
 
         Args:
             staleness_ms: columns that were whole this recently will do.
-            patience_s: how long to wait.
 
         Raises:
             ProjectionUnavailable: they are being rebuilt, or don't catch up in time.
@@ -123,20 +124,18 @@ class Projection:
         if self._phase == "following" and staleness_ms and self._clock() - self._applied_at <= staleness_ms:
             return self._point
         head = await self._store.feed_head()
-        if self._phase == "following" and self._point.position >= head.position:
+        if self._holds(head):
             return self._point
+        patience_s = PATIENCE_S if self._phase == "following" else REBUILD_PATIENCE_S
         self._hurried += 1
         self._wake.set()
         try:
             async with asyncio.timeout(patience_s), self._moved:
-                await self._moved.wait_for(lambda: self._can_answer(head))
+                await self._moved.wait_for(lambda: self._holds(head))
         except TimeoutError as error:
-            raise ProjectionUnavailable("the statistics can't keep up with what comes in", retry_after_s=2) from error
+            raise ProjectionUnavailable(self._why_not(), retry_after_s=2) from error
         finally:
             self._hurried -= 1
-        if self._phase != "following":
-            percent = int(self._progress * 100)
-            raise ProjectionUnavailable(f"the statistics are being rebuilt; {percent} % are done", retry_after_s=2)
         return self._point
 
     async def built(self, on_progress: Callable[[float], None] | None = None) -> None:
@@ -187,11 +186,13 @@ class Projection:
         self._phase, self._progress = "rebuilding", 0.0
         self._wake.set()
 
-    def _can_answer(self, head: FeedPoint) -> bool:
-        """Whether a waiting reader can be told something: the numbers, or that a rebuild is going on."""
-        return self._phase in ("rebuilding", "stopped") or (
-            self._phase == "following" and self._point.position >= head.position
-        )
+    def _holds(self, head: FeedPoint) -> bool:
+        return self._phase == "following" and self._point.position >= head.position
+
+    def _why_not(self) -> str:
+        if self._phase == "following":
+            return "the statistics can't keep up with what comes in"
+        return f"the statistics are being rebuilt; {self._progress:.0%} are done"
 
     async def _run(self, state: State | None) -> None:
         """Follow until cancelled. What fails is logged and tried again: readers are told meanwhile."""

@@ -24,9 +24,7 @@ class Reader(Protocol):
 class ColumnReader:
     """Reads a projection."""
 
-    def __init__(
-        self, projection: Projection, *, grace_ms: int, staleness_ms: int = 0, clock: Clock = now
-    ) -> None:
+    def __init__(self, projection: Projection, *, grace_ms: int, staleness_ms: int = 0, clock: Clock = now) -> None:
         self._projection = projection
         self._grace_ms = grace_ms
         self._staleness_ms = staleness_ms

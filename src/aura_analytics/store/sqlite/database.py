@@ -22,7 +22,7 @@ from aura_analytics.store.port import (
     QueueDepth,
     WideRow,
 )
-from aura_analytics.store.sqlite import append, evaluation
+from aura_analytics.store.sqlite import evaluation
 from aura_analytics.store.sqlite.connection import connect, path_of, translated
 from aura_analytics.store.sqlite.writer import Writer
 
@@ -43,9 +43,7 @@ class SqliteStore:
     Other processes may read and write the same file meanwhile: a write waits for theirs, up to five seconds.
     """
 
-    def __init__(
-        self, url: str, *, grace_ms: int = 120_000, most_waiting: int = 50_000, clock: Clock = now
-    ) -> None:
+    def __init__(self, url: str, *, grace_ms: int = 120_000, most_waiting: int = 50_000, clock: Clock = now) -> None:
         self._path = path_of(url)
         self._grace_ms = grace_ms
         self._most_waiting = most_waiting
@@ -111,9 +109,7 @@ class SqliteStore:
     async def failed_evaluations(self, limit: int) -> list[FailedEvaluation]:
         """List the failed ones."""
         rows = await self._read(lambda connection: connection.execute(EVALUATION["failed"], (limit,)).fetchall())
-        return [
-            FailedEvaluation(query_id=row[0], attempts=row[1], last_error=row[2], failed_at=row[3]) for row in rows
-        ]
+        return [FailedEvaluation(query_id=row[0], attempts=row[1], last_error=row[2], failed_at=row[3]) for row in rows]
 
     async def retry_failed(self, *, now: int, query_ids: Sequence[str] | None = None) -> int:
         """Make failed ones due again."""

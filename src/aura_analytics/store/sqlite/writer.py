@@ -135,7 +135,7 @@ class Writer(threading.Thread):
             results = self._commit(jobs)
         except StoreUnavailable as error:
             return [(job, None, error) for job in jobs]
-        except Exception as error:  # the edge of the writer's loop: every job gets its outcome, and the loop goes on
+        except Exception as error:  # noqa: BLE001 (the edge of the writer's loop: every job gets its outcome, and the loop goes on)
             if len(jobs) == 1:
                 return [(jobs[0], None, error)]
             return [answer for job in jobs for answer in self._write([job])]

@@ -1,0 +1,83 @@
+"""Training data to a file or a pipe, streamed from wherever the columns are."""
+
+import sys
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+import httpx
+
+from aura_analytics.app import make_reader
+from aura_analytics.errors import LoadError
+from aura_analytics.projection import owner_of
+from aura_analytics.settings import Settings
+from aura_analytics.stats import scope as scopes
+from aura_analytics.stats.training import ExampleFilter, Format, examples
+from aura_analytics.store import columns_path
+from aura_analytics.terminal.screen import progress
+from aura_analytics.terminal.service import explain, own_projection
+
+
+async def export(
+    settings: Settings, where: Mapping[str, str | None], chosen: ExampleFilter, form: Format, output: Path | None
+) -> int:
+    """Write chat examples as NDJSON to a file or to standard output; give how many.
+
+    Raises:
+        LoadError: the server can't be used.
+        ParameterError: the scope can't be read.
+    """
+    with _opened(output) as target:
+        owner = owner_of(columns_path(settings))
+        if owner is not None:
+            return await _write(_from_server(owner.url, where, chosen, form), target)
+        async with own_projection(settings) as projection:
+            reader = make_reader(settings, projection)
+            scope = scopes.parse(where, now=reader.now)
+            return await _write(examples(reader, scope, chosen, form), target)
+
+
+@contextmanager
+def _opened(output: Path | None) -> Iterator[BinaryIO]:
+    """Open the target; a file appears under its name only once it is whole."""
+    if output is None:
+        yield sys.stdout.buffer
+        return
+    unfinished = output.with_name(output.name + ".part")
+    try:
+        with unfinished.open("wb") as file:
+            yield file
+        unfinished.replace(output)
+    except OSError as error:
+        raise LoadError(f"{output} can't be written: {error.strerror}") from error
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+async def _from_server(
+    url: str, where: Mapping[str, str | None], chosen: ExampleFilter, form: Format
+) -> AsyncIterator[bytes]:
+    parameters: dict[str, str | float] = {name: value for name, value in where.items() if value is not None}
+    parameters |= {"label": chosen.label, "min_confidence": chosen.min_confidence, "format": form}
+    parameters |= {"max_latency": chosen.max_latency_ms} | ({"limit": chosen.limit} if chosen.limit else {})
+    async with (
+        httpx.AsyncClient(base_url=url, timeout=None, trust_env=False) as client,  # noqa: S113 (as long as it takes)
+        client.stream("GET", "/export/training-data", params=parameters) as answer,
+    ):
+        if not answer.is_success:
+            await answer.aread()
+            raise LoadError(explain(answer))
+        async for piece in answer.aiter_bytes():
+            yield piece
+
+
+async def _write(pieces: AsyncIterator[bytes], target: BinaryIO) -> int:
+    lines = 0
+    with progress("exporting", None) as meter:
+        async for piece in pieces:
+            target.write(piece)
+            lines += piece.count(b"\n")
+            meter.set(lines, f"{lines:,} examples")
+    target.flush()
+    return lines

@@ -1,0 +1,91 @@
+"""How a command reaches the numbers: through the server that owns the columns, or by being that server for a moment.
+
+Either way a command speaks to the same endpoints, so that it can't have other numbers than the page.
+"""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from aura_analytics.app import make_app, opened_store, running_projection
+from aura_analytics.errors import LoadError, ProjectionOwned
+from aura_analytics.projection import Projection, owner_of
+from aura_analytics.settings import Settings
+from aura_analytics.store import Store, columns_path
+from aura_analytics.terminal.screen import progress
+
+TIMEOUT_S = 600
+
+
+@asynccontextmanager
+async def reached_service(settings: Settings) -> AsyncIterator[httpx.AsyncClient]:
+    """Reach the endpoints of this database."""
+    owner = owner_of(columns_path(settings))
+    if owner is not None:
+        async with httpx.AsyncClient(base_url=owner.url, timeout=TIMEOUT_S, trust_env=False) as client:
+            if await _answers(client):
+                yield client
+                return
+    async with AsyncExitStack() as stack:
+        store = await stack.enter_async_context(opened_store(settings))
+        projection = await _own_projection(settings, store, stack)
+        transport = httpx.ASGITransport(make_app(settings, store, projection))
+        yield await stack.enter_async_context(
+            httpx.AsyncClient(base_url="http://here", transport=transport, timeout=TIMEOUT_S)
+        )
+
+
+@asynccontextmanager
+async def own_projection(settings: Settings) -> AsyncIterator[Projection]:
+    """Have the columns of this database in this process."""
+    async with AsyncExitStack() as stack:
+        store = await stack.enter_async_context(opened_store(settings))
+        yield await _own_projection(settings, store, stack)
+
+
+async def _own_projection(settings: Settings, store: Store, stack: AsyncExitStack) -> Projection:
+    """Follow into the file of the columns, or, where somebody else owns it, into memory; whole when this returns."""
+
+    async def running(path: Path | None) -> Projection:
+        return await stack.enter_async_context(running_projection(settings, store, path))
+
+    try:
+        projection = await running(columns_path(settings))
+    except ProjectionOwned:
+        projection = await running(None)
+    with progress("reading the database", 1.0) as meter:
+        await projection.built(meter.set)
+    return projection
+
+
+async def get(client: httpx.AsyncClient, path: str, parameters: Mapping[str, Any]) -> Any:  # Any: the endpoint's JSON
+    """Ask one endpoint; parameters that are None are left out.
+
+    Raises:
+        LoadError: it answered with a problem; its words are the error's.
+    """
+    given = {name: value for name, value in parameters.items() if value is not None}
+    answer = await client.get(path, params=given)
+    if answer.is_success:
+        return answer.json()
+    raise LoadError(explain(answer))
+
+
+def explain(answer: httpx.Response) -> str:
+    """Give the words of a problem document, or the status where there are none."""
+    try:
+        problem = answer.json()
+        return str(problem.get("detail") or problem["title"])
+    except (ValueError, KeyError, AttributeError):
+        return f"the service answered with HTTP {answer.status_code}"
+
+
+async def _answers(client: httpx.AsyncClient) -> bool:
+    """Whether the server that left its note is really there."""
+    try:
+        return bool((await client.get("/health", timeout=5)).json().get("worker") == "analytics")
+    except (httpx.HTTPError, ValueError, AttributeError):
+        return False
