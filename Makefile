@@ -35,7 +35,7 @@ lock: $(DEVELOPMENT) ## Pin the newest versions that pyproject.toml allows
 	@$(BIN)/uv pip compile $(LOCK) pyproject.toml -o requirements.lock
 	@$(BIN)/uv pip compile $(LOCK) pyproject.toml --group dev -o requirements-dev.lock
 
-LOCK := --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate
+LOCK := --quiet --no-strip-extras --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate
 
 bench: $(DEVELOPMENT) ## Measure on this machine
 	@$(BIN)/python bench/run.py
@@ -50,7 +50,7 @@ $(VENV)/bin/python:
 $(RUNTIME): $(VENV)/bin/python pyproject.toml requirements.lock
 	@echo "Setting up (once) …"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
 	@touch $@
 
 $(DEVELOPMENT): $(RUNTIME) requirements-dev.lock
