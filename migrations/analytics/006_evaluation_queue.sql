@@ -7,7 +7,7 @@ CREATE TABLE IF NOT EXISTS evaluation_queue (
     lease TEXT,
     last_error TEXT,
     failed_at INTEGER -- epoch milliseconds
-);
+) WITHOUT ROWID;
 
 CREATE INDEX IF NOT EXISTS idx_evaluation_queue_due ON evaluation_queue (due_at) WHERE failed_at IS NULL;
 CREATE INDEX IF NOT EXISTS idx_evaluation_queue_failed ON evaluation_queue (failed_at) WHERE failed_at IS NOT NULL;

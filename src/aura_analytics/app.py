@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import signal
 import socket
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
@@ -19,11 +20,11 @@ from starlette.routing import Mount, Route
 from aura_analytics.api import problems
 from aura_analytics.api.endpoints import Health, router, state_router
 from aura_analytics.api.request_log import RequestLog
-from aura_analytics.errors import SettingsError, StoreUnavailable
+from aura_analytics.errors import ProjectionUnavailable, SettingsError, StoreUnavailable
 from aura_analytics.evaluation.judgement import Judge
 from aura_analytics.evaluation.worker import Evaluator
 from aura_analytics.ingest.endpoint import IngestEndpoint
-from aura_analytics.projection import Projection, Verification, announced, verify
+from aura_analytics.projection import Columns, Projection, RemoteProjection, announced
 from aura_analytics.settings import Settings
 from aura_analytics.stats.reader import ColumnReader
 from aura_analytics.store import Store, columns_path, make_store, migrate
@@ -36,6 +37,7 @@ JUDGE_ATTEMPTS = 3
 # After SIGTERM, requests in flight have this long to be finished and answered.
 SHUTDOWN_S = 30
 BACKLOG = 2_048
+HEALTH_WAITS_S = 0.5
 
 
 def make_judge(settings: Settings) -> Judge | None:
@@ -70,15 +72,10 @@ def make_evaluator(settings: Settings, store: Store, judge: Judge | None) -> Eva
     )
 
 
-def make_projection(settings: Settings, store: Store, path: Path | None) -> Projection:
-    """Make the columns of a store; `path` None keeps them in memory."""
-    return Projection(store, path, memory_mb=settings.stats_memory_mb, threads=settings.stats_threads)
-
-
-def make_reader(settings: Settings, projection: Projection) -> ColumnReader:
+def make_reader(settings: Settings, columns: Columns) -> ColumnReader:
     """Make what the metrics read with."""
     return ColumnReader(
-        projection,
+        columns,
         grace_ms=round(settings.eval_grace_seconds * 1000),
         staleness_ms=settings.stats_max_staleness_ms,
     )
@@ -100,12 +97,12 @@ async def opened_store(settings: Settings) -> AsyncIterator[Store]:
 
 @asynccontextmanager
 async def running_projection(settings: Settings, store: Store, path: Path | None) -> AsyncIterator[Projection]:
-    """Follow the store's feed until the end of the block.
+    """Keep the columns of a store in this process until the end of the block; `path` None keeps them in memory.
 
     Raises:
         ProjectionOwned: another process follows into the same file.
     """
-    projection = make_projection(settings, store, path)
+    projection = Projection(store, path, memory_mb=settings.stats_memory_mb, threads=settings.stats_threads)
     await projection.start()
     try:
         yield projection
@@ -113,30 +110,39 @@ async def running_projection(settings: Settings, store: Store, path: Path | None
         await projection.stop()
 
 
-def make_app(settings: Settings, store: Store, projection: Projection) -> RequestLog:
+@asynccontextmanager
+async def remote_projection(settings: Settings) -> AsyncIterator[RemoteProjection]:
+    """Have the columns kept by a process of their own until the end of the block.
+
+    Raises:
+        ProjectionOwned: another server keeps them.
+    """
+    projection = RemoteProjection(settings)
+    await projection.start()
+    try:
+        yield projection
+    finally:
+        await projection.stop()
+
+
+def make_app(settings: Settings, store: Store, columns: Columns) -> RequestLog:
     """Make the ASGI application over open parts."""
 
     async def health() -> Health:
-        phase = projection.status.phase
+        phase = await _phase(columns)
         try:
             await store.ping()
         except StoreUnavailable:
             return Health(status="unhealthy", version=__version__, statistics=phase)
         return Health(status="healthy", version=__version__, statistics=phase)
 
-    async def verification(rebuild: bool) -> Verification:  # noqa: FBT001 (the endpoint's own parameter)
-        if rebuild:
-            await projection.rebuild()
-            await projection.built()
-        return await verify(store, projection)
-
     reading = FastAPIOffline(
         title="Aura Analytics",
         version=__version__,
         description="What a voice shopping assistant was asked, what became of it, and how good it was.",
     )
-    reading.include_router(router(make_reader(settings, projection)))
-    reading.include_router(state_router(health, verification))
+    reading.include_router(router(make_reader(settings, columns)))
+    reading.include_router(state_router(health, columns))
     outer = Starlette(
         routes=[
             # Outside of the reading application: its machinery would cost a third of the requests a second.
@@ -147,6 +153,15 @@ def make_app(settings: Settings, store: Store, projection: Projection) -> Reques
     problems.install(outer)
     problems.install(reading)
     return RequestLog(outer)
+
+
+async def _phase(columns: Columns) -> str:
+    """Tell the phase of the columns; the service's health doesn't wait for them."""
+    try:
+        async with asyncio.timeout(HEALTH_WAITS_S):
+            return (await columns.status()).phase
+    except (TimeoutError, ProjectionUnavailable):
+        return "unavailable"
 
 
 class Server(uvicorn.Server):
@@ -189,12 +204,12 @@ async def serve(settings: Settings, *, on_ready: OnReady | None = None) -> None:
     judge = await asyncio.to_thread(make_judge, settings)
     path = columns_path(settings)
     with contextlib.closing(_bind(settings)) as listener:
-        async with opened_store(settings) as store, running_projection(settings, store, path) as projection:
+        async with opened_store(settings) as store, remote_projection(settings) as columns:
             running = Running(_url(settings.host, listener), make_evaluator(settings, store, judge))
             with announced(path, running.url):
                 try:
                     async with _beside(running.evaluator.watch(settings.eval_interval_seconds)):
-                        await _run(make_app(settings, store, projection), listener, running, on_ready)
+                        await _run(make_app(settings, store, columns), listener, running, on_ready)
                 finally:
                     if judge is not None:
                         await judge.aclose()
@@ -221,10 +236,14 @@ async def _run(app: RequestLog, listener: socket.socket, running: Running, on_re
             access_log=False,
             lifespan="off",
             server_header=False,
+            proxy_headers=False,
             timeout_graceful_shutdown=SHUTDOWN_S,
             timeout_keep_alive=75,
         )
     )
+    # What is loaded by now stays: a collector that looked through all of it again would stop every request meanwhile.
+    gc.collect()
+    gc.freeze()
     log.info("serving", url=running.url)
     async with contextlib.AsyncExitStack() as stack:
         if on_ready:

@@ -3,9 +3,14 @@
 Nothing above the level debug holds what people said, or a key.
 """
 
+import asyncio
+import atexit
+import contextlib
 import logging
 import sys
-from typing import Any, Literal
+import threading
+import time
+from typing import Any, BinaryIO, Literal
 
 import msgspec
 import structlog
@@ -24,21 +29,78 @@ class Forwarder(logging.Handler):
         log.log(record.levelno, record.getMessage(), logger=record.name, exc_info=record.exc_info or None)
 
 
+class Lines:
+    """A logger, and its own factory, that writes what the event loop logged within a moment in one go.
+
+    A write a line would let go of the interpreter's lock for each request, and a busy thread would keep it. Threads
+    other than the event loop's write at once.
+    """
+
+    GATHER_S = 0.02
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._waiting: list[bytes] = []
+        self._lock = threading.Lock()
+        atexit.register(self._flush)
+
+    def __call__(self, *_: object) -> "Lines":
+        """Give the logger."""
+        return self
+
+    def msg(self, line: bytes) -> None:
+        """Write a line, a moment later at the latest."""
+        loop: asyncio.AbstractEventLoop | None
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            loop = None
+        with self._lock:
+            first = not self._waiting
+            self._waiting.append(line)
+        if loop is None:
+            self._flush()
+        elif first:
+            loop.call_later(self.GATHER_S, self._flush)
+
+    debug = info = warning = error = critical = exception = fatal = log = msg
+
+    def _flush(self) -> None:
+        with self._lock:
+            lines, self._waiting = self._waiting, []
+        with contextlib.suppress(OSError, ValueError):  # whoever read the log is gone; the service goes on
+            self._file.write(b"".join(line + b"\n" for line in lines))
+            self._file.flush()
+
+
+class Stamper:
+    """Puts the moment into an event: ISO 8601, UTC, milliseconds. The second is written once a second, not once a line."""
+
+    def __init__(self) -> None:
+        self._second = 0
+        self._text = ""
+
+    def __call__(self, _logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+        """Stamp one event."""
+        second, millisecond = divmod(time.time_ns() // 1_000_000, 1000)
+        if second != self._second:
+            self._second, self._text = second, time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
+        event["timestamp"] = f"{self._text}.{millisecond:03}Z"
+        return event
+
+
 def configure(level: Level, form: Format = "auto") -> None:
     """Set up logging for this process."""
     threshold = logging.getLevelNamesMapping()[level.upper()]
     readable = form == "console" or (form == "auto" and sys.stderr.isatty())
     structlog.configure(
         processors=[
-            structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            Stamper(),
             *(_for_people() if readable else _for_machines()),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(threshold),
-        logger_factory=structlog.WriteLoggerFactory(sys.stderr)
-        if readable
-        else structlog.BytesLoggerFactory(sys.stderr.buffer),
+        logger_factory=structlog.WriteLoggerFactory(sys.stderr) if readable else Lines(sys.stderr.buffer),
         cache_logger_on_first_use=True,
     )
     # Libraries are heard when something is wrong; their chatter would double the canonical line of each request.

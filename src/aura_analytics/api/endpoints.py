@@ -1,7 +1,7 @@
 """The reading endpoints: parameters in, numbers from `stats` out."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from typing import Annotated, Any, Literal, TypeVar, get_args
+from typing import Annotated, Any, Literal, Protocol, TypeVar, get_args
 
 import msgspec
 from fastapi import APIRouter, Depends, Query, Response
@@ -98,12 +98,19 @@ class Health(msgspec.Struct, frozen=True, kw_only=True):
     statistics: str
 
 
-def state_router(check: Callable[[], Awaitable[Health]], verify: Callable[[bool], Awaitable[object]]) -> APIRouter:
+class Verified(Protocol):
+    """Columns that can be compared with their rows."""
+
+    async def verify(self, *, rebuild: bool = False) -> object:
+        """Compare them, after building the columns anew where asked; give what JSON can hold."""
+
+
+def state_router(check: Callable[[], Awaitable[Health]], columns: Verified) -> APIRouter:
     """Make the endpoints about the service itself.
 
     Args:
         check: tells its state.
-        verify: compares rows and columns, after building the columns anew where asked; gives what JSON can hold.
+        columns: can be compared with the rows.
     """
     routes = APIRouter()
 
@@ -116,7 +123,7 @@ def state_router(check: Callable[[], Awaitable[Health]], verify: Callable[[bool]
     async def get_verify(
         rebuild: Annotated[bool, Query(description="Build the columns anew first.")] = False,
     ) -> Response:
-        return _json(await verify(rebuild))
+        return _json(await columns.verify(rebuild=rebuild))
 
     return routes
 

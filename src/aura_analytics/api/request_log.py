@@ -1,6 +1,6 @@
 """The canonical line: one a request, with all that is known of it; and the correlation id that goes back."""
 
-import secrets
+import random
 import time
 
 import structlog
@@ -27,7 +27,7 @@ class RequestLog:
         given = _given(scope)
         facts: dict[str, object] = {"given_correlation_id": given}
         scope["aura_facts"] = facts
-        minted = "" if given else secrets.token_hex(8)
+        minted = "" if given else f"{random.getrandbits(64):016x}"
 
         async def send_noting(message: Message) -> None:
             if message["type"] == "http.response.start":

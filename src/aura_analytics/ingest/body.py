@@ -34,22 +34,22 @@ class Budget:
 
 
 class Portion:
-    """What one request has taken of the budget; given back at its end."""
+    """What one request has taken of the budget, `size` in bytes; given back at its end."""
 
     def __init__(self, budget: Budget) -> None:
         self._budget = budget
-        self._size = 0
+        self.size = 0
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._budget.give_back(self._size)
+        self._budget.give_back(self.size)
 
     def take(self, size: int) -> None:
         """Take more for this request."""
         self._budget.take(size)
-        self._size += size
+        self.size += size
 
 
 async def read(chunks: AsyncIterator[bytes], *, gzipped: bool, most: int, portion: Portion) -> bytes:

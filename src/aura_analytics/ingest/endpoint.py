@@ -44,7 +44,7 @@ class IngestEndpoint:
         facts = request.scope.get("aura_facts", {})
         with Portion(self._budget) as portion:
             raws = await self._read(request, portion)
-            decoded = await self._decode(raws, facts.get("given_correlation_id"))
+            decoded = await self._decode(raws, portion.size, facts.get("given_correlation_id"))
             facts["events"] = len(raws)
             facts["rejected"] = len(decoded.rejected)
             correlation_id = _correlation_id(decoded.events, facts)
@@ -68,10 +68,11 @@ class IngestEndpoint:
 
     async def _read(self, request: Request, portion: Portion) -> list[Raw]:
         """Read the body and split it into events."""
-        lines = _speaks_lines(request.headers.get("content-type", ""))
-        gzipped = _is_gzipped(request.headers.get("content-encoding", ""))
-        announced = request.headers.get("content-length", "")
-        if announced.isdecimal() and int(announced) > self._most_bytes:
+        headers = dict(request.scope["headers"])
+        lines = _speaks_lines(headers.get(b"content-type", b"").decode("latin-1"))
+        gzipped = _is_gzipped(headers.get(b"content-encoding", b"").decode("latin-1"))
+        announced = headers.get(b"content-length", b"")
+        if announced.isdigit() and int(announced) > self._most_bytes:
             raise BodyTooLarge(f"a body takes at most {self._most_bytes} bytes")
         body = await read(request.stream(), gzipped=gzipped, most=self._most_bytes, portion=portion)
         raws = split_lines(body) if lines else split_json(body)
@@ -79,8 +80,7 @@ class IngestEndpoint:
             raise BodyTooLarge(f"a batch takes at most {self._most_events} events")
         return raws
 
-    async def _decode(self, raws: list[Raw], correlation_id: str | None) -> Decoded:
-        size = sum(len(bytes(raw)) for raw in raws) if len(raws) > 1 else len(bytes(raws[0])) if raws else 0
+    async def _decode(self, raws: list[Raw], size: int, correlation_id: str | None) -> Decoded:
         if size <= DECODE_INLINE_BYTES:
             return decode_events(raws, limits=self._limits, clock=self._clock, correlation_id=correlation_id)
         return await asyncio.to_thread(

@@ -35,7 +35,7 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
     complete: bool
 
 
-class Columns:
+class ColumnFile:
     """One file of columns, owned by this process while it is open. `path` None keeps it in memory."""
 
     def __init__(self, path: Path | None, *, memory_mb: int, threads: int) -> None:

@@ -8,30 +8,32 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 import duckdb
-import msgspec
 import structlog
 
 from aura_analytics.clock import Clock, now
 from aura_analytics.errors import ProjectionUnavailable, StoreUnavailable
-from aura_analytics.projection.columns import Columns, State
+from aura_analytics.projection.columns import ColumnFile, State
+from aura_analytics.projection.port import Phase, ProjectionStatus, Verification
+from aura_analytics.projection.verify import verify
 from aura_analytics.store import Store
 from aura_analytics.store.port import FeedPoint
 
 log = structlog.get_logger()
 
-Phase = Literal["starting", "rebuilding", "following", "stopped"]
 Result = TypeVar("Result")
 
 # Ids a transaction of the columns; more make it no cheaper an id, but a reader wait longer.
 APPLY_IDS = 8_000
 FILL_ROWS = 8_000
-# Nobody waiting, changes gather this long, since a large batch costs little more than a small one.
-PACE_S = 0.25
+# Nobody waiting, changes gather this long, since a large batch costs little more than a small one; a quarter of it where
+# so much comes in that a reader would have to wait for it.
+PACE_S = 1.0
+MANY_IDS = 2_000
 # How often another process's commits are looked for.
-POLL_S = 0.5
+POLL_S = 0.25
 # How often the store is told how far we have come, so that it can forget what all have.
 ACKNOWLEDGE_S = 5.0
 # How long a reader waits for the columns to catch up before it is told to come back.
@@ -39,14 +41,6 @@ PATIENCE_S = 10.0
 # The same during a rebuild: a short one isn't worth a refusal, a long one takes minutes anyway.
 REBUILD_PATIENCE_S = 3.0
 QUESTIONS_AT_ONCE = 4
-
-
-class ProjectionStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """Where the columns are. `progress` counts 0…1 while they are rebuilt; `position` is that of the feed."""
-
-    phase: Phase
-    progress: float
-    position: int
 
 
 class Projection:
@@ -64,7 +58,7 @@ class Projection:
         self, store: Store, path: Path | None, *, memory_mb: int = 512, threads: int = 2, clock: Clock = now
     ) -> None:
         self._store = store
-        self._columns = Columns(path, memory_mb=memory_mb, threads=threads)
+        self._columns = ColumnFile(path, memory_mb=memory_mb, threads=threads)
         self._kept = path is not None
         self._clock = clock
         self._writing = ThreadPoolExecutor(1, thread_name_prefix="aura-columns")
@@ -77,6 +71,7 @@ class Projection:
         self._follower = f"columns-{secrets.token_hex(4)}"
         self._point = FeedPoint(position=0, moment=0)
         self._applied_at = 0
+        self._taken = 0
         self._acknowledged = FeedPoint(position=0, moment=0)
         self._acknowledged_at = 0.0
         self._task: asyncio.Task[None] | None = None
@@ -107,9 +102,8 @@ class Projection:
         await self._write(self._columns.close)
         await asyncio.to_thread(self._writing.shutdown)
 
-    @property
-    def status(self) -> ProjectionStatus:
-        """Where the columns are."""
+    async def status(self) -> ProjectionStatus:
+        """Tell where the columns are."""
         return ProjectionStatus(phase=self._phase, progress=self._progress, position=self._point.position)
 
     async def caught_up(self, *, staleness_ms: int = 0) -> FeedPoint:
@@ -178,6 +172,13 @@ class Projection:
             log.warning("columns_damaged", error=type(error).__name__)
             await self.rebuild()
             raise ProjectionUnavailable("the statistics are being rebuilt", retry_after_s=2) from error
+
+    async def verify(self, *, rebuild: bool = False) -> Verification:
+        """Compare rows and columns, after building the columns anew where asked."""
+        if rebuild:
+            await self.rebuild()
+            await self.built()
+        return await verify(self._store, self)
 
     async def rebuild(self) -> None:
         """Throw the columns away and start over in the background."""
@@ -254,7 +255,7 @@ class Projection:
 
     async def _rest(self) -> None:
         """Let changes gather; a reader ends the rest at once."""
-        until = time.monotonic() + PACE_S
+        until = time.monotonic() + (PACE_S / 4 if self._taken >= MANY_IDS else PACE_S)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(POLL_S):
                 await self._wake.wait()
@@ -266,6 +267,7 @@ class Projection:
 
     async def _catch_up(self) -> None:
         """Take all that is committed."""
+        self._taken = 0
         while True:
             changes = await self._store.changes(self._point, APPLY_IDS)
             if changes.upto == self._point:
@@ -273,6 +275,7 @@ class Projection:
             rows = await self._store.wide_rows(changes.query_ids)
             await self._write(self._columns.apply, changes.query_ids, rows, changes.upto)
             self._point = changes.upto
+            self._taken += len(changes.query_ids)
             await self._tell(self._phase)
         self._applied_at = self._clock()
 

@@ -2,11 +2,9 @@
 
 import asyncio
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, Protocol
 
-import msgspec
-
-from aura_analytics.projection.follower import Projection
+from aura_analytics.projection.port import Difference, Verification
 from aura_analytics.projection.schema import ID, TYPES
 from aura_analytics.projection.transport import coerced
 from aura_analytics.store import Store
@@ -26,24 +24,17 @@ COUNT = "SELECT count(*) FROM interactions"
 NEXT_IDS = f"SELECT DISTINCT id FROM interactions WHERE id > $after ORDER BY id LIMIT {BATCH_ROWS}"
 
 
-class Difference(msgspec.Struct, frozen=True, kw_only=True):
-    """One cell, or a whole row (`column` None), that isn't the same. Any: what a cell can be."""
+class Held(Protocol):
+    """What a comparison needs of the columns."""
 
-    query_id: str
-    column: str | None
-    in_rows: Any
-    in_columns: Any
+    async def caught_up(self) -> object:
+        """Wait until they hold all that was committed when this was called."""
 
-
-class Verification(msgspec.Struct, frozen=True, kw_only=True):
-    """What a comparison found. `differences` names at most a thousand of `differing` interactions."""
-
-    interactions: int
-    differing: int
-    differences: list[Difference]
+    async def ask_now(self, sql: str, parameters: dict[str, Any] | None = None) -> list[tuple[Any, ...]]:
+        """Answer with what they hold at this moment. Any: what a cell can be."""
 
 
-async def verify(store: Store, projection: Projection) -> Verification:
+async def verify(store: Store, projection: Held) -> Verification:
     """Compare every interaction.
 
     Raises:
@@ -66,7 +57,7 @@ async def verify(store: Store, projection: Projection) -> Verification:
     )
 
 
-async def _look_again(store: Store, projection: Projection, suspects: Sequence[str]) -> list[Difference]:
+async def _look_again(store: Store, projection: Held, suspects: Sequence[str]) -> list[Difference]:
     """Give the differences that stay, once the columns have caught up and the dust has settled."""
     differences: list[Difference] = []
     for look in range(LOOKS):
@@ -84,7 +75,7 @@ async def _look_again(store: Store, projection: Projection, suspects: Sequence[s
     return differences
 
 
-async def _compare(projection: Projection, ids: Sequence[str], rows: Iterable[WideRow]) -> list[Difference]:
+async def _compare(projection: Held, ids: Sequence[str], rows: Iterable[WideRow]) -> list[Difference]:
     """Compare the store's rows of some ids with the columns' rows of the same ids."""
     there = {row[ID]: row for row in coerced(rows)}
     held: dict[str, list[WideRow]] = {}
@@ -108,7 +99,7 @@ def _differences(id: str, row: WideRow | None, held: list[WideRow]) -> list[Diff
     ]
 
 
-async def _unknown_to(store: Store, projection: Projection) -> list[str]:
+async def _unknown_to(store: Store, projection: Held) -> list[str]:
     """Find the ids that the columns hold and the store doesn't."""
     unknown: list[str] = []
     after = ""

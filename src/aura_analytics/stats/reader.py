@@ -3,13 +3,13 @@
 from typing import Any, Protocol
 
 from aura_analytics.clock import Clock, now
-from aura_analytics.projection import Projection
+from aura_analytics.projection import Columns
 
 
 class Reader(Protocol):
     """What a metric needs of the world."""
 
-    async def ask(self, sql: str, parameters: dict[str, Any]) -> list[tuple[Any, ...]]:
+    async def ask(self, sql: str, parameters: dict[str, Any]) -> list[Any]:
         """Answer SQL over the table `interactions`. Any: what a cell can be."""
 
     @property
@@ -22,21 +22,21 @@ class Reader(Protocol):
 
 
 class ColumnReader:
-    """Reads a projection."""
+    """Reads the columns of a store."""
 
-    def __init__(self, projection: Projection, *, grace_ms: int, staleness_ms: int = 0, clock: Clock = now) -> None:
-        self._projection = projection
+    def __init__(self, columns: Columns, *, grace_ms: int, staleness_ms: int = 0, clock: Clock = now) -> None:
+        self._columns = columns
         self._grace_ms = grace_ms
         self._staleness_ms = staleness_ms
         self._clock = clock
 
-    async def ask(self, sql: str, parameters: dict[str, Any]) -> list[tuple[Any, ...]]:
+    async def ask(self, sql: str, parameters: dict[str, Any]) -> list[Any]:
         """Answer once the columns have caught up. Any: what a cell can be.
 
         Raises:
             ProjectionUnavailable: they are being rebuilt.
         """
-        return await self._projection.ask(sql, parameters, staleness_ms=self._staleness_ms)
+        return await self._columns.ask(sql, parameters, staleness_ms=self._staleness_ms)
 
     @property
     def now(self) -> int:

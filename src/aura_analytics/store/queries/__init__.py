@@ -20,7 +20,7 @@ def load(noun: str) -> dict[str, str]:
 
 
 @cache
-def rows(statement: str, columns: int, count: int) -> str:
+def expand(statement: str, columns: int, count: int) -> str:
     """Fill in `{rows}`: `count` lists of `columns` placeholders."""
     one = f"({', '.join('?' * columns)})"
     return statement.replace("{rows}", ", ".join([one] * count))

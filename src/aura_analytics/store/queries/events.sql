@@ -1,28 +1,27 @@
--- name: known_queries
--- Which of these ids have a query; one row, JSON, so that the interpreter is asked once and not for each.
-SELECT json_group_array(id) FROM voice_queries WHERE id IN (SELECT value FROM json_each(?));
-
--- name: known_outcomes
--- Which of these ids have an outcome.
-SELECT json_group_array(query_id) FROM voice_outcomes WHERE query_id IN (SELECT value FROM json_each(?));
+-- name: known
+-- Which of these ids have a query, and which an outcome; one row of JSON, since each row costs the interpreter's lock.
+SELECT
+    (SELECT json_group_array(id) FROM voice_queries WHERE id IN (SELECT value FROM json_each(:ids))),
+    (SELECT json_group_array(query_id) FROM voice_outcomes WHERE query_id IN (SELECT value FROM json_each(:ids)));
 
 -- name: insert_queries
 -- Store queries whose ids were looked up in this transaction.
 INSERT INTO voice_queries (
-    id, store_id, session_id, user_id, created_at, query_text, transcription_conf, intent, fast_path,
-    query_source, audio_duration_ms, correlation_id, received_at, extra
+    id, store_id, created_at, received_at, query_text, session_id, user_id, query_source, transcription_conf,
+    audio_duration_ms, intent, fast_path, correlation_id, extra
 ) VALUES {rows};
 
 -- name: insert_outcomes
 -- Store outcomes whose ids were looked up in this transaction; their queries may come later.
 INSERT INTO voice_outcomes (
-    query_id, answer_text, model_name, latency_ms, tokens_prompt, tokens_completion, cost_usd, action_taken,
-    action_success, error_flag, tool_calls, error_message, tokens_total, occurred_at, received_at, correlation_id, extra
+    query_id, occurred_at, received_at, answer_text, model_name, latency_ms, tokens_prompt, tokens_completion,
+    tokens_total, cost_usd, action_taken, action_success, error_flag, error_message, tool_calls, correlation_id, extra
 ) VALUES {rows};
 
 -- name: enqueue
 -- Queue interactions to be labelled; one whose outcome came late is queued anew, and an open claim on it is void.
-INSERT INTO evaluation_queue (query_id, due_at) VALUES {rows}
+INSERT INTO evaluation_queue (query_id, due_at)
+SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(?) WHERE true
 ON CONFLICT (query_id) DO UPDATE SET due_at = excluded.due_at, attempts = 0, lease = NULL, last_error = NULL, failed_at = NULL;
 
 -- name: wide_rows

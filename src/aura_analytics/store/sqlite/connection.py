@@ -10,7 +10,7 @@ from aura_analytics.errors import SettingsError, StoreUnavailable
 SCHEME = "sqlite:///"
 BUSY_TIMEOUT_S = 5.0
 # WAL frames pile up to 16 MiB before a commit also has to write them home; 4 KiB pages.
-AUTOCHECKPOINT_PAGES = 4096
+AUTOCHECKPOINT_PAGES = 2_000
 
 
 def path_of(url: str) -> Path:

@@ -56,7 +56,8 @@ class Writer(threading.Thread):
         self._most_waiting = most_waiting
         self._committed = committed
         self._loop = asyncio.get_running_loop()
-        self._jobs: SimpleQueue[Job | None] = SimpleQueue()
+        self._jobs: SimpleQueue[list[Job] | None] = SimpleQueue()
+        self._gathered: list[Job] = []
         self._waiting = 0
         self._closed = False
 
@@ -76,6 +77,7 @@ class Writer(threading.Thread):
         """Write what was submitted, then end the thread and close its connection."""
         if not self._closed:
             self._closed = True
+            self._hand_over()
             self._jobs.put(None)
         await asyncio.to_thread(self.join)
 
@@ -86,8 +88,15 @@ class Writer(threading.Thread):
             raise StoreUnavailable("the service is stopping")
         job = Job(events, change, self._loop.create_future())
         self._waiting += len(events)
-        self._jobs.put(job)
+        if not self._gathered:
+            self._loop.call_soon(self._hand_over)
+        self._gathered.append(job)
         return job.answer
+
+    def _hand_over(self) -> None:
+        """Give the thread all that one turn of the event loop brought, at once: one wake-up, and a larger transaction."""
+        jobs, self._gathered = self._gathered, []
+        self._jobs.put(jobs)
 
     def _answer(self, answers: list[Answer]) -> None:
         """Tell the callers, on the event loop. One that went away stays unanswered; its events are stored all the same."""
@@ -117,14 +126,14 @@ class Writer(threading.Thread):
         """Wait for a job, then take all that wait; tell whether to go on."""
         jobs: list[Job] = []
         size = 0
-        job = self._jobs.get()
-        while job is not None:
-            jobs.append(job)
-            size += len(job.events)
+        gathered = self._jobs.get()
+        while gathered is not None:
+            jobs += gathered
+            size += sum(len(job.events) for job in gathered)
             if size >= GROUP_EVENTS:
                 return jobs, True
             try:
-                job = self._jobs.get_nowait()
+                gathered = self._jobs.get_nowait()
             except Empty:
                 return jobs, True
         return jobs, False
