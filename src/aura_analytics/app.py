@@ -19,6 +19,7 @@ from starlette.routing import Mount, Route
 
 from aura_analytics.api import problems
 from aura_analytics.api.endpoints import Health, router, state_router
+from aura_analytics.api.protocol import GatheringProtocol
 from aura_analytics.api.request_log import RequestLog
 from aura_analytics.errors import ProjectionUnavailable, SettingsError, StoreUnavailable
 from aura_analytics.evaluation.judgement import Judge
@@ -146,7 +147,7 @@ def make_app(settings: Settings, store: Store, columns: Columns) -> RequestLog:
     outer = Starlette(
         routes=[
             # Outside of the reading application: its machinery would cost a third of the requests a second.
-            Route("/ingest", IngestEndpoint(store, settings).post, methods=["POST"]),
+            Route("/ingest", IngestEndpoint(store, settings)),
             Mount("/", reading),
         ]
     )
@@ -232,6 +233,7 @@ async def _run(app: RequestLog, listener: socket.socket, running: Running, on_re
     server = Server(
         uvicorn.Config(
             app,
+            http=GatheringProtocol,
             log_config=None,
             access_log=False,
             lifespan="off",

@@ -1,11 +1,13 @@
 """`POST /ingest`: read, decode, hand to the store, answer once it is durable."""
 
 import asyncio
+from collections.abc import AsyncIterator
 
 import msgspec
 from msgspec import Raw
-from starlette.requests import Request
-from starlette.responses import Response
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+from starlette.types import Receive, Scope, Send
 
 from aura_analytics.clock import Clock, now
 from aura_analytics.errors import BodyTooLarge, EventsRejected, Rejection, UnsupportedMedia
@@ -34,16 +36,18 @@ class IngestEndpoint:
         self._limits = Limits(event_bytes=settings.ingest_max_event_bytes, extra_bytes=settings.ingest_max_extra_bytes)
         self._budget = Budget(settings.ingest_queue_bytes)
 
-    async def post(self, request: Request) -> Response:
-        """Answer one request.
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request, as plain ASGI: what a request object and a response object cost is a tenth of all.
 
         Raises:
             RequestError: the body can't be taken.
             Unavailable: not now.
         """
-        facts = request.scope.get("aura_facts", {})
+        if scope["method"] != "POST":
+            raise HTTPException(405, headers={"allow": "POST"})
+        facts = scope.get("aura_facts", {})
         with Portion(self._budget) as portion:
-            raws = await self._read(request, portion)
+            raws = await self._read(scope, receive, portion)
             decoded = await self._decode(raws, portion.size, facts.get("given_correlation_id"))
             facts["events"] = len(raws)
             facts["rejected"] = len(decoded.rejected)
@@ -60,21 +64,17 @@ class IngestEndpoint:
         )
         facts["accepted"] = receipt.accepted
         facts["duplicates"] = receipt.duplicates
-        return Response(
-            msgspec.json.encode(receipt),
-            status_code=207 if decoded.rejected else 200,
-            media_type="application/json",
-        )
+        await _answer(receipt, send)
 
-    async def _read(self, request: Request, portion: Portion) -> list[Raw]:
+    async def _read(self, scope: Scope, receive: Receive, portion: Portion) -> list[Raw]:
         """Read the body and split it into events."""
-        headers = dict(request.scope["headers"])
+        headers = dict(scope["headers"])
         lines = _speaks_lines(headers.get(b"content-type", b"").decode("latin-1"))
         gzipped = _is_gzipped(headers.get(b"content-encoding", b"").decode("latin-1"))
         announced = headers.get(b"content-length", b"")
         if announced.isdigit() and int(announced) > self._most_bytes:
             raise BodyTooLarge(f"a body takes at most {self._most_bytes} bytes")
-        body = await read(request.stream(), gzipped=gzipped, most=self._most_bytes, portion=portion)
+        body = await read(_chunks(receive), gzipped=gzipped, most=self._most_bytes, portion=portion)
         raws = split_lines(body) if lines else split_json(body)
         if len(raws) > self._most_events:
             raise BodyTooLarge(f"a batch takes at most {self._most_events} events")
@@ -86,6 +86,28 @@ class IngestEndpoint:
         return await asyncio.to_thread(
             decode_events, raws, limits=self._limits, clock=self._clock, correlation_id=correlation_id
         )
+
+
+async def _chunks(receive: Receive) -> AsyncIterator[bytes]:
+    """Give the body as it comes.
+
+    Raises:
+        ClientDisconnect: the caller went away before its end; nothing of it is stored.
+    """
+    more = True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        more = message.get("more_body", False)
+        yield message.get("body", b"")
+
+
+async def _answer(receipt: Receipt, send: Send) -> None:
+    body = msgspec.json.encode(receipt)
+    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": 207 if receipt.rejected else 200, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
 
 
 def _speaks_lines(content_type: str) -> bool:

@@ -1,0 +1,42 @@
+-- Voice queries and their outcomes for `wrk`: one event a request, or BATCH of them.
+local batch = tonumber(os.getenv("BATCH") or "1")
+local made = 0
+local prefix = string.format("bench-%d-%d-", os.time(), math.random(1e9))
+
+local query = '{"event_type":"voice_query","timestamp":"2026-01-02T10:%02d:%02d.%03dZ","query_id":"%s%d",'
+  .. '"store_id":"store-%d","session_id":"session-%d","query_text":"do you have red shoes in size %d",'
+  .. '"query_source":"voice","transcription_confidence":0.%02d,"intent":"product_search"}'
+local outcome = '{"event_type":"voice_outcome","timestamp":"2026-01-02T10:%02d:%02d.%03dZ","query_id":"%s%d",'
+  .. '"answer_text":"Yes, in red and in blue.","model_name":"gemini-2.5-flash-lite","latency_ms":%d,'
+  .. '"tokens_prompt":210,"tokens_completion":40,"cost_usd":0.0002,"action_taken":"PRODUCT_LOOKUP",'
+  .. '"action_success":1,"error_flag":false,"tools_used":["search"]}'
+
+local function event()
+  made = made + 1
+  local n = math.floor((made + 1) / 2)
+  local minute, second, ms = n % 60, n % 59, n % 1000
+  if made % 2 == 1 then
+    return query:format(minute, second, ms, prefix, n, n % 200, n % 5000, n % 50, 50 + n % 50)
+  end
+  return outcome:format(minute, second, ms, prefix, n, 500 + n % 4000)
+end
+
+function request()
+  local body
+  if batch == 1 then
+    body = event()
+  else
+    local events = {}
+    for i = 1, batch do events[i] = event() end
+    body = "[" .. table.concat(events, ",") .. "]"
+  end
+  return wrk.format("POST", "/ingest", {["Content-Type"] = "application/json"}, body)
+end
+
+function done(summary, latency)
+  io.write(string.format(
+    '\nRESULT {"requests": %d, "seconds": %.6f, "failed": %d, "p50_ms": %.3f, "p99_ms": %.3f, "max_ms": %.3f}\n',
+    summary.requests, summary.duration / 1e6,
+    summary.errors.status + summary.errors.connect + summary.errors.read + summary.errors.write + summary.errors.timeout,
+    latency:percentile(50) / 1000, latency:percentile(99) / 1000, latency.max / 1000))
+end
