@@ -1,0 +1,151 @@
+"""Keeps the facts of README.md true: settings, endpoints, and the terminal sessions, each from the thing itself.
+
+    python scripts/readme.py            write them
+    python scripts/readme.py --check    say which are out of date, and exit with 1
+
+The session with recorded interactions needs the files that `--data` names; without them that part is left as it is.
+"""
+
+import argparse
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from aura_analytics.settings import describe
+
+ROOT = Path(__file__).parents[1]
+README = ROOT / "README.md"
+COMMAND = Path(sys.executable).parent / "aura-analytics"
+RECORDINGS = ROOT.parent / "shared" / "data" / "slurp.events.ndjson.gz"
+DEMO_TABLES = 2
+
+
+def main() -> None:
+    """Write or check every section."""
+    arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    arguments.add_argument("--check", action="store_true")
+    arguments.add_argument("--data", type=Path, default=RECORDINGS, help="recorded interactions")
+    given = arguments.parse_args()
+    sections: dict[str, Callable[[], str]] = {"settings": settings, "demo": demo, "endpoints": endpoints}
+    if given.data.exists():
+        sections["recordings"] = lambda: recordings(given.data)
+    text = README.read_text("utf-8")
+    stale = []
+    for name, make in sections.items():
+        section = f"<!-- begin: {name} -->\n{make()}\n<!-- end: {name} -->"
+        pattern = re.compile(rf"<!-- begin: {name} -->.*?<!-- end: {name} -->", re.DOTALL)
+        if not pattern.search(text):
+            sys.exit(f"README.md has no section {name}")
+        if pattern.search(text)[0] != section:
+            stale.append(name)
+        text = pattern.sub(lambda _, section=section: section, text)
+    if given.check and stale:
+        sys.exit(f"out of date in README.md: {', '.join(stale)}; run python scripts/readme.py")
+    if not given.check:
+        README.write_text(text, "utf-8")
+
+
+def settings() -> str:
+    """Make the table of settings."""
+    rows = ["| setting | default | takes | what it is |", "| --- | --- | --- | --- |"]
+    rows += [
+        f"| `{one.name}` | {f'`{one.default}`' if one.default else ''} | {one.takes} | {one.description} |"
+        for one in describe()
+    ]
+    return "\n".join(rows)
+
+
+def demo() -> str:
+    """Run the demonstration and show what it prints, but for the parts that tell the time of day."""
+    with tempfile.TemporaryDirectory() as folder, started(["demo", "--port", "0"], folder) as process:
+        lines = []
+        for line in process.stdout:
+            if line.startswith("What they didn't get"):
+                break
+            lines.append(line.rstrip())
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=60)
+    printed = re.sub(r"127\.0\.0\.1:\d+", "127.0.0.1:8787", "\n".join(lines).rstrip())
+    return f"```console\n$ make demo\n{printed}\n…\n```"
+
+
+def endpoints() -> str:
+    """Make the table of endpoints from the service's own description."""
+    with tempfile.TemporaryDirectory() as folder, started(["serve", "--port", "0"], folder, log=True) as process:
+        url = next(
+            found[1] for line in process.stderr if (found := re.search(r'"url":"([^"]+)","event":"serving"', line))
+        )
+        paths: dict[str, Any] = httpx.get(f"{url}/openapi.json", trust_env=False).raise_for_status().json()["paths"]
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=60)
+    rows = ["| endpoint | what it answers | parameters |", "| --- | --- | --- |"]
+    rows += [
+        f"| `{method.upper()} {path}` | {one['summary']} | {', '.join(parameters(one))} |"
+        for path, methods in paths.items()
+        for method, one in methods.items()
+    ]
+    return "\n".join(rows)
+
+
+def parameters(operation: dict[str, Any]) -> list[str]:
+    """Name an endpoint's parameters."""
+    return [f"`{parameter['name']}`" for parameter in operation.get("parameters", [])]
+
+
+def recordings(path: Path) -> str:
+    """Take in recorded interactions and show every statistic of them."""
+    shown = f"../shared/data/{path.name}"
+    session = []
+    with tempfile.TemporaryDirectory() as folder:
+        for arguments in (
+            ["ingest", shown],
+            ["ingest", shown],
+            ["stats", "summary", "--period", "all"],
+            ["stats", "top-queries", "--period", "all", "--limit", "5"],
+            ["stats", "unanswered", "--period", "all", "--limit", "5"],
+            ["stats", "hourly", "--period", "all", "--limit", "3"],
+        ):
+            real = [str(path) if argument == shown else argument for argument in arguments]
+            output = subprocess.run(
+                [COMMAND, *real], cwd=folder, env=environment(), check=True, capture_output=True, text=True
+            ).stdout
+            printed = "\n".join(line.rstrip() for line in output.splitlines()).strip("\n")
+            session.append(f"$ aura-analytics {' '.join(arguments)}\n{printed}")
+    return "```console\n" + "\n".join(session) + "\n```"
+
+
+@contextmanager
+def started(arguments: list[str], folder: str, *, log: bool = False) -> Iterator[Any]:
+    """Run a command in an empty folder until the block ends. Any: a Popen of texts with both its streams."""
+    process = subprocess.Popen(
+        [COMMAND, *arguments],
+        cwd=folder,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE if log else subprocess.DEVNULL,
+        text=True,
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+def environment() -> dict[str, str]:
+    """Give an environment without settings of the person who runs this."""
+    names = {one.name for one in describe()}
+    return {name: value for name, value in os.environ.items() if name not in names} | {"PYTHONUNBUFFERED": "1"}
+
+
+if __name__ == "__main__":
+    main()

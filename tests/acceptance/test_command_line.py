@@ -1,0 +1,451 @@
+"""Every command, with and without a server beside it: results on standard output, one line where something is wrong."""
+
+import gzip
+import json
+import os
+import pty
+import select
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from acceptance.service import COMMAND, PATIENCE_S, Service, aura, clean_environment, ndjson, outcome, query
+
+StartService = Callable[..., Service]
+Ran = subprocess.CompletedProcess[bytes]
+
+COMMANDS = [
+    "serve", "migrate", "ingest", "stats", "stats summary", "stats top-queries", "stats unanswered", "stats hourly",
+    "evaluate", "export", "verify", "demo",
+]  # fmt: skip
+STATISTICS = ["summary", "top-queries", "unanswered", "hourly"]
+
+EVENTS = [
+    query("q1", store_id="a", query_text="red apples", intent="find", transcription_confidence=0.9),
+    outcome("q1", latency_ms=1_000, answer_text="Aisle 3.", action_taken="FIND"),
+    query("q2", store_id="b", query_text="milk", transcription_confidence=0.9),
+    outcome("q2", action_success=0, action_taken="FIND"),
+]
+
+
+def one_line(ran: Ran, *parts: str, code: int | None = None) -> None:
+    """Assert that a command failed with one line, which holds the parts, and nothing else."""
+    text = ran.stderr.decode()
+    assert ran.returncode != 0, text
+    assert code is None or ran.returncode == code
+    assert text.count("\n") == 1, text
+    assert ran.stdout == b""
+    for part in parts:
+        assert part in text, text
+
+
+def succeeded(ran: Ran) -> bytes:
+    """What a command printed that ran without a word on the side."""
+    assert (ran.returncode, ran.stderr) == (0, b""), ran
+    return ran.stdout
+
+
+@pytest.fixture(scope="module")
+def stocked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """A running service with two labelled interactions."""
+    with Service(tmp_path_factory.mktemp("stocked"), EVAL_INTERVAL_SECONDS="86400") as service:
+        service.ingest(*EVENTS)
+        succeeded(service.aura("evaluate"))
+        yield service
+
+
+# Help and version
+
+
+def test_the_version_is_printed(tmp_path: Path) -> None:
+    printed = succeeded(aura("--version", folder=tmp_path)).decode()
+    assert printed.strip().count(".") >= 2
+    assert printed.count("\n") == 1
+
+
+def test_it_is_also_a_module(tmp_path: Path) -> None:
+    ran = subprocess.run(
+        [sys.executable, "-m", "aura_analytics", "-h"],
+        cwd=tmp_path, env=clean_environment(), capture_output=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert all(command.partition(" ")[0] in ran.stdout.decode() for command in COMMANDS)
+    assert (ran.returncode, ran.stderr) == (0, b"")
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_each_command_explains_itself(tmp_path: Path, command: str) -> None:
+    text = succeeded(aura(*command.split(), "-h", folder=tmp_path)).decode()
+    assert f"aura-analytics {command}" in text
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("arguments", [["nope"], ["stats", "summary", "--nope"]])
+def test_a_wrong_argument_is_explained(tmp_path: Path, arguments: list[str]) -> None:
+    ran = aura(*arguments, folder=tmp_path)
+    assert ran.returncode != 0
+    assert b"Traceback" not in ran.stderr
+    assert ran.stderr
+
+
+# Ingest
+
+
+def test_files_of_each_form_are_taken_in(tmp_path: Path) -> None:
+    (tmp_path / "lines.ndjson").write_bytes(ndjson(EVENTS[:1]))
+    (tmp_path / "lines.ndjson.gz").write_bytes(gzip.compress(ndjson(EVENTS[1:2])))
+    (tmp_path / "array.json").write_text(json.dumps(EVENTS[2:], indent=2), "utf-8")
+    (tmp_path / "one.json").write_text(json.dumps(query("q3"), indent=2), "utf-8")
+    ran = aura("ingest", "lines.ndjson", "lines.ndjson.gz", "array.json", "one.json", folder=tmp_path)
+    assert succeeded(ran) == b"5 accepted, 0 duplicates, 0 rejected\n"
+    again = aura("ingest", "--json", "array.json", "lines.ndjson", folder=tmp_path)
+    assert json.loads(succeeded(again)) == {"accepted": 0, "duplicates": 3, "rejected": 0}
+    assert (tmp_path / "data" / "aura.db").exists(), "where the settings say by default"
+
+
+@pytest.mark.parametrize("body", [gzip.compress(ndjson(EVENTS)), json.dumps(EVENTS).encode()])
+def test_standard_input_is_taken_in(tmp_path: Path, body: bytes) -> None:
+    ran = aura("ingest", "-", "--database", "sqlite:///here.db", folder=tmp_path, stdin=body)
+    assert succeeded(ran) == b"4 accepted, 0 duplicates, 0 rejected\n"
+    assert (tmp_path / "here.db").exists()
+
+
+def test_a_file_goes_to_the_server_that_is_named(stocked: Service, tmp_path: Path, name: str) -> None:
+    (tmp_path / "f.ndjson").write_bytes(ndjson([query(name, store_id=name), outcome(name)]))
+    ran = aura("ingest", "f.ndjson", "--url", stocked.url, folder=tmp_path)
+    assert succeeded(ran) == b"2 accepted, 0 duplicates, 0 rejected\n"
+    assert not (tmp_path / "data").exists()
+    assert stocked.get("/stats/summary", store=name)["successfulQueries"] == 1
+    again = aura("ingest", "f.ndjson", "--url", stocked.url + "/", folder=tmp_path)
+    assert succeeded(again) == b"0 accepted, 2 duplicates, 0 rejected\n"
+
+
+def test_a_file_goes_into_the_database_beside_a_running_server(stocked: Service, tmp_path: Path, name: str) -> None:
+    (tmp_path / "f.ndjson").write_bytes(ndjson([query(name, store_id=name), outcome(name)]))
+    assert succeeded(stocked.aura("ingest", tmp_path / "f.ndjson")) == b"2 accepted, 0 duplicates, 0 rejected\n"
+    assert stocked.get("/stats/summary", store=name)["successfulQueries"] == 1
+
+
+@pytest.mark.parametrize(("through_server", "all_bad"), [(False, False), (True, False), (True, True)])
+def test_a_rejected_line_is_named_by_file_and_line(
+    stocked: Service, tmp_path: Path, name: str, through_server: bool, all_bad: bool
+) -> None:
+    good = [] if all_bad else [json.dumps(query(f"{name}-1")), "", json.dumps(query(f"{name}-2"))]
+    lines = [*good, '{"event_type": "voice_query", "store_id": 5}', "not json", json.dumps({"type": "\x1b[31mred"})]
+    (tmp_path / "f.ndjson").write_text("\n".join(lines), "utf-8")
+    ran = aura("ingest", "f.ndjson", *(["--url", stocked.url] if through_server else []), folder=tmp_path)
+    assert ran.returncode == 1
+    assert ran.stdout.decode() == f"{0 if all_bad else 2} accepted, 0 duplicates, 3 rejected\n"
+    told = ran.stderr.decode().splitlines()
+    assert [line.partition(": ")[0] for line in told] == [f"f.ndjson:{len(good) + n}" for n in (1, 2, 3)]
+    assert "store_id" in told[0]
+    assert "\x1b" not in ran.stderr.decode()
+
+
+def test_a_rejected_member_of_an_array_is_named(tmp_path: Path) -> None:
+    (tmp_path / "f.json").write_text(json.dumps([query("1"), {}], indent=1), "utf-8")
+    ran = aura("ingest", "f.json", folder=tmp_path)
+    assert ran.returncode == 1
+    assert ran.stderr.decode().startswith("f.json: event 2: ")
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (None, "No such file"),
+        (b"", "empty"),
+        (b"\n\n", "empty"),
+        (gzip.compress(ndjson(EVENTS) * 100)[:-20], "gzip"),
+        (b"[1, 2", "can't be read"),
+    ],
+    ids=["missing", "empty", "blank", "cut gzip", "cut array"],
+)
+def test_a_file_that_cannot_be_read_is_one_line(tmp_path: Path, content: bytes | None, says: str) -> None:
+    if content is not None:
+        (tmp_path / "f.ndjson").write_bytes(content)
+    one_line(aura("ingest", "f.ndjson", folder=tmp_path), "f.ndjson", says)
+
+
+def test_a_folder_is_one_line(tmp_path: Path) -> None:
+    one_line(aura("ingest", ".", folder=tmp_path), "directory")
+
+
+def test_rubbish_is_rejected_without_a_traceback(tmp_path: Path) -> None:
+    (tmp_path / "f.bin").write_bytes(bytes(range(256)) * 200)
+    ran = aura("ingest", "f.bin", folder=tmp_path)
+    assert ran.returncode != 0
+    assert ran.stderr
+    assert b"Traceback" not in ran.stderr
+
+
+def test_a_server_that_is_none_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "f.ndjson").write_bytes(ndjson(EVENTS))
+    one_line(aura("ingest", "f.ndjson", "--url", "nonsense", folder=tmp_path), "nonsense")
+
+
+def test_one_missing_file_of_several_is_one_line_and_the_others_can_be_sent_again(tmp_path: Path) -> None:
+    (tmp_path / "f.ndjson").write_bytes(ndjson(EVENTS))
+    one_line(aura("ingest", "f.ndjson", "missing.ndjson", folder=tmp_path), "missing.ndjson")
+    again = succeeded(aura("ingest", "f.ndjson", folder=tmp_path))
+    assert again in (b"0 accepted, 4 duplicates, 0 rejected\n", b"4 accepted, 0 duplicates, 0 rejected\n")
+
+
+# On a terminal
+
+
+def on_a_terminal(folder: Path, *arguments: str | Path) -> tuple[int, str]:
+    """Run the command on a terminal of its own; give its exit code and all that it showed."""
+    ours, theirs = pty.openpty()
+    try:
+        with subprocess.Popen(
+            [COMMAND, *arguments],
+            cwd=folder,
+            env=clean_environment(TERM="xterm-256color", COLUMNS="120"),
+            stdin=theirs,
+            stdout=theirs,
+            stderr=theirs,
+        ) as process:
+            os.close(theirs)
+            shown = b""
+            deadline = time.monotonic() + PATIENCE_S
+            while time.monotonic() < deadline:
+                if not select.select([ours], [], [], 0.1)[0]:
+                    continue
+                try:
+                    piece = os.read(ours, 65_536)
+                except OSError:  # the other side has hung up
+                    break
+                if not piece:
+                    break
+                shown += piece
+            else:
+                process.kill()
+        return process.returncode, shown.decode()
+    finally:
+        os.close(ours)
+
+
+def test_a_terminal_sees_a_progress_bar_and_a_pipe_none(tmp_path: Path) -> None:
+    (tmp_path / "f.ndjson").write_bytes(ndjson([query(f"q{n}") for n in range(5_000)]))
+    code, shown = on_a_terminal(tmp_path, "ingest", "f.ndjson")
+    assert code == 0
+    assert "ingesting" in shown
+    assert "━" in shown
+    assert "5,000 accepted" in shown
+    ran = aura("ingest", "f.ndjson", folder=tmp_path)
+    assert (ran.stdout, ran.stderr) == (b"0 accepted, 5,000 duplicates, 0 rejected\n", b"")
+
+
+def test_a_terminal_sees_tables_in_which_nothing_that_was_said_acts(tmp_path: Path) -> None:
+    spoken = "\x1b]0;owned\x07[red]markup[/red]\r\n\x1b[2J"
+    (tmp_path / "f.ndjson").write_bytes(ndjson([query("q1", query_text=spoken)]))
+    assert aura("ingest", "f.ndjson", folder=tmp_path).returncode == 0
+    code, shown = on_a_terminal(tmp_path, "stats", "top-queries")
+    assert code == 0
+    assert "[red]markup[/red]" in shown
+    assert "\x1b]0" not in shown
+    assert "\x07" not in shown
+    assert "\x1b[2J" not in shown
+
+
+# Statistics
+
+
+@pytest.mark.parametrize("running", [True, False], ids=["beside a server", "alone"])
+def test_statistics_are_those_of_the_server(start_service: StartService, running: bool) -> None:
+    service = start_service()
+    service.ingest(*EVENTS)
+    succeeded(service.aura("evaluate"))
+    scope = {"period": "all", "store": "a"}
+    over_http = {statistic: service.get(f"/stats/{statistic}", **scope) for statistic in STATISTICS}
+    assert over_http["summary"]["totalQueries"] == 1
+    if not running:
+        assert service.stop() == 0
+    options = [part for key, value in scope.items() for part in (f"--{key}", value)]
+    for statistic in STATISTICS:
+        assert json.loads(succeeded(service.aura("stats", statistic, *options, "--json"))) == over_http[statistic]
+
+
+def test_statistics_are_tables_without_json(stocked: Service) -> None:
+    tables = {statistic: succeeded(stocked.aura("stats", statistic)).decode() for statistic in STATISTICS}
+    assert all(word in tables["summary"] for word in ("all stores", "24h", "queries", "conversion"))
+    assert all(word in tables["top-queries"] for word in ("red apples", "find", "1,000 ms", "100.0 %", "milk"))
+    assert all(word in tables["unanswered"] for word in ("milk", "action_failed", "needs_review"))
+    assert "UTC" in tables["hourly"]
+    assert all("\x1b" not in table for table in tables.values())
+
+
+def test_a_window_is_named_by_both_ends(stocked: Service) -> None:
+    asked = stocked.aura("stats", "summary", "--from", "2020-01-01T00:00:00Z", "--to", "1600000000000", "--json")
+    told = json.loads(succeeded(asked))
+    assert (told["totalQueries"], told["from"], told["to"]) == (0, 1_577_836_800_000, 1_600_000_000_000)
+
+
+def test_a_wrong_value_is_one_line(stocked: Service, tmp_path: Path) -> None:
+    one_line(stocked.aura("stats", "summary", "--period", "7y"), "period")
+    one_line(aura("stats", "hourly", "--from", "yesterday", folder=tmp_path), "from")
+    one_line(stocked.aura("export", "--period", "7y"), "period")
+    one_line(aura("export", "--to", "tomorrow", folder=tmp_path), "to")
+
+
+# The other commands
+
+
+def test_migrate_says_what_it_did(tmp_path: Path) -> None:
+    first = succeeded(aura("migrate", folder=tmp_path)).decode().splitlines()
+    assert [line.removeprefix("applied ") for line in first][:4] == [
+        "001_voice_queries",
+        "002_voice_outcomes",
+        "003_voice_evaluations",
+        "004_create_views",
+    ]
+    assert succeeded(aura("migrate", folder=tmp_path)) == b"nothing to apply\n"
+
+
+def test_evaluate_tells_what_it_labelled(tmp_path: Path) -> None:
+    assert aura("ingest", "-", folder=tmp_path, stdin=ndjson(EVENTS)).returncode == 0
+    ran = succeeded(aura("evaluate", folder=tmp_path)).decode()
+    assert ran == "2 labelled (1 GOOD, 1 REVIEW), 0 to be tried again, 0 given up\n"
+    again = succeeded(aura("evaluate", "--json", folder=tmp_path))
+    assert json.loads(again) == {"labels": {}, "postponed": 0, "failed": 0}
+    assert json.loads(succeeded(aura("evaluate", "--failed", "--json", folder=tmp_path))) == []
+
+
+@pytest.mark.parametrize("running", [True, False], ids=["beside a server", "alone"])
+def test_export_gives_what_the_endpoint_gives(start_service: StartService, running: bool) -> None:
+    service = start_service()
+    service.ingest(*EVENTS)
+    succeeded(service.aura("evaluate"))
+    expected = service.http.get("/export/training-data", params={"format": "gemini", "period": "all"}).content
+    assert expected.count(b"\n") == 1
+    if not running:
+        assert service.stop() == 0
+    assert succeeded(service.aura("export", "--format", "gemini")) == expected
+    assert succeeded(service.aura("export", "--format", "gemini", "--output", "out.ndjson")) == b""
+    assert (service.folder / "out.ndjson").read_bytes() == expected
+    assert list(service.folder.glob("*.part")) == []
+    assert succeeded(service.aura("export", "--label", "bad")) == b""
+    assert succeeded(service.aura("export", "--store", "b")) == b""
+    one_line(service.aura("export", "-o", "no/such/folder/out.ndjson"), "out.ndjson")
+
+
+def test_verify_says_that_all_is_well(stocked: Service, tmp_path: Path) -> None:
+    told = json.loads(succeeded(stocked.aura("verify", "--json")))
+    assert told["interactions"] >= 2
+    assert told["differing"] == 0
+    assert b"0 interactions: rows and columns agree" in succeeded(aura("verify", folder=tmp_path))
+
+
+# Settings
+
+
+@pytest.mark.parametrize(
+    ("where", "setting", "value", "takes"),
+    [
+        ("the environment", "PORT", "65536", "65535"),
+        ("the environment", "AURA_DATABASE_URL", "mysql://x/y", "sqlite:///"),
+        ("the environment", "EVAL_INTERVAL_SECONDS", "nan", "seconds"),
+        ("the environment", "AURA_DATABSE_URL", "sqlite:///x.db", "AURA_DATABASE_URL"),
+        (".env", "LOG_LEVEL", "loud", "debug, info, warning, error"),
+        (".env", "EVAL_BATCH_SIZES", "50", "EVAL_BATCH_SIZE"),
+        (".dev.vars", "EVAL_BATCH_SIZE", "0", "from 1"),
+        (".dev.vars", "WORKER_URL", "x", ".dev.vars"),
+    ],
+)
+def test_a_wrong_setting_is_one_line_that_names_it(
+    tmp_path: Path, where: str, setting: str, value: str, takes: str
+) -> None:
+    if where == "the environment":
+        ran = aura("migrate", folder=tmp_path, **{setting: value})
+    else:
+        (tmp_path / where).write_text(f"{setting}={value}\n", "utf-8")
+        ran = aura("migrate", folder=tmp_path)
+    one_line(ran, setting, takes)
+    assert not (tmp_path / "data").exists()
+
+
+def test_a_wrong_setting_stops_the_server(tmp_path: Path) -> None:
+    one_line(aura("serve", "--port", "x", folder=tmp_path), "PORT", "whole number")
+    one_line(aura("serve", "--host", "no such host", folder=tmp_path), "HOST")
+
+
+def test_a_wrong_key_or_model_stops_the_server_without_the_key(tmp_path: Path) -> None:
+    ran = aura("serve", "--port", "0", folder=tmp_path, GEMINI_API_KEY="two words")
+    one_line(ran, "GEMINI_API_KEY")
+    assert b"two words" not in ran.stderr
+    one_line(aura("serve", "--port", "0", folder=tmp_path, GEMINI_API_KEY="k", EVAL_MODEL="nobody:x"), "EVAL_MODEL")
+
+
+def test_the_environment_goes_before_env_and_env_before_dev_vars(tmp_path: Path) -> None:
+    (tmp_path / ".dev.vars").write_text("AURA_DATABASE_URL=sqlite:///vars.db\n", "utf-8")
+    succeeded(aura("migrate", folder=tmp_path))
+    assert (tmp_path / "vars.db").exists()
+    (tmp_path / ".env").write_text("# ours\nexport AURA_DATABASE_URL='sqlite:///env.db'\n", "utf-8")
+    succeeded(aura("migrate", folder=tmp_path))
+    assert (tmp_path / "env.db").exists()
+    succeeded(aura("migrate", folder=tmp_path, AURA_DATABASE_URL="sqlite:///environment.db", UNRELATED="x"))
+    assert (tmp_path / "environment.db").exists()
+    succeeded(
+        aura("migrate", "--database", "sqlite:///argument.db", folder=tmp_path, AURA_DATABASE_URL="sqlite:///no.db")
+    )
+    assert (tmp_path / "argument.db").exists()
+    assert not (tmp_path / "no.db").exists()
+
+
+# What can't be used
+
+
+def test_a_taken_port_is_one_line(tmp_path: Path) -> None:
+    with closing(socket.create_server(("127.0.0.1", 0))) as taken:
+        port = taken.getsockname()[1]
+        one_line(aura("serve", "--port", str(port), folder=tmp_path), str(port), "in use")
+    assert not (tmp_path / "data").exists()
+
+
+def test_a_second_server_on_the_same_database_is_one_line(stocked: Service) -> None:
+    ran = stocked.aura("serve", "--port", "0")
+    assert (ran.returncode, ran.stderr.count(b"\n"), ran.stdout) == (1, 1, b""), ran.stderr
+    assert b"running server" in ran.stderr
+    assert stocked.get("/health")["status"] == "healthy"
+    assert stocked.get("/stats/summary")["totalQueries"] >= 2
+    assert succeeded(stocked.aura("stats", "summary", "--json"))
+
+
+@pytest.mark.parametrize(
+    ("command", "path"),
+    [
+        *(
+            (command, "rubbish.db")
+            for command in ("migrate", "stats summary", "ingest -", "evaluate", "serve --port 0")
+        ),
+        ("export", "a-folder"),
+        ("verify", "rubbish.db/x.db"),
+    ],
+)
+def test_a_database_that_is_none_is_one_line(tmp_path: Path, command: str, path: str) -> None:
+    (tmp_path / "rubbish.db").write_bytes(b"this is no database\n" * 500)
+    (tmp_path / "a-folder").mkdir()
+    ran = aura(*command.split(), "--database", f"sqlite:///{path}", folder=tmp_path, stdin=ndjson(EVENTS))
+    one_line(ran, "database")
+    assert (tmp_path / "rubbish.db").read_bytes().startswith(b"this is no database")
+
+
+def test_a_pipe_that_closes_early_is_no_traceback(stocked: Service) -> None:
+    with subprocess.Popen(
+        [COMMAND, "stats", "top-queries", "--json"],
+        cwd=stocked.folder,
+        env=clean_environment(AURA_DATABASE_URL=stocked.database_url),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        said = process.stderr.read()
+    assert b"Traceback" not in said

@@ -1,0 +1,109 @@
+"""Opening, asking for a sign of life, and closing: what was submitted is answered and kept, later calls are refused."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+from aura_analytics.errors import StoreUnavailable
+from aura_analytics.events.records import Interaction
+from aura_analytics.store import Store
+from aura_analytics.store.port import Claim, FeedPoint
+from contract.backends import Backend
+from contract.making import LATER, LEASE_MS, NOW, Watch, outcome, query, verdict
+
+CLAIM = Claim(interaction=Interaction(query=query("a")), lease="lease", attempts=1)
+POINT = FeedPoint(position=0, moment=0)
+
+
+async def first_batch(store: Store) -> None:
+    async for _ in store.snapshot(10):
+        break
+
+
+CALLS: dict[str, Callable[[Store], Awaitable[object]]] = {
+    "ping": lambda store: store.ping(),
+    "append": lambda store: store.append([query("b")]),
+    "claim_due": lambda store: store.claim_due(1, now=LATER, lease_ms=LEASE_MS),
+    "settle": lambda store: store.settle([(CLAIM, verdict("a"))]),
+    "postpone": lambda store: store.postpone(CLAIM, error="busy", due_at=NOW),
+    "give_up": lambda store: store.give_up(CLAIM, error="no", now=NOW),
+    "release": lambda store: store.release([CLAIM], now=NOW),
+    "failed_evaluations": lambda store: store.failed_evaluations(1),
+    "retry_failed": lambda store: store.retry_failed(now=NOW),
+    "queue_depth": lambda store: store.queue_depth(now=NOW),
+    "identity": lambda store: store.identity(),
+    "feed_head": lambda store: store.feed_head(),
+    "knows": lambda store: store.knows(POINT),
+    "changes": lambda store: store.changes(POINT, 1),
+    "wide_rows": lambda store: store.wide_rows(["a"]),
+    "snapshot": first_batch,
+    "count": lambda store: store.count(),
+    "acknowledge": lambda store: store.acknowledge("follower", POINT, now=NOW),
+    "forget_follower": lambda store: store.forget_follower("follower"),
+}
+
+
+def test_every_method_has_its_call_here() -> None:
+    methods = {name for name in vars(Store) if not name.startswith("_")}
+    assert methods - {"open", "close", "on_commit"} == set(CALLS)
+
+
+async def test_an_open_store_gives_a_sign_of_life(store: Store) -> None:
+    await store.ping()
+
+
+@pytest.mark.parametrize("method", CALLS)
+async def test_after_the_close_a_call_is_refused(backend: Backend, database: str, watch: Watch, method: str) -> None:
+    store = await backend.open(database, clock=watch)
+    await store.append([query("a")])
+    await store.count()
+    await backend.close(store)
+    with pytest.raises(StoreUnavailable):
+        await CALLS[method](store)
+
+
+async def test_what_was_submitted_before_the_close_is_answered_and_kept(
+    backend: Backend, database: str, watch: Watch
+) -> None:
+    store = await backend.open(database, clock=watch)
+    waiting = [asyncio.create_task(store.append([query(f"{n}-{k}") for k in range(20)])) for n in range(50)]
+    await asyncio.sleep(0)  # each task has submitted its events
+    await backend.close(store)
+    assert await asyncio.gather(*waiting) == [[True] * 20] * 50
+    reopened = await backend.open(database, clock=watch)
+    assert await reopened.count() == 1_000
+
+
+async def test_a_caller_that_goes_away_takes_nobody_with_it(store: Store) -> None:
+    gone = asyncio.create_task(store.append([query("gone")]))
+    stays = asyncio.create_task(store.append([query("stays")]))
+    await asyncio.sleep(0)
+    gone.cancel()
+    assert await stays == [True]
+    assert await store.append([query("later")]) == [True]
+    assert "stays" in {row[0] for row in await store.wide_rows(["gone", "stays"])}
+
+
+async def test_a_reopened_store_has_all_that_was_acknowledged(backend: Backend, database: str, watch: Watch) -> None:
+    store = await backend.open(database, clock=watch)
+    await store.append([query("a"), outcome("a"), query("b"), outcome("late")])
+    [claim] = await store.claim_due(1, now=NOW, lease_ms=LEASE_MS)
+    await store.settle([(claim, verdict("a"))])
+    rows, head = await store.wide_rows(["a", "b"]), await store.feed_head()
+    await backend.close(store)
+
+    reopened = await backend.open(database, clock=watch)
+    assert sorted(await reopened.wide_rows(["a", "b"])) == sorted(rows)
+    assert await reopened.feed_head() == head
+    assert await reopened.knows(head)
+    assert await reopened.append([query("a"), outcome("late"), query("late")]) == [False, False, True]
+
+
+async def test_a_store_goes_on_when_another_one_of_the_same_database_is_closed(
+    backend: Backend, store: Store, other_store: Store
+) -> None:
+    await other_store.append([query("a")])
+    await backend.close(other_store)
+    assert await store.append([query("a"), query("b")]) == [False, True]
+    assert await store.count() == 2

@@ -1,0 +1,45 @@
+"""Statistics over a real store and real columns in memory, at a moment that stands still."""
+
+import itertools
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from aura_analytics.events.records import Event, Verdict
+from aura_analytics.projection import Projection
+from aura_analytics.stats.reader import ColumnReader
+from aura_analytics.store.sqlite import SqliteStore, migrate
+from contract.making import GRACE_MS, LATER, LEASE_MS, NOW, Watch
+
+Loaded = Callable[..., AbstractAsyncContextManager[ColumnReader]]
+
+
+@pytest.fixture
+def loaded(tmp_path: Path) -> Loaded:
+    """Loads events, then verdicts by the ids of their interactions; gives a reader while the block runs."""
+    numbers = itertools.count()
+
+    @asynccontextmanager
+    async def load(
+        events: Sequence[Event], verdicts: Mapping[str, Verdict] | None = None
+    ) -> AsyncIterator[ColumnReader]:
+        url = f"sqlite:///{tmp_path}/{next(numbers)}.db"
+        migrate(url)
+        store = SqliteStore(url, grace_ms=GRACE_MS, clock=Watch())
+        await store.open()
+        projection = Projection(store, None, memory_mb=256, threads=1)
+        await projection.start()
+        try:
+            await store.append(events)
+            if verdicts:
+                claims = await store.claim_due(len(events), now=LATER, lease_ms=LEASE_MS)
+                judged = [(claim, verdicts[claim.query_id]) for claim in claims if claim.query_id in verdicts]
+                assert await store.settle(judged) == len(verdicts)
+            yield ColumnReader(projection, grace_ms=GRACE_MS, clock=lambda: NOW)
+        finally:
+            await projection.stop()
+            await store.close()
+
+    return load
