@@ -4,6 +4,7 @@ import json
 import os
 import random
 import shutil
+import signal
 import string
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -153,6 +154,42 @@ def test_kill_9_of_a_service_that_follows_loses_no_number(filled: tuple[Service,
         service.start()
         assert service.get("/stats/summary", store=name)["totalQueries"] == 500 * (round_ + 1)
     assert differing(service) == 0
+
+
+def children(service: Service) -> list[int]:
+    """The processes that the service has started, where the system tells."""
+    pid = service.process.pid
+    listed = Path(f"/proc/{pid}/task/{pid}/children")
+    return [int(child) for child in listed.read_text("ascii").split()] if listed.exists() else []
+
+
+def test_a_helping_process_that_is_killed_costs_no_number(filled: tuple[Service, dict[str, Any]], name: str) -> None:
+    service, before = filled
+    if not (helpers := children(service)):
+        pytest.skip("the service has no helping process, or the system doesn't tell")
+    for helper in helpers:
+        os.kill(helper, signal.SIGKILL)
+    assert service.ingest(query(name, store_id="meanwhile"))["accepted"] == 1
+    if service.lives():
+        assert numbers(service) == before
+        assert differing(service) == 0
+
+
+def test_a_killed_service_leaves_no_process_behind(start_service: StartService) -> None:
+    service = start_service()
+    helpers = children(service)
+    if not helpers:
+        pytest.skip("the service has no helping process, or the system doesn't tell")
+    service.kill()
+    until(lambda: not [helper for helper in helpers if runs(helper)])
+
+
+def runs(pid: int) -> bool:
+    """Whether a process is there and not only waits to be buried."""
+    try:
+        return "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text("utf-8")
+    except (FileNotFoundError, ProcessLookupError):
+        return False
 
 
 def test_the_columns_of_another_database_are_not_taken_for_one_s_own(start_service: StartService) -> None:
