@@ -251,6 +251,7 @@ async def _run(app: RequestLog, listener: socket.socket, running: Running, on_re
         if on_ready:
             await stack.enter_async_context(_beside(on_ready(running)))
         await server.serve(sockets=[listener])
+    gc.unfreeze()
 
 
 def _bind(settings: Settings) -> socket.socket:
