@@ -74,14 +74,20 @@ def main() -> NoReturn:
     sys.exit(0)
 
 
-@cli.callback()
-def version(
-    show: Annotated[bool, typer.Option("--version", help="Print the version and exit.", is_eager=True)] = False,
-) -> None:
-    """What a voice shopping assistant was asked, what became of it, and how good it was."""
-    if show:
+def _print_version(asked: bool) -> None:  # noqa: FBT001 (Typer's own)
+    if asked:
         print(__version__)  # noqa: T201 (a result)
         raise typer.Exit
+
+
+@cli.callback()
+def version(
+    show: Annotated[
+        bool, typer.Option("--version", help="Print the version and exit.", callback=_print_version, is_eager=True)
+    ] = False,
+) -> None:
+    """What a voice shopping assistant was asked, what became of it, and how good it was."""
+    del show  # its callback has done it
 
 
 @cli.command()

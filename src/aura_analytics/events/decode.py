@@ -21,6 +21,7 @@ from aura_analytics.events.records import Event, Extra, VoiceOutcome, VoiceQuery
 from aura_analytics.events.wire import (
     DOCUMENTED,
     OLDER,
+    YEAR_9999_MS,
     Discriminator,
     EventShape,
     Moment,
@@ -314,8 +315,8 @@ def _epoch_ms(moment: Moment | None, received_at: int) -> int:
     if isinstance(moment, int):
         return moment
     milliseconds: int = (moment - EPOCH) // MILLISECOND
-    if milliseconds < 0:
-        raise InvalidEvent("out_of_range", "timestamp", "a moment lies after 1970-01-01T00:00:00Z")
+    if not 0 <= milliseconds <= YEAR_9999_MS:
+        raise InvalidEvent("out_of_range", "timestamp", "a moment lies in the years 1970 to 9999 (UTC)")
     return milliseconds
 
 

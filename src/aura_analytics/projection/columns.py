@@ -16,13 +16,14 @@ from aura_analytics.store.port import FeedPoint, WideRow
 log = structlog.get_logger()
 
 # What DuckDB raises when the file itself is to blame, so that throwing it away and rebuilding it helps.
-DAMAGED = (
-    duckdb.IOException,
-    duckdb.SerializationException,
-    duckdb.FatalException,
-    duckdb.InternalException,
-    duckdb.CatalogException,
-)
+DAMAGED = (duckdb.IOException, duckdb.SerializationException, duckdb.FatalException, duckdb.InternalException)
+# How it says that another process has the file open; its words may also hold the file's name.
+LOCKED = "Could not set lock on file"
+
+
+def is_damage(error: duckdb.Error) -> bool:
+    """Whether the file is to blame; a block whose checksum is wrong has no class of its own."""
+    return isinstance(error, DAMAGED) or type(error) is duckdb.Error
 
 
 class State(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,8 +65,8 @@ class ColumnFile:
         try:
             self._connect()
             return self._read_state()
-        except DAMAGED as error:
-            if "lock" in str(error).lower() and isinstance(error, duckdb.IOException):
+        except duckdb.Error as error:  # of several classes, and a wrong checksum has none of its own
+            if LOCKED in str(error):
                 raise ProjectionOwned("the columns belong to another process, most likely a running server") from error
             log.warning("columns_damaged", error=type(error).__name__)
             return None
@@ -99,7 +100,10 @@ class ColumnFile:
             if rows:
                 moments = [row[schema.CREATED_AT] for row in rows]
                 ids = [row[schema.ID] for row in rows]
-                cursor.execute(schema.DELETE_CHANGED, [min(moments), max(moments), ids])
+                if None in moments:  # a moment that is none: there is no range to look in
+                    cursor.execute(schema.DELETE_GONE, [ids])
+                else:
+                    cursor.execute(schema.DELETE_CHANGED, [min(moments), max(moments), ids])
                 transport.append(cursor, rows)
             if len(rows) < len(query_ids):
                 there = {row[schema.ID] for row in rows}

@@ -15,7 +15,7 @@ import structlog
 
 from aura_analytics.clock import Clock, now
 from aura_analytics.errors import ProjectionUnavailable, StoreUnavailable
-from aura_analytics.projection.columns import ColumnFile, State
+from aura_analytics.projection.columns import ColumnFile, State, is_damage
 from aura_analytics.projection.port import Phase, ProjectionStatus, Verification
 from aura_analytics.projection.verify import verify
 from aura_analytics.store import Store
@@ -92,7 +92,7 @@ class Projection:
             self._task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._task
-        self._phase = "stopped"
+        await self._tell("stopped")
         with contextlib.suppress(StoreUnavailable):
             if self._kept:
                 await self._acknowledge()
@@ -168,7 +168,9 @@ class Projection:
         question = partial(self._columns.ask, self._columns.generation, sql, parameters)
         try:
             return await asyncio.get_running_loop().run_in_executor(self._asking, question)
-        except (duckdb.FatalException, duckdb.InternalException, duckdb.IOException) as error:
+        except duckdb.Error as error:
+            if not is_damage(error):
+                raise
             log.warning("columns_damaged", error=type(error).__name__)
             await self.rebuild()
             raise ProjectionUnavailable("the statistics are being rebuilt", retry_after_s=2) from error
@@ -197,26 +199,30 @@ class Projection:
 
     async def _run(self, state: State | None) -> None:
         """Follow until cancelled. What fails is logged and tried again: readers are told meanwhile."""
+        whole = False
         while True:
             try:
-                if state is not None and await self._take_over(state):
-                    await self._follow()
-                await self._rebuild()
+                if not whole:
+                    whole = state is not None and await self._take_over(state)
+                    state = None
+                if not whole:
+                    await self._rebuild()
+                    whole = True
                 await self._follow()
+                whole = False
             except StoreUnavailable as error:
                 log.warning("projection_waits", error=str(error))
                 await asyncio.sleep(POLL_S)
             except Exception:  # the edge of the follower's loop: whatever it is, rebuilding the copy is the cure
                 log.exception("projection_failed")
-                self._phase = "rebuilding"
+                self._phase, whole, state = "rebuilding", False, None
                 await asyncio.sleep(POLL_S)
-            state = None
 
     async def _take_over(self, state: State) -> bool:
         """Go on from what a file holds, if it is a whole copy of this database and the feed goes on from there."""
         if not state.complete or state.identity != await self._store.identity():
             return False
-        if not await self._store.knows(state.point):
+        if not await self._store.knows(state.point) or self._phase == "rebuilding":
             return False
         self._follower = state.follower
         self._point = state.point
@@ -276,7 +282,7 @@ class Projection:
             await self._write(self._columns.apply, changes.query_ids, rows, changes.upto)
             self._point = changes.upto
             self._taken += len(changes.query_ids)
-            await self._tell(self._phase)
+            await self._tell()
         self._applied_at = self._clock()
 
     async def _acknowledge_now_and_then(self) -> None:
@@ -289,10 +295,11 @@ class Projection:
             self._acknowledged = self._point
         self._acknowledged_at = time.monotonic()
 
-    async def _tell(self, phase: Phase) -> None:
-        """Tell those that wait that something has moved."""
-        async with self._moved:
+    async def _tell(self, phase: Phase | None = None) -> None:
+        """Tell those that wait that something has moved; a rebuild that is asked for meanwhile keeps its phase."""
+        if phase is not None:
             self._phase = phase
+        async with self._moved:
             self._moved.notify_all()
 
     async def _write(self, change: Callable[..., Result], *arguments: Any) -> Result:  # Any: the change's own

@@ -36,11 +36,16 @@ def coerced(rows: Iterable[WideRow]) -> list[WideRow]:
     return [tuple(_coerce(cell, kind) for cell, kind in zip(row, TYPES.values(), strict=True)) for row in rows]
 
 
+def _as_text(blob: bytes) -> str:
+    """Write bytes as DuckDB does where it takes them over by itself."""
+    return "".join(chr(byte) if 32 <= byte <= 126 and byte not in b"\\'\"" else f"\\x{byte:02X}" for byte in blob)
+
+
 def _coerce(cell: Any, kind: str) -> Any:  # Any: what SQLite lets people store
     if cell is None:
         return None
     if kind == "VARCHAR":
-        return cell if isinstance(cell, str) else str(cell)
+        return _as_text(cell) if isinstance(cell, bytes) else str(cell)
     if isinstance(cell, bool | int | float):
         if kind == "DOUBLE":
             return float(cell)

@@ -48,7 +48,8 @@ async def verify(store: Store, projection: Held) -> Verification:
     suspects: list[str] = []
     async for rows in store.snapshot(BATCH_ROWS):
         seen += len(rows)
-        within = min(row[CREATED_AT] for row in rows), max(row[CREATED_AT] for row in rows)
+        moments = [row[CREATED_AT] for row in rows if isinstance(row[CREATED_AT], int | float)]
+        within = (min(moments), max(moments)) if len(moments) == len(rows) else None
         found = await _compare(projection, [row[ID] for row in rows], rows, within)
         suspects += {difference.query_id for difference in found}
     [(held,)] = await projection.ask_now(COUNT)

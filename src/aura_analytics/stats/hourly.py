@@ -8,12 +8,15 @@ from aura_analytics.stats.reader import Reader
 from aura_analytics.stats.scope import UNITS_MS, WHERE, Scope
 from aura_analytics.stats.summary import COST, IS_FAILED, IS_SUCCESSFUL
 
+# Beyond it lie only moments that somebody wrote past the door, and no calendar that could show them.
+YEAR_9999_MS = 253_402_300_799_999
+
 # The figures of each hour (UTC) that has any query.
 HOURLY = f"""
 SELECT created_at // {UNITS_MS["h"]} AS hour, count(*), count(*) FILTER (WHERE {IS_SUCCESSFUL}),
        count(*) FILTER (WHERE {IS_FAILED}), favg(latency_ms), {COST}, count(DISTINCT session_id)
 FROM interactions
-WHERE {WHERE}
+WHERE {WHERE} AND created_at BETWEEN 0 AND {YEAR_9999_MS}
 GROUP BY hour
 ORDER BY hour DESC
 LIMIT $limit

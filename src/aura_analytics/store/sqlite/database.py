@@ -23,7 +23,7 @@ from aura_analytics.store.port import (
     WideRow,
 )
 from aura_analytics.store.sqlite import evaluation
-from aura_analytics.store.sqlite.connection import connect, path_of, translated
+from aura_analytics.store.sqlite.connection import connect, fetch, path_of, translated
 from aura_analytics.store.sqlite.writer import Writer
 
 EVENTS = queries.load("events")
@@ -53,6 +53,7 @@ class SqliteStore:
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="aura-reader")
         self._notified: list[Callable[[], None]] = []
         self._writer: Writer | None = None
+        self._closed = False
 
     async def open(self) -> None:
         """Connect."""
@@ -68,6 +69,7 @@ class SqliteStore:
 
     async def close(self) -> None:
         """Write what was submitted, bring the log home, close the file."""
+        self._closed = True
         # Readers first: an open read connection keeps the log from being brought home whole.
         await asyncio.to_thread(self._readers.shutdown)
         for connection in self._connections:
@@ -148,7 +150,7 @@ class SqliteStore:
     async def wide_rows(self, query_ids: Sequence[str]) -> list[WideRow]:
         """Give the joined rows of these interactions."""
         keys = _json(query_ids)
-        return await self._read(lambda connection: connection.execute(EVENTS["wide_rows"], (keys,)).fetchall())
+        return await self._read(lambda connection: fetch(connection, EVENTS["wide_rows"], (keys,)))
 
     async def snapshot(self, batch: int) -> AsyncIterator[list[WideRow]]:
         """Give all interactions in batches; each batch is a short read, so the log of the file can be trimmed between."""
@@ -185,10 +187,12 @@ class SqliteStore:
         return await self._write.change(lambda connection: connection.execute(sql, parameters).rowcount)
 
     async def _read(self, question: Callable[[sqlite3.Connection], Result]) -> Result:
+        if self._closed:
+            raise StoreUnavailable("the service is stopping")
         return await asyncio.get_running_loop().run_in_executor(self._readers, self._ask, question)
 
     def _ask(self, question: Callable[[sqlite3.Connection], Result]) -> Result:
-        """Ask on a reader's thread, which keeps its own connection; one that has failed is thrown away."""
+        """Ask on a reader's thread, which keeps its own connection."""
         with translated():
             connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
             if connection is None:
@@ -234,7 +238,7 @@ def _changes(connection: sqlite3.Connection, *, after: FeedPoint, limit: int) ->
 
 
 def _page(connection: sqlite3.Connection, *, after: int, batch: int) -> list[WideRow]:
-    return connection.execute(EVENTS["snapshot"], (after, batch)).fetchall()
+    return fetch(connection, EVENTS["snapshot"], (after, batch))
 
 
 def _acknowledge(connection: sqlite3.Connection, *, follower: str, point: FeedPoint, now: int) -> None:

@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections.abc import Sequence
+from typing import Any
 
 import msgspec
 from ulid import ULID
@@ -10,6 +11,7 @@ from aura_analytics.events.records import Interaction, Verdict, VoiceOutcome, Vo
 from aura_analytics.store import queries
 from aura_analytics.store.port import Claim
 from aura_analytics.store.sqlite.append import Row, publish
+from aura_analytics.store.sqlite.connection import fetch
 
 SQL = queries.load("evaluation")
 
@@ -22,7 +24,7 @@ def claim_due(connection: sqlite3.Connection, limit: int, *, now: int, lease_ms:
     if not attempts:
         return []
     keys = msgspec.json.encode(list(attempts)).decode()
-    rows = connection.execute(SQL["claimed"], (keys,)).fetchall()
+    rows = fetch(connection, SQL["claimed"], (keys,))
     if len(rows) < len(attempts):
         connection.execute(SQL["drop_orphans"], (lease,))
     return [Claim(interaction=_interaction(row), lease=lease, attempts=attempts[row[0]]) for row in rows]
@@ -30,11 +32,11 @@ def claim_due(connection: sqlite3.Connection, limit: int, *, now: int, lease_ms:
 
 def settle(connection: sqlite3.Connection, verdicts: Sequence[tuple[Claim, Verdict]], *, now: int) -> int:
     """Store verdicts and remove their work; see `Store.settle`."""
-    kept = []
+    kept: list[str] = []
     for claim, verdict in verdicts:
         if connection.execute(SQL["finish"], (claim.query_id, claim.lease)).fetchone() is None:
             continue
-        connection.execute(
+        saved = connection.execute(
             SQL["save_verdict"],
             (
                 verdict.query_id,
@@ -47,29 +49,41 @@ def settle(connection: sqlite3.Connection, verdicts: Sequence[tuple[Claim, Verdi
                 verdict.explanation,
             ),
         )
-        kept.append(verdict.query_id)
+        if saved.rowcount:  # a person's label stays as it is
+            kept.append(verdict.query_id)
     publish(connection, kept, now=now)
     return len(kept)
 
 
-def _flag(value: int | None) -> bool | None:
-    return None if value is None else bool(value)
+# What others have written to the file may be of any type in any column; what is no value of its column counts as absent.
+
+
+def _flag(value: Any) -> bool | None:
+    return bool(value) if isinstance(value, int | float) else None
+
+
+def _number(value: Any) -> Any:
+    return value if isinstance(value, int | float) else None
+
+
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) else None
 
 
 def _interaction(row: Row) -> Interaction:
     query = VoiceQuery(
         id=row[0],
         store_id=row[1],
-        session_id=row[2],
-        user_id=row[3],
-        created_at=row[4],
-        received_at=row[4],
-        query_text=row[5],
+        session_id=_text(row[2]),
+        user_id=_text(row[3]),
+        created_at=_number(row[4]) or 0,
+        received_at=_number(row[4]) or 0,
+        query_text=_text(row[5]) or "",
         query_source=row[6],
-        transcription_conf=row[7],
-        audio_duration_ms=row[8],
-        intent=row[9],
-        fast_path=bool(row[10]),
+        transcription_conf=_number(row[7]),
+        audio_duration_ms=_number(row[8]),
+        intent=_text(row[9]),
+        fast_path=bool(_flag(row[10])),
     )
     if row[11] is None:
         return Interaction(query=query)
@@ -79,20 +93,20 @@ def _interaction(row: Row) -> Interaction:
 def _outcome(row: Row) -> VoiceOutcome:
     return VoiceOutcome(
         query_id=row[0],
-        occurred_at=row[4],
-        received_at=row[4],
-        answer_text=row[12],
-        model_name=row[13],
-        latency_ms=row[14],
-        tokens_prompt=row[15],
-        tokens_completion=row[16],
-        tokens_total=row[17],
-        cost_usd=row[18],
-        action_taken=row[19],
+        occurred_at=_number(row[4]) or 0,
+        received_at=_number(row[4]) or 0,
+        answer_text=_text(row[12]),
+        model_name=_text(row[13]),
+        latency_ms=_number(row[14]),
+        tokens_prompt=_number(row[15]),
+        tokens_completion=_number(row[16]),
+        tokens_total=_number(row[17]),
+        cost_usd=_number(row[18]),
+        action_taken=_text(row[19]),
         action_success=_flag(row[20]),
         error_flag=_flag(row[21]),
-        error_message=row[22],
-        tool_calls=_list(row[23]),
+        error_message=_text(row[22]),
+        tool_calls=_list(_text(row[23])),
     )
 
 

@@ -20,7 +20,7 @@ from aura_analytics.events.records import Event
 from aura_analytics.store.sqlite.append import append
 from aura_analytics.store.sqlite.connection import translated
 
-# Events a transaction: keeps the wait of those that come next short when a flood has gathered.
+# A transaction takes no more once it holds this many events, so that those that come next don't wait for a flood.
 GROUP_EVENTS = 16_384
 
 Result = TypeVar("Result")
