@@ -124,7 +124,11 @@ class Service:
                 process_group=0,
             )
         self._groups.append(self._process.pid)
-        self.url = until(self._announced)
+        try:
+            self.url = until(self._announced)
+        except AssertionError:
+            self.kill()
+            raise
         self._client = httpx.Client(base_url=self.url, trust_env=False, timeout=PATIENCE_S)
 
     def _announced(self) -> str | None:

@@ -6,18 +6,19 @@ import os
 import pty
 import select
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from acceptance.service import COMMAND, PATIENCE_S, Service, aura, clean_environment, ndjson, outcome, query
 
-StartService = Callable[..., Service]
 Ran = subprocess.CompletedProcess[bytes]
 
 COMMANDS = [
@@ -256,19 +257,42 @@ def test_a_terminal_sees_tables_in_which_nothing_that_was_said_acts(tmp_path: Pa
 # Statistics
 
 
-@pytest.mark.parametrize("running", [True, False], ids=["beside a server", "alone"])
-def test_statistics_are_those_of_the_server(start_service: StartService, running: bool) -> None:
-    service = start_service()
-    service.ingest(*EVENTS)
-    succeeded(service.aura("evaluate"))
-    scope = {"period": "all", "store": "a"}
-    over_http = {statistic: service.get(f"/stats/{statistic}", **scope) for statistic in STATISTICS}
-    assert over_http["summary"]["totalQueries"] == 1
-    if not running:
-        assert service.stop() == 0
-    options = [part for key, value in scope.items() for part in (f"--{key}", value)]
+@pytest.fixture(scope="module")
+def told(stocked: Service) -> dict[str, Any]:
+    """What the server says of one store: statistics, and training data."""
+    answers = {statistic: stocked.get(f"/stats/{statistic}", period="all", store="a") for statistic in STATISTICS}
+    assert answers["summary"]["totalQueries"] == 1
+    parameters = {"format": "gemini", "period": "all", "store": "a"}
+    training = stocked.http.get("/export/training-data", params=parameters).content
+    assert training.count(b"\n") == 1
+    return {**answers, "export": training}
+
+
+def assert_the_same(service: Service, told: dict[str, Any]) -> None:
+    """The commands print what the server's endpoints say."""
     for statistic in STATISTICS:
-        assert json.loads(succeeded(service.aura("stats", statistic, *options, "--json"))) == over_http[statistic]
+        ran = service.aura("stats", statistic, "--period", "all", "--store", "a", "--json")
+        assert json.loads(succeeded(ran)) == told[statistic]
+    export = ("export", "--format", "gemini", "--store", "a")
+    assert succeeded(service.aura(*export)) == told["export"]
+    assert succeeded(service.aura(*export, "--output", "out.ndjson")) == b""
+    assert (service.folder / "out.ndjson").read_bytes() == told["export"]
+    assert list(service.folder.glob("*.part")) == []
+    assert succeeded(service.aura("export", "--label", "bad", "--store", "a")) == b""
+
+
+def test_statistics_and_exports_beside_a_server_are_the_server_s(stocked: Service, told: dict[str, Any]) -> None:
+    assert_the_same(stocked, told)
+    one_line(stocked.aura("export", "-o", "no/such/folder/out.ndjson"), "out.ndjson")
+
+
+def test_statistics_and_exports_without_a_server_are_the_same(
+    stocked: Service, told: dict[str, Any], tmp_path: Path
+) -> None:
+    alone = Service(tmp_path / "alone")  # not started
+    with stocked.opened() as source, closing(sqlite3.connect(alone.database)) as copy:
+        source.backup(copy)
+    assert_the_same(alone, told)
 
 
 def test_statistics_are_tables_without_json(stocked: Service) -> None:
@@ -314,24 +338,6 @@ def test_evaluate_tells_what_it_labelled(tmp_path: Path) -> None:
     again = succeeded(aura("evaluate", "--json", folder=tmp_path))
     assert json.loads(again) == {"labels": {}, "postponed": 0, "failed": 0}
     assert json.loads(succeeded(aura("evaluate", "--failed", "--json", folder=tmp_path))) == []
-
-
-@pytest.mark.parametrize("running", [True, False], ids=["beside a server", "alone"])
-def test_export_gives_what_the_endpoint_gives(start_service: StartService, running: bool) -> None:
-    service = start_service()
-    service.ingest(*EVENTS)
-    succeeded(service.aura("evaluate"))
-    expected = service.http.get("/export/training-data", params={"format": "gemini", "period": "all"}).content
-    assert expected.count(b"\n") == 1
-    if not running:
-        assert service.stop() == 0
-    assert succeeded(service.aura("export", "--format", "gemini")) == expected
-    assert succeeded(service.aura("export", "--format", "gemini", "--output", "out.ndjson")) == b""
-    assert (service.folder / "out.ndjson").read_bytes() == expected
-    assert list(service.folder.glob("*.part")) == []
-    assert succeeded(service.aura("export", "--label", "bad")) == b""
-    assert succeeded(service.aura("export", "--store", "b")) == b""
-    one_line(service.aura("export", "-o", "no/such/folder/out.ndjson"), "out.ndjson")
 
 
 def test_verify_says_that_all_is_well(stocked: Service, tmp_path: Path) -> None:

@@ -66,9 +66,9 @@ def differing(service: Service) -> int:
 
 @pytest.fixture(scope="module")
 def long_lived(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Service, dict[str, Any]]]:
-    """A service with 6,000 interactions, and its numbers; the tests of this module damage its columns in turn."""
+    """A service with 4,000 interactions, and its numbers; the tests of this module damage its columns in turn."""
     with Service(tmp_path_factory.mktemp("filled")) as service:
-        fill(service, 6_000)
+        fill(service, 4_000)
         yield service, numbers(service)
 
 
@@ -242,9 +242,8 @@ CHANGES = {
 def test_verify_names_what_was_changed_behind_its_back(start_service: StartService) -> None:
     service = start_service()
     fill(service, 50)
-    assert service.aura("verify").returncode == 0
+    assert differing(service) == 0
     assert service.stop() == 0
-    assert service.aura("verify").returncode == 0
     with service.opened() as connection:
         for sql in CHANGES:
             connection.execute(sql)

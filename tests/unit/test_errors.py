@@ -45,7 +45,9 @@ def drawing() -> list[Drawn]:
 
 def classes() -> dict[str, type[AuraError]]:
     """The errors that there are."""
-    return {name: found for name, found in vars(errors).items() if inspect.isclass(found) and issubclass(found, AuraError)}
+    return {
+        name: found for name, found in vars(errors).items() if inspect.isclass(found) and issubclass(found, AuraError)
+    }
 
 
 DRAWN = drawing()
@@ -109,8 +111,8 @@ def test_no_error_of_the_package_hangs_beside_the_tree() -> None:
     assert outside == {"aura_analytics.events.decode.InvalidEvent"}
 
 
-def _all_subclasses(kind: type) -> set[type]:
-    return {kind} | {deeper for found in kind.__subclasses__() for deeper in _all_subclasses(found)}
+def _all_subclasses(kind: type[Exception]) -> set[type[Exception]]:
+    return {kind}.union(*(_all_subclasses(found) for found in kind.__subclasses__()))
 
 
 def test_who_can_not_be_served_now_is_told_when_to_come_back() -> None:

@@ -185,7 +185,15 @@ class TestSources:
 
     @pytest.mark.parametrize(
         "text",
-        ["PORT=9", "export PORT=9", "PORT = 9", "PORT='9'", 'PORT="9"', "# of the guide\n\nPORT=9 # ours\r\n", "PORT=8\nPORT=9"],
+        [
+            "PORT=9",
+            "export PORT=9",
+            "PORT = 9",
+            "PORT='9'",
+            'PORT="9"',
+            "# of the guide\n\nPORT=9 # ours\r\n",
+            "PORT=8\nPORT=9",
+        ],
     )
     @pytest.mark.parametrize("file", [".env", ".dev.vars"])
     def test_files_are_written_as_people_write_them(self, tmp_path: Path, write: Write, file: str, text: str) -> None:
@@ -266,11 +274,9 @@ class TestUnknownNames:
 
 class TestImpossibleValues:
     @pytest.mark.parametrize("source", SOURCES)
-    @pytest.mark.parametrize(
-        ("name", "value", "takes"), IMPOSSIBLE
-    )
+    @pytest.mark.parametrize(("name", "value", "takes"), IMPOSSIBLE)
     def test_the_message_is_one_line_that_names_the_setting_and_what_it_takes(
-        self, tmp_path: Path, write: Write, source: str, name: str, value: str, takes: str
+        self, *, tmp_path: Path, write: Write, source: str, name: str, value: str, takes: str
     ) -> None:
         if source != "environment":
             write(source, f"{name}={value}\n")

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from typing import Any
+from typing import Annotated, Any
 
 import httpx
 import pytest
@@ -13,7 +13,6 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Mount, Route
 from structlog.testing import LogCapture
-from unit.api.conftest import Reach
 
 from aura_analytics.api.problems import install, problem
 from aura_analytics.errors import (
@@ -34,6 +33,7 @@ from aura_analytics.errors import (
     Unavailable,
     UnsupportedMedia,
 )
+from unit.api.conftest import Reach
 
 SECRET = "AIza-very-secret in /home/aura/aura.db"
 REJECTION = Rejection(index=0, code="missing_field", field="store_id", message="store_id is required")
@@ -85,7 +85,7 @@ both = pytest.mark.parametrize("path", ["/fail", "/inner/fail"])
     ],
 )
 async def test_an_error_of_the_tree_is_answered_in_its_own_words(
-    reach: Reach, logged: LogCapture, error: AuraError, status: int, code: str, path: str
+    *, reach: Reach, logged: LogCapture, error: AuraError, status: int, code: str, path: str
 ) -> None:
     answer = await reach(service(error)).get(path)
 
@@ -187,7 +187,7 @@ async def test_an_error_of_ours_that_must_not_happen_here_stands_in_the_log(
     ],
 )
 async def test_what_the_framework_raises_has_the_same_form(
-    reach: Reach, error: HTTPException, status: int, code: str, detail: str | None, path: str
+    *, reach: Reach, error: HTTPException, status: int, code: str, detail: str | None, path: str
 ) -> None:
     answer = await reach(service(error)).get(path)
 
@@ -241,7 +241,7 @@ async def test_a_parameter_that_lacks_is_named(reach: Reach) -> None:
     app = FastAPI()
 
     @app.get("/read")
-    async def read(count: int = Query()) -> int:
+    async def read(count: Annotated[int, Query()]) -> int:
         return count
 
     install(app)

@@ -13,11 +13,11 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 from starlette.types import Message, Receive, Scope, Send
 from structlog.testing import LogCapture
-from unit.api.conftest import Reach
 
 from aura_analytics.api import problems, request_log
 from aura_analytics.api.request_log import LONGEST, RequestLog
 from aura_analytics.errors import ParameterError
+from unit.api.conftest import Reach
 
 HEADER = "X-Correlation-ID"
 MINTED = re.compile(r"[0-9a-f]{16}")
@@ -91,7 +91,7 @@ class TestLine:
         [("/refuse", 400, "invalid_parameter"), ("/nowhere", 404, None), ("/hello", 207, None)],
     )
     async def test_a_refused_request_is_one_line_too(
-        self, app: RequestLog, reach: Reach, logged: LogCapture, path: str, status: int, code: str | None
+        self, *, app: RequestLog, reach: Reach, logged: LogCapture, path: str, status: int, code: str | None
     ) -> None:
         await reach(app).get(path)
 
@@ -127,7 +127,7 @@ class TestLine:
     ) -> None:
         sent: list[Message] = []
 
-        async def send(message: Message) -> None:  # noqa: RUF029 (ASGI's form)
+        async def send(message: Message) -> None:
             sent.append(message)
 
         await app(http("/late"), _nothing, send)
@@ -150,7 +150,7 @@ class TestLine:
     async def test_what_is_no_request_passes_by(self, logged: LogCapture, kind: str) -> None:
         seen: list[Scope] = []
 
-        async def inner(scope: Scope, _receive: Receive, _send: Send) -> None:  # noqa: RUF029 (ASGI's form)
+        async def inner(scope: Scope, _receive: Receive, _send: Send) -> None:
             seen.append(scope)
 
         await RequestLog(inner)({"type": kind}, _nothing, _ignore)
@@ -164,7 +164,7 @@ def http(path: str) -> dict[str, Any]:
     return {"type": "http", "method": "GET", "path": path, "root_path": "", "query_string": b"", "headers": []}
 
 
-async def _nothing() -> dict[str, Any]:  # noqa: RUF029 (ASGI's form)
+async def _nothing() -> dict[str, Any]:
     return {"type": "http.disconnect"}
 
 
@@ -218,7 +218,9 @@ class TestCorrelationId:
         assert answer.headers[HEADER] == "of-the-event"
         assert logged.entries[-1]["correlation_id"] == "of-the-event"
 
-    @pytest.mark.parametrize("name", ["é", "🍎", "two\nlines", "x: y\r\nset-cookie: a=b", "\x1b[31m", "x" * (LONGEST + 1)])
+    @pytest.mark.parametrize(
+        "name", ["é", "🍎", "two\nlines", "x: y\r\nset-cookie: a=b", "\x1b[31m", "x" * (LONGEST + 1)]
+    )
     @pytest.mark.parametrize("headers", [{}, {HEADER: "of-the-header"}])
     async def test_a_name_that_no_header_can_hold_is_logged_and_another_one_goes_back(
         self, app: RequestLog, reach: Reach, logged: LogCapture, name: str, headers: dict[str, str]

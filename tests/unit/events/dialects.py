@@ -73,7 +73,7 @@ TAGS: dict[Dialect, tuple[str, dict[Kind, str]]] = {
 
 def wire_name(kind: Kind, dialect: Dialect, field: str) -> str:
     """The name of a record's field in a dialect."""
-    (row,) = (row for row in ROWS[kind] if row.field == field)
+    row = next(row for row in ROWS[kind] if row.field == field)
     return row.documented if dialect == "documented" else row.older
 
 
@@ -97,8 +97,8 @@ def outcome_of(event: object, *, limits: Limits = LIMITS, correlation_id: str | 
     """What becomes of one event: a record, or why it is none."""
     raws = split_json(text_of(event))
     decoded = decode_events(raws, limits=limits, clock=lambda: NOW, correlation_id=correlation_id)
-    (only,) = [*decoded.events, *decoded.rejected]
-    return only
+    assert len(decoded.events) + len(decoded.rejected) == 1
+    return decoded.events[0] if decoded.events else decoded.rejected[0]
 
 
 def record_of(event: object, *, limits: Limits = LIMITS, correlation_id: str | None = None) -> Any:

@@ -11,6 +11,17 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from msgspec import Raw
 from ulid import ULID
+
+from aura_analytics.errors import MalformedBody, Rejection
+from aura_analytics.events.decode import (
+    Decoded,
+    Limits,
+    decode_events,
+    mend_surrogates,
+    split_json,
+    split_lines,
+)
+from aura_analytics.events.records import Event, VoiceOutcome, VoiceQuery
 from unit.events.dialects import (
     DIALECTS,
     KINDS,
@@ -31,17 +42,6 @@ from unit.events.dialects import (
     text_of,
     wire_name,
 )
-
-from aura_analytics.errors import MalformedBody, Rejection
-from aura_analytics.events.decode import (
-    Decoded,
-    Limits,
-    decode_events,
-    mend_surrogates,
-    split_json,
-    split_lines,
-)
-from aura_analytics.events.records import Event, VoiceOutcome, VoiceQuery
 
 FAR_TOO_DEEP = 100_000
 REPLACEMENT = "\ufffd"
@@ -185,7 +185,7 @@ class TestFields:
     @dialects
     @ways
     def test_a_wrong_value_is_named_as_it_stands_on_the_wire(
-        self, kind: Kind, field: str, value: object, code: str, dialect: Dialect, own: dict[str, Any]
+        self, *, kind: Kind, field: str, value: object, code: str, dialect: Dialect, own: dict[str, Any]
     ) -> None:
         rejection = rejection_of(event(kind, dialect, **{field: value}) | own)
 
@@ -416,7 +416,8 @@ class TestTools:
         assert (record.tool_calls, record.extra) == (["find"], None)
 
     @pytest.mark.parametrize(
-        "written", ["", "find", "[", '["find"', '"find"', '{"name": "find"}', "5", "true", "[1] [2]", "[" * FAR_TOO_DEEP]
+        "written",
+        ["", "find", "[", '["find"', '"find"', '{"name": "find"}', "5", "true", "[1] [2]", "[" * FAR_TOO_DEEP],
     )
     @dialects
     def test_a_text_that_is_no_list_is_rejected(self, written: str, dialect: Dialect) -> None:
@@ -618,7 +619,9 @@ class TestTexts:
         if b"\\" not in text:
             assert mend_surrogates(text) == text
 
-    @pytest.mark.parametrize("text", ["", "a", "苹果在哪里", "où sont les pommes", "🛒🍎", "\t\n\r", "\x1b[31m", "\u202e", "\u2028"])
+    @pytest.mark.parametrize(
+        "text", ["", "a", "苹果在哪里", "où sont les pommes", "🛒🍎", "\t\n\r", "\x1b[31m", "\u202e", "\u2028"]
+    )
     @dialects
     @ways
     def test_every_other_character_stays(self, text: str, dialect: Dialect, own: dict[str, Any]) -> None:
@@ -652,7 +655,11 @@ class TestShapes:
             (b'{"event_type":"voice_query","query_id":"a","store_id":"s","query_text":NaN}', "malformed_json", None),
             (b'{"event_type":"voice_query","query_id":"a","store_id":"s","query_text":"\xff"}', "malformed_json", None),
             (b'{"event_type":"voice_query","store_id":"s","query_text":"t","x":"\xff"}', "malformed_json", None),
-            (b'{"event_type":"voice_query","store_id":"s","query_text":"t","x":"\xed\xa0\x80"}', "malformed_json", None),
+            (
+                b'{"event_type":"voice_query","store_id":"s","query_text":"t","x":"\xed\xa0\x80"}',
+                "malformed_json",
+                None,
+            ),
             (b'{"event_type":"voice_query","store_id":"s","query_text":"a\x00b"}', "malformed_json", None),
             (b'{"event_type":"voice_query","store_id":"s","query_text":"\\x"}', "malformed_json", None),
             (b"\xff\xfe{\x00}\x00", "malformed_json", None),
@@ -669,9 +676,7 @@ class TestShapes:
     def test_an_unknown_event_is_told_which_are_known(self) -> None:
         message = rejection_of({"event_type": "click"}).message
 
-        assert all(
-            f'"{field}": "{value}"' in message for field, values in TAGS.values() for value in values.values()
-        )
+        assert all(f'"{field}": "{value}"' in message for field, values in TAGS.values() for value in values.values())
 
     def test_event_type_goes_before_type(self) -> None:
         assert isinstance(record_of(event("outcome") | {"type": "query"}), VoiceOutcome)
@@ -915,8 +920,9 @@ outcome_fields = maybe(
     },
     query_id=ids,
 )
-right: st.SearchStrategy[tuple[Kind, dict[str, Any]]] = st.tuples(st.just("query"), query_fields) | st.tuples(
-    st.just("outcome"), outcome_fields
+fields_of: dict[Kind, st.SearchStrategy[dict[str, Any]]] = {"query": query_fields, "outcome": outcome_fields}
+right: st.SearchStrategy[tuple[Kind, dict[str, Any]]] = st.sampled_from(KINDS).flatmap(
+    lambda kind: st.tuples(st.just(kind), fields_of[kind])
 )
 
 
@@ -979,7 +985,8 @@ class TestProperties:
     @given(right, st.sampled_from(DIALECTS))
     @example(("query", {"id": "q", "store_id": "s", "query_text": "t", "created_at": NOON_ISO}), "documented")
     @example(
-        ("query", {"id": "q", "store_id": "s", "query_text": "t", "created_at": "2024-01-01T12:00:00.9999999Z"}), "older"
+        ("query", {"id": "q", "store_id": "s", "query_text": "t", "created_at": "2024-01-01T12:00:00.9999999Z"}),
+        "older",
     )
     @example(("query", {"id": "q", "store_id": "s", "query_text": "t", "created_at": "2024-01-01T12:00:00z"}), "older")
     def test_an_own_field_changes_nothing_but_extra(

@@ -5,9 +5,9 @@ from typing import Any
 
 import msgspec
 import pytest
-from unit.events.dialects import DIALECTS, KINDS, REQUIRED, ROWS, TAGS, Dialect, Kind, event
 
 from aura_analytics.events.wire import DOCUMENTED, OLDER, EventShape
+from unit.events.dialects import DIALECTS, KINDS, REQUIRED, ROWS, TAGS, Dialect, Kind, event
 
 SHAPES: dict[Dialect, dict[str, EventShape]] = {"documented": DOCUMENTED, "older": OLDER}
 INT64_MAX = 2**63 - 1

@@ -3,6 +3,7 @@
 import gzip
 import zlib
 from collections.abc import AsyncIterator, Sequence
+from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
@@ -87,8 +88,7 @@ class TestPortion:
         budget = Budget(10)
         budget.take(2)
         with pytest.raises(QueueFull), Portion(budget) as portion:
-            portion.take(4)
-            portion.take(60)
+            _take(portion, 4, 60)
 
         budget.take(8)
 
@@ -103,8 +103,12 @@ class TestPortion:
     @pytest.mark.parametrize("sizes", [(11,), (8, 8), (1,) * 30])
     def test_an_idle_service_takes_one_body_in_however_many_pieces_it_comes(self, sizes: Sequence[int]) -> None:
         with Portion(Budget(10)) as portion:
-            for size in sizes:
-                portion.take(size)
+            _take(portion, *sizes)
+
+
+def _take(portion: Portion, *sizes: int) -> None:
+    for size in sizes:
+        portion.take(size)
 
 
 class TestReading:
@@ -275,15 +279,20 @@ class TestUnpacking:
         borders = sorted({0, len(packed), *(cut % (len(packed) + 1) for cut in cuts)})
         unpacker = Unpacker(sum(map(len, members)))
 
-        pieces = [unpacker.unpack(packed[start:end]) for start, end in zip(borders, borders[1:], strict=False)]
+        pieces = [unpacker.unpack(packed[start:end]) for start, end in pairwise(borders)]
         unpacker.finish()
 
         assert b"".join(pieces) == b"".join(members)
 
     @settings(max_examples=150, deadline=None)
-    @given(st.binary(max_size=100) | st.tuples(st.integers(0, 90), st.binary(min_size=1, max_size=4)).map(
-        lambda change: gzip.compress(TEXT)[: change[0]] + change[1] + gzip.compress(TEXT)[change[0] + len(change[1]) :]
-    ))
+    @given(
+        st.binary(max_size=100)
+        | st.tuples(st.integers(0, 90), st.binary(min_size=1, max_size=4)).map(
+            lambda change: (
+                gzip.compress(TEXT)[: change[0]] + change[1] + gzip.compress(TEXT)[change[0] + len(change[1]) :]
+            )
+        )
+    )
     def test_rubbish_is_unpacked_or_refused(self, packed: bytes) -> None:
         try:
             unpacked(packed, most=10_000)

@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from unit.ingest.conftest import WriteFile
 
 from aura_analytics.errors import LoadError
 from aura_analytics.events.decode import Limits, decode_events
 from aura_analytics.ingest import files
 from aura_analytics.ingest.files import Batch, Source
+from unit.ingest.conftest import WriteFile
 
 SLURP = Path(__file__).parents[4] / "shared" / "data" / "slurp.events.ndjson.gz"
 BOM = b"\xef\xbb\xbf"
@@ -104,7 +104,9 @@ class TestForms:
 
     @settings(max_examples=60, deadline=None)
     @given(
-        events=st.lists(st.dictionaries(st.text(max_size=5), st.integers() | st.text(max_size=9)), min_size=1, max_size=6),
+        events=st.lists(
+            st.dictionaries(st.text(max_size=5), st.integers() | st.text(max_size=9)), min_size=1, max_size=6
+        ),
         packed=st.booleans(),
         bom=st.booleans(),
     )
@@ -130,9 +132,7 @@ class TestPlaces:
     @pytest.mark.parametrize(
         ("begin", "places"), [(b"", [":1", ":2", ":4"]), (BOM, [":1", ":2", ":4"]), (b"\n\n", [":3", ":4", ":6"])]
     )
-    def test_a_bad_first_line_harms_no_other_line(
-        self, write_file: WriteFile, begin: bytes, places: list[str]
-    ) -> None:
+    def test_a_bad_first_line_harms_no_other_line(self, write_file: WriteFile, begin: bytes, places: list[str]) -> None:
         source = write_file(begin + b'{"event_type": "voice_que\n' + lines(EVENTS[:1]) + b"\n" + lines(EVENTS[1:2]))
 
         found, events = read(source)
@@ -269,8 +269,8 @@ class TestStandardInput:
     @packings
     def test_it_is_read_like_a_file(self, packed: bool, monkeypatch: pytest.MonkeyPatch) -> None:
         out, into = os.pipe()
-        with open(out, encoding="utf-8") as stdin:
-            with open(into, "wb") as pipe:
+        with os.fdopen(out, encoding="utf-8") as stdin:
+            with os.fdopen(into, "wb") as pipe:
                 pipe.write(gzip.compress(lines(EVENTS)) if packed else lines(EVENTS))
             monkeypatch.setattr(sys, "stdin", stdin)
             source = Source("-")
@@ -282,7 +282,7 @@ class TestStandardInput:
             assert not stdin.closed
 
     def test_an_empty_one_says_so(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        with open(os.devnull, encoding="utf-8") as stdin:
+        with Path(os.devnull).open(encoding="utf-8") as stdin:
             monkeypatch.setattr(sys, "stdin", stdin)
             with pytest.raises(LoadError, match="- is empty"):
                 list(Source("-").batches())

@@ -15,7 +15,6 @@ import pytest
 from msgspec import Raw
 from starlette.applications import Starlette
 from starlette.routing import Route
-from unit.ingest.conftest import WriteFile
 
 from aura_analytics.api import problems
 from aura_analytics.errors import LoadError, Rejection, StoreUnavailable
@@ -27,6 +26,7 @@ from aura_analytics.ingest.load import TRIES, Loaded, StoreTarget, Target, UrlTa
 from aura_analytics.ingest.receipt import Receipt
 from aura_analytics.settings import Settings
 from aura_analytics.store import Store, make_store, migrate
+from unit.ingest.conftest import WriteFile
 
 # Any, throughout: what JSON can hold.
 QUERY = {"event_type": "voice_query", "query_id": "q-1", "store_id": "shop", "query_text": "red apples"}
@@ -126,7 +126,7 @@ def in_store(store: Store) -> StoreTarget:
 @pytest.fixture
 async def at_service(store: Store) -> AsyncIterator[UrlTarget]:
     """The real endpoint over the real store as a target."""
-    app = Starlette(routes=[Route("/ingest", IngestEndpoint(store, Settings()).post, methods=["POST"])])
+    app = Starlette(routes=[Route("/ingest", IngestEndpoint(store, Settings()))])
     problems.install(app)
     async with httpx.AsyncClient(base_url="http://here", transport=httpx.ASGITransport(app)) as client:
         yield UrlTarget(client)
@@ -257,7 +257,7 @@ class TestServer:
         assert [json.loads(line) for line in gzip.decompress(server.bodies[0]).splitlines()] == [QUERY, OUTCOME]
 
     async def test_the_receipt_is_the_servers(self, server: Server, at_server: UrlTarget) -> None:
-        refused = {"index": 1, "code": "missing_field", "field": "store_id", "message": "store_id is required"}
+        refused: dict[str, Any] = {"index": 1, "code": "missing_field", "field": "store_id", "message": "it lacks"}
         server.answers = [Answer(207, receipt(1, duplicates=2, rejected=[refused], query_ids=["q-1"], more="kept out"))]
 
         assert await at_server.send(raws(QUERY)) == Receipt(
@@ -288,7 +288,14 @@ class TestServer:
         self, server: Server, at_server: UrlTarget, pauses: list[float], monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(load, "LONGEST_PAUSE_S", 3.0)
-        server.answers = [Answer(503), Answer(503), Answer(503), Answer(503), Answer(503, headers=("retry-after: 9",)), OK]
+        server.answers = [
+            Answer(503),
+            Answer(503),
+            Answer(503),
+            Answer(503),
+            Answer(503, headers=("retry-after: 9",)),
+            OK,
+        ]
 
         await at_server.send(raws(QUERY))
 
@@ -311,7 +318,9 @@ class TestServer:
     async def test_a_batch_of_which_nothing_could_be_taken_is_no_failure(
         self, server: Server, at_server: UrlTarget
     ) -> None:
-        refused = [{"index": n, "code": "missing_field", "field": "store_id", "message": "it lacks"} for n in (0, 1)]
+        refused: list[dict[str, Any]] = [
+            {"index": n, "code": "missing_field", "field": "store_id", "message": "it lacks"} for n in (0, 1)
+        ]
         server.answers = [Answer(400, {"status": 400, "code": "events_rejected", "rejected": refused})]
 
         found = await at_server.send(raws(WRONG, WRONG))
@@ -388,7 +397,11 @@ class TestLoading:
     ) -> None:
         monkeypatch.setattr(files, "BATCH_EVENTS", 2)
         refused = {"index": 1, "code": "c", "field": None, "message": "m"}
-        server.answers = [OK, Answer(207, receipt(1, rejected=[refused])), Answer(400, {"rejected": [refused | {"index": 0}]})]
+        server.answers = [
+            OK,
+            Answer(207, receipt(1, rejected=[refused])),
+            Answer(400, {"rejected": [refused | {"index": 0}]}),
+        ]
         source = write_file(lines(*queries(5)))
         watcher = Watcher()
 

@@ -338,6 +338,18 @@ async def test_the_copy_of_another_database_is_rebuilt(
     await assert_rebuilt(store, copied, projections, snapshots)
 
 
+async def test_the_copy_of_another_database_whose_feed_stands_at_the_same_point_is_rebuilt(
+    *, stores: Stores, store: Store, raw: RawSql, tmp_path: Path, projections: Projections, snapshots: Snapshots
+) -> None:
+    """As of databases that others have filled: their feeds are empty, and only the databases' identities differ."""
+    foreign = tmp_path / "other.duckdb"
+    await projections.stop(await projections.built(await stores.open(tmp_path / "other.db"), foreign))
+    raw("INSERT INTO voice_queries (id, store_id, created_at, query_text) VALUES ('a', 's', 1, 't')")
+    projection = await projections.built(store, foreign)
+    assert await assert_equal(store, projection) == 1
+    assert snapshots.taken == 1
+
+
 @pytest.mark.parametrize("appended_since", [0, 1, 5])
 async def test_an_older_copy_of_the_database_put_back_is_noticed(
     stores: Stores,

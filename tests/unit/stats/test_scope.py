@@ -39,16 +39,38 @@ class TestPeriod:
     def test_all_has_no_ends(self) -> None:
         assert parse({"period": "all"}, now=NOW) == Scope(start=None, end=None, period="all")
 
-    @pytest.mark.parametrize("values", [{}, {"period": None}, {"period": None, "from": None, "to": None}, {"period": ""}])
+    @pytest.mark.parametrize(
+        "values", [{}, {"period": None}, {"period": None, "from": None, "to": None}, {"period": ""}]
+    )
     def test_the_default_is_a_day(self, values: dict[str, str | None]) -> None:
         assert parse(values, now=NOW) == Scope(start=NOW - DAY, end=None, period="24h")
 
     @pytest.mark.parametrize(
         "period",
-        ["0h", "-1h", "1", "h", "1w", "1s", "1.5h", "1 h", " 1h", "1H", "01h", "ALL", "24hours", "1h1m", "1234567890d", "٣h", "today"],
+        [
+            "0h",
+            "-1h",
+            "1",
+            "h",
+            "1w",
+            "1s",
+            "1.5h",
+            "1 h",
+            " 1h",
+            "1H",
+            "01h",
+            "ALL",
+            "24hours",
+            "1h1m",
+            "1234567890d",
+            "٣h",
+            "today",
+        ],
     )
     def test_another_one_is_told_what_would_do(self, period: str) -> None:
-        with pytest.raises(ParameterError, match="period is a number of minutes, hours or days, such as 30m, 24h or 7d"):
+        with pytest.raises(
+            ParameterError, match="period is a number of minutes, hours or days, such as 30m, 24h or 7d"
+        ):
             parse({"period": period}, now=NOW)
 
     @pytest.mark.parametrize("window", [{"from": "0"}, {"to": "0"}, {"from": "0", "to": "1"}])
@@ -77,7 +99,9 @@ class TestWindow:
             parse({"from": "6", "to": "5"}, now=NOW)
 
     @pytest.mark.parametrize("name", ["from", "to"])
-    @pytest.mark.parametrize("text", ["", " ", "yesterday", "2024-13-01T00:00:00Z", "12:00:00Z", "1e12", "-1", "1.5", "NaN"])
+    @pytest.mark.parametrize(
+        "text", ["", " ", "yesterday", "2024-13-01T00:00:00Z", "12:00:00Z", "1e12", "-1", "1.5", "NaN"]
+    )
     def test_an_end_that_can_not_be_read_is_named(self, name: str, text: str) -> None:
         with pytest.raises(ParameterError, match=f"^{name} is ISO 8601 with an offset or Z, or epoch milliseconds$"):
             parse({name: text}, now=NOW)
@@ -150,7 +174,9 @@ class TestMoment:
 
 
 class TestLimit:
-    @pytest.mark.parametrize(("text", "rows"), [("1", 1), ("20", 20), ("99999", 99_999), ("100000", MOST_ROWS), ("007", 7)])
+    @pytest.mark.parametrize(
+        ("text", "rows"), [("1", 1), ("20", 20), ("99999", 99_999), ("100000", MOST_ROWS), ("007", 7)]
+    )
     def test_it_is_1_to_100000(self, text: str, rows: int) -> None:
         assert limit(text, 20) == rows
 
@@ -162,7 +188,7 @@ class TestLimit:
         "text", ["0", "100001", "-1", "+1", "1.0", "1e3", "", " ", " 1", "1\n", "ten", "1_000", "1,000", "9" * 5_000]
     )
     def test_another_one_is_told_what_would_do(self, text: str) -> None:
-        with pytest.raises(ParameterError, match="^limit is a whole number from 1 to 100,000$"):
+        with pytest.raises(ParameterError, match=r"^limit is a whole number from 1 to 100,000$"):
             limit(text, 20)
 
 
@@ -176,7 +202,7 @@ class TestNumber:
 
     @pytest.mark.parametrize("text", ["", "high", "-0.001", "1.001", "nan", "inf", "-inf", "1e999", "0,5"])
     def test_another_one_is_told_what_would_do(self, text: str) -> None:
-        with pytest.raises(ParameterError, match="^min_confidence is a number from 0 to 1$"):
+        with pytest.raises(ParameterError, match=r"^min_confidence is a number from 0 to 1$"):
             number("min_confidence", text, 0.8, least=0, most=1)
 
 

@@ -2,6 +2,7 @@
 
 import io
 import sys
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given, settings
@@ -61,14 +62,19 @@ class TestConsoles:
 
         assert capsys.readouterr().out == line + "\n"
 
-    def test_figures_and_names_are_not_coloured_by_themselves(self) -> None:
-        file = io.StringIO()
-        for console in (results(), notes()):
-            console.file = file
-            console._force_terminal = True
-            console.print("42 True http://127.0.0.1 'text'")
+    @pytest.mark.parametrize(("stream", "console"), [("stdout", results), ("stderr", notes)])
+    def test_on_a_terminal_only_what_we_colour_is_coloured(
+        self, monkeypatch: pytest.MonkeyPatch, stream: str, console: Callable[[], Console]
+    ) -> None:
+        file = TerminalText()
+        monkeypatch.setattr(sys, stream, file)
+        monkeypatch.setenv("TERM", "xterm-256color")
+        monkeypatch.delenv("NO_COLOR", raising=False)
 
-        assert file.getvalue() == "42 True http://127.0.0.1 'text'\n" * 2
+        console().print("42 True http://127.0.0.1 'text'")
+        console().print("red", style="red")
+
+        assert file.getvalue() == "42 True http://127.0.0.1 'text'\n\x1b[31mred\x1b[0m\n"
 
 
 class TestProgress:

@@ -33,7 +33,7 @@ HOSTILE = (
     "[red]markup[/red]",
     "[/]",
     "[/red]",
-    "[link=http://127.0.0.1]here[/link]",
+    "[link=a:b]here[/link]",
     "[",
     "\\[red]",
     ":apple:",
