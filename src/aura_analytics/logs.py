@@ -20,13 +20,21 @@ Level = Literal["debug", "info", "warning", "error"]
 Format = Literal["auto", "console", "json"]
 
 
+# structlog knows these and no others.
+LEVELS = (logging.DEBUG, logging.INFO, logging.WARNING, logging.ERROR, logging.CRITICAL)
+
+
 class Forwarder(logging.Handler):
     """Hands what libraries log through the standard library to structlog, so that one stream has one form."""
 
     def emit(self, record: logging.LogRecord) -> None:
         """Forward one record."""
-        log = structlog.get_logger(record.name)
-        log.log(record.levelno, record.getMessage(), logger=record.name, exc_info=record.exc_info or None)
+        try:
+            message = record.getMessage()
+        except (TypeError, ValueError, KeyError):  # the arguments don't fit; what was meant is still worth a line
+            message = str(record.msg)
+        level = max((known for known in LEVELS if known <= record.levelno), default=logging.DEBUG)
+        structlog.get_logger(record.name).log(level, message, logger=record.name, exc_info=record.exc_info or None)
 
 
 class Lines:
@@ -108,11 +116,23 @@ def configure(level: Level, form: Format = "auto") -> None:
 
 
 def _for_people() -> list[Any]:  # Any: structlog's processors are callables of several shapes
-    return [structlog.dev.ConsoleRenderer(colors=True)]
+    # Never the values of variables: they are what people said, or a key.
+    formatter = structlog.dev.RichTracebackFormatter(show_locals=False)
+    return [_harmless, structlog.dev.ConsoleRenderer(colors=True, exception_formatter=formatter)]
+
+
+def _harmless(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """Take from texts what a terminal would act on: paths and names are the callers'."""
+    return {name: _plain(value) if isinstance(value, str) else value for name, value in event.items()}
+
+
+def _plain(text: str) -> str:
+    return "".join(character if character.isprintable() else "\ufffd" for character in text)
 
 
 def _for_machines() -> list[Any]:  # Any: see above
-    return [structlog.processors.dict_tracebacks, _encode]
+    transformer = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
+    return [structlog.processors.ExceptionRenderer(transformer), _encode]
 
 
 def _encode(_logger: WrappedLogger, _method: str, event: EventDict) -> bytes:

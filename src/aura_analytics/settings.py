@@ -6,6 +6,7 @@ impossible, stops the start with one line. The table in the README is made from 
 
 import difflib
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -190,9 +191,14 @@ def _parse(values: Mapping[str, str]) -> Settings:
                 msgspec.convert(values[field.name], field.type, strict=False)
             except msgspec.ValidationError as error:
                 takes = (_meta(field.type).extra or {})["takes"]
-                shown = "a value that is not shown" if field.name in SECRETS else f"“{values[field.name]}”"
+                shown = "a value that is not shown" if field.name in SECRETS else f"“{_shown(values[field.name])}”"
                 raise SettingsError(f"{field.name.upper()} is {shown}; it takes {takes}") from error
         raise
+
+
+def _shown(value: str) -> str:
+    """Leave the name and password out of a URL."""
+    return re.sub(r"(?<=//)[^/\s]*@", "…@", value)
 
 
 def _meta(annotated: Any) -> Meta:  # Any: a type's annotation

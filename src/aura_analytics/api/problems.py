@@ -5,12 +5,13 @@ from typing import Any
 
 import msgspec
 import structlog
+from fastapi.exceptions import RequestValidationError
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
-from aura_analytics.errors import AuraError, EventsRejected, Unavailable
+from aura_analytics.errors import AuraError, EventsRejected, ParameterError, Unavailable
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -21,6 +22,7 @@ def install(app: Starlette) -> None:
     """Make an application, or one that is mounted in it, answer its errors this way."""
     app.add_exception_handler(AuraError, on_aura_error)
     app.add_exception_handler(HTTPException, on_http_exception)
+    app.add_exception_handler(RequestValidationError, on_unread_parameter)
     app.add_exception_handler(ClientDisconnect, on_disconnect)
     app.add_exception_handler(Exception, on_bug)
 
@@ -58,6 +60,13 @@ async def on_http_exception(_request: Request, error: Exception) -> Response:
     return problem(
         error.status_code, code=phrase.lower().replace(" ", "_"), title=phrase, detail=detail, headers=headers
     )
+
+
+async def on_unread_parameter(request: Request, error: Exception) -> Response:
+    """Answer what the framework couldn't read as the endpoints do what they couldn't."""
+    assert isinstance(error, RequestValidationError)  # noqa: S101 (see above)
+    first = error.errors()[0]
+    return await on_aura_error(request, ParameterError(f"{first['loc'][-1]}: {first['msg']}"))
 
 
 async def on_disconnect(_request: Request, _error: Exception) -> Response:

@@ -27,7 +27,7 @@ class RequestLog:
         given = _given(scope)
         facts: dict[str, object] = {"given_correlation_id": given}
         scope["aura_facts"] = facts
-        minted = "" if given else f"{random.getrandbits(64):016x}"
+        minted = given or f"{random.getrandbits(64):016x}"
 
         async def send_noting(message: Message) -> None:
             if message["type"] == "http.response.start":

@@ -5,7 +5,7 @@ caller's own, `null` where a value is due, other spellings of a moment) takes th
 put in order, and held against the same types. So the rules stand once, in `aura_analytics.events.wire`.
 """
 
-import json
+import contextlib
 import re
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -24,7 +24,6 @@ from aura_analytics.events.wire import (
     YEAR_9999_MS,
     Discriminator,
     EventShape,
-    Moment,
     OutcomeFields,
     QueryFields,
 )
@@ -44,6 +43,7 @@ _discriminators = msgspec.json.Decoder(Discriminator)
 _arrays = msgspec.json.Decoder(list[Raw])
 _objects = msgspec.json.Decoder(dict[str, Any])
 _decoders = {kind: msgspec.json.Decoder(kind) for kind in (*DOCUMENTED.values(), *OLDER.values())}
+_lists = msgspec.json.Decoder(list[Any] | None)
 _wire_names = {kind: {field.encode_name: field.name for field in msgspec.structs.fields(kind)} for kind in _decoders}
 
 
@@ -207,7 +207,7 @@ def _decode_patiently(
         elif name in ("correlation_id", "correlationId"):
             known.setdefault("correlationId" if "correlationId" in names else "correlation_id", cleaned)
         else:
-            extra[name] = cleaned
+            extra[_clean(name)] = cleaned
     config = kind.__struct_config__
     wire = msgspec.convert({str(config.tag_field): config.tag, **known}, kind)
     if extra and len(msgspec.json.encode(extra)) > limits.extra_bytes:
@@ -221,14 +221,20 @@ def _lenient(record_name: str, wire_name: str, value: Any) -> Any:  # Any: what 
     if isinstance(value, float) and value.is_integer() and abs(value) <= 2**53:
         return int(value)
     if record_name == "created_at" and isinstance(value, str):
-        try:
-            moment = datetime.fromisoformat(value.strip())
-        except ValueError as error:
-            raise InvalidEvent(
-                "invalid_value", wire_name, "a moment is ISO 8601 with an offset or Z, or epoch milliseconds"
-            ) from error
-        return moment
+        return _moment(wire_name, value.strip())
     return value
+
+
+def _moment(wire_name: str, text: str) -> datetime:
+    """Read a moment as the one pass does, so that both ways agree on every digit; else as Python's parser does."""
+    with contextlib.suppress(msgspec.ValidationError):
+        return msgspec.convert(text, datetime)
+    try:
+        return datetime.fromisoformat(text.upper())
+    except ValueError as error:
+        raise InvalidEvent(
+            "invalid_value", wire_name, "a moment is ISO 8601 with an offset or Z, or epoch milliseconds"
+        ) from error
 
 
 def _clean(value: Any) -> Any:  # Any: what JSON can hold
@@ -271,7 +277,7 @@ def _query(wire: QueryFields, extra: Extra | None, received_at: int, correlation
     return VoiceQuery(
         id=wire.id if wire.id is not None else str(ULID()),
         store_id=wire.store_id,
-        created_at=_epoch_ms(wire.created_at, received_at),
+        created_at=_epoch_ms(wire, received_at),
         received_at=received_at,
         query_text=wire.query_text,
         session_id=wire.session_id,
@@ -290,7 +296,7 @@ def _outcome(wire: OutcomeFields, extra: Extra | None, received_at: int, correla
     tool_calls, extra = _tool_calls(wire, extra)
     return VoiceOutcome(
         query_id=wire.query_id,
-        occurred_at=_epoch_ms(wire.created_at, received_at),
+        occurred_at=_epoch_ms(wire, received_at),
         received_at=received_at,
         answer_text=wire.answer_text,
         model_name=wire.model_name,
@@ -309,15 +315,21 @@ def _outcome(wire: OutcomeFields, extra: Extra | None, received_at: int, correla
     )
 
 
-def _epoch_ms(moment: Moment | None, received_at: int) -> int:
+def _epoch_ms(wire: QueryFields | OutcomeFields, received_at: int) -> int:
+    moment = wire.created_at
     if moment is None:
         return received_at
     if isinstance(moment, int):
         return moment
     milliseconds: int = (moment - EPOCH) // MILLISECOND
     if not 0 <= milliseconds <= YEAR_9999_MS:
-        raise InvalidEvent("out_of_range", "timestamp", "a moment lies in the years 1970 to 9999 (UTC)")
+        raise InvalidEvent("out_of_range", _name(wire, "created_at"), "a moment lies in the years 1970 to 9999 (UTC)")
     return milliseconds
+
+
+def _name(wire: QueryFields | OutcomeFields, field: str) -> str:
+    """Give the name of a field in the event's own dialect."""
+    return next(name for name, known in _wire_names[type(wire)].items() if known == field)
 
 
 def _action(action: str | bool | None) -> str | None:  # noqa: FBT001 (the wire allows both)
@@ -331,12 +343,10 @@ def _tool_calls(
     calls = wire.tool_calls
     if isinstance(calls, str):
         try:
-            calls = json.loads(calls)
+            calls = _clean(_lists.decode(mend_surrogates(calls.encode())))
         except (ValueError, RecursionError) as error:
-            raise InvalidEvent("invalid_value", "toolCalls", "tool calls are a list, or a list as JSON") from error
-        if calls is not None and not isinstance(calls, list):
-            raise InvalidEvent("invalid_value", "toolCalls", "tool calls are a list, or a list as JSON")
-        calls = _clean(calls)
+            said = "tool calls are a list, or a list as JSON"
+            raise InvalidEvent("invalid_value", _name(wire, "tool_calls"), said) from error
     if calls is None:
         return wire.tools_used, extra
     if wire.tools_used is not None:

@@ -18,13 +18,17 @@ class Budget:
         self._most = most
         self._taken = 0
 
-    def take(self, size: int) -> None:
+    def take(self, size: int, *, held: int = 0) -> None:
         """Take a part of the budget; an idle service always takes one body, whatever its size.
+
+        Args:
+            size: bytes that are wanted.
+            held: bytes that the same body has taken already; who holds all that is taken may go on.
 
         Raises:
             QueueFull: too much is in the process already.
         """
-        if self._taken and self._taken + size > self._most:
+        if self._taken > held and self._taken + size > self._most:
             raise QueueFull("too many bytes wait to be stored; nothing of this request was stored")
         self._taken += size
 
@@ -48,7 +52,7 @@ class Portion:
 
     def take(self, size: int) -> None:
         """Take more for this request."""
-        self._budget.take(size)
+        self._budget.take(size, held=self.size)
         self.size += size
 
 

@@ -67,18 +67,18 @@ class Source:
         if not first:
             raise LoadError(f"{self.name} is empty")
         if first.lstrip().startswith(b"[") or not _is_json(first):
-            yield from self._document(first, (line for _, line in lines))
+            yield from self._document(number, first, (line for _, line in lines))
             return
         for n, line in itertools.chain([(number, first)], lines):
             if stripped := line.strip():
                 yield f"{self.name}:{n}", Raw(stripped)
 
-    def _document(self, first: bytes, rest: Iterable[bytes]) -> Iterator[tuple[str, Raw]]:
+    def _document(self, number: int, first: bytes, rest: Iterable[bytes]) -> Iterator[tuple[str, Raw]]:
         """Read one JSON document; where it is none, its lines may still be."""
         lines = [first, *rest]
         document = b"".join(lines)
         if not first.lstrip().startswith(b"[") and not _is_json(document):
-            numbered = enumerate(lines, start=1)
+            numbered = enumerate(lines, start=number)
             yield from ((f"{self.name}:{n}", Raw(line.strip())) for n, line in numbered if line.strip())
             return
         try:

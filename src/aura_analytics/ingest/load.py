@@ -147,7 +147,7 @@ def _receipt(answer: httpx.Response) -> Receipt:
         if answer.status_code == httpx.codes.BAD_REQUEST:
             refused = msgspec.json.decode(answer.content, type=_AllRejected)
             return Receipt(accepted=0, duplicates=0, rejected=refused.rejected, query_ids=[])
-    except msgspec.MsgspecError as error:
+    except ValueError as error:  # no JSON, no UTF-8, or another shape
         raise LoadError("the server's answer can't be read; is it this service?") from error
     raise LoadError(f"the server refused with HTTP {answer.status_code}")
 

@@ -104,7 +104,7 @@ def differences_table(rows: Sequence[Row]) -> Table:
 
 def _table(title: str, *columns: str) -> Table:
     """Make an empty table; a column that begins with `>` is a number's."""
-    table = Table(title=plain(title), title_justify="left", title_style="bold", box=box.SIMPLE_HEAD)
+    table = Table(title=Text(plain(title)), title_justify="left", title_style="bold", box=box.SIMPLE_HEAD)
     for column in columns:
         number = column.startswith(">")
         table.add_column(column.removeprefix(">"), justify="right" if number else "left", no_wrap=number)
