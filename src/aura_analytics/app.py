@@ -18,6 +18,7 @@ from starlette.applications import Starlette
 from starlette.routing import Mount, Route
 
 from aura_analytics.api import problems
+from aura_analytics.api.description import describe_ingest
 from aura_analytics.api.endpoints import Health, router, state_router
 from aura_analytics.api.protocol import GatheringProtocol
 from aura_analytics.api.request_log import RequestLog
@@ -142,6 +143,7 @@ def make_app(settings: Settings, store: Store, columns: Columns) -> RequestLog:
         version=__version__,
         description="What a voice shopping assistant was asked, what became of it, and how good it was.",
     )
+    describe_ingest(reading)
     reading.include_router(router(make_reader(settings, columns)))
     reading.include_router(state_router(health, columns))
     outer = Starlette(

@@ -53,7 +53,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     port: Annotated[int, _whole(0, 65_535, "port to serve on; 0 takes a free one")] = 8787
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"],
-        _choice("least severe log line that is written", "debug", "info", "warning", "error"),
+        _choice(
+            "least severe log line that is written; commands but `serve` begin at warning",
+            "debug",
+            "info",
+            "warning",
+            "error",
+        ),
     ] = "info"
     log_format: Annotated[
         Literal["auto", "console", "json"],
@@ -163,7 +169,7 @@ def _from_file(path: Path) -> dict[str, str]:
     if not path.is_file():
         return {}
     try:
-        found = dotenv_values(path, interpolate=False)
+        found = dotenv_values(path, interpolate=False, encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(f"{path.name} can't be read: {type(error).__name__}") from error
     known = {setting.name for setting in describe()}

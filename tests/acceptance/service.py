@@ -7,7 +7,7 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Self, TypeVar
@@ -41,16 +41,16 @@ def clean_environment(**settings: str) -> dict[str, str]:
 
 
 def aura(
-    *arguments: str | Path, folder: Path, stdin: bytes = b"", timeout_s: float = 60, **settings: str
+    *arguments: str | Path, folder: Path, stdin: bytes = b"", settings: Mapping[str, str] | None = None
 ) -> subprocess.CompletedProcess[bytes]:
     """Run the command to its end, in a pipe."""
     return subprocess.run(
         [COMMAND, *arguments],
         cwd=folder,
-        env=clean_environment(**settings),
+        env=clean_environment(**(settings or {})),
         input=stdin,
         capture_output=True,
-        timeout=timeout_s,
+        timeout=PATIENCE_S * 2,
         check=False,
     )
 
@@ -209,14 +209,10 @@ class Service:
         assert answer.status_code == 200, answer.text
         return answer.json()
 
-    def aura(self, *arguments: str | Path, stdin: bytes = b"", **settings: str) -> subprocess.CompletedProcess[bytes]:
-        """Run another command on the same database."""
-        return aura(
-            *arguments,
-            folder=self.folder,
-            stdin=stdin,
-            **{"AURA_DATABASE_URL": self.database_url, **self.settings, **settings},
-        )
+    def aura(self, *arguments: str | Path, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
+        """Run another command on the same database, under the same settings."""
+        settings = {"AURA_DATABASE_URL": self.database_url, **self.settings}
+        return aura(*arguments, folder=self.folder, stdin=stdin, settings=settings)
 
     @contextmanager
     def opened(self) -> Iterator[sqlite3.Connection]:

@@ -367,7 +367,7 @@ def test_a_wrong_setting_is_one_line_that_names_it(
     tmp_path: Path, where: str, setting: str, value: str, takes: str
 ) -> None:
     if where == "the environment":
-        ran = aura("migrate", folder=tmp_path, **{setting: value})
+        ran = aura("migrate", folder=tmp_path, settings={setting: value})
     else:
         (tmp_path / where).write_text(f"{setting}={value}\n", "utf-8")
         ran = aura("migrate", folder=tmp_path)
@@ -381,10 +381,13 @@ def test_a_wrong_setting_stops_the_server(tmp_path: Path) -> None:
 
 
 def test_a_wrong_key_or_model_stops_the_server_without_the_key(tmp_path: Path) -> None:
-    ran = aura("serve", "--port", "0", folder=tmp_path, GEMINI_API_KEY="two words")
+    ran = aura("serve", "--port", "0", folder=tmp_path, settings={"GEMINI_API_KEY": "two words"})
     one_line(ran, "GEMINI_API_KEY")
     assert b"two words" not in ran.stderr
-    one_line(aura("serve", "--port", "0", folder=tmp_path, GEMINI_API_KEY="k", EVAL_MODEL="nobody:x"), "EVAL_MODEL")
+    one_line(
+        aura("serve", "--port", "0", folder=tmp_path, settings={"GEMINI_API_KEY": "k", "EVAL_MODEL": "nobody:x"}),
+        "EVAL_MODEL",
+    )
 
 
 def test_the_environment_goes_before_env_and_env_before_dev_vars(tmp_path: Path) -> None:
@@ -394,10 +397,18 @@ def test_the_environment_goes_before_env_and_env_before_dev_vars(tmp_path: Path)
     (tmp_path / ".env").write_text("# ours\nexport AURA_DATABASE_URL='sqlite:///env.db'\n", "utf-8")
     succeeded(aura("migrate", folder=tmp_path))
     assert (tmp_path / "env.db").exists()
-    succeeded(aura("migrate", folder=tmp_path, AURA_DATABASE_URL="sqlite:///environment.db", UNRELATED="x"))
+    succeeded(
+        aura("migrate", folder=tmp_path, settings={"AURA_DATABASE_URL": "sqlite:///environment.db", "UNRELATED": "x"})
+    )
     assert (tmp_path / "environment.db").exists()
     succeeded(
-        aura("migrate", "--database", "sqlite:///argument.db", folder=tmp_path, AURA_DATABASE_URL="sqlite:///no.db")
+        aura(
+            "migrate",
+            "--database",
+            "sqlite:///argument.db",
+            folder=tmp_path,
+            settings={"AURA_DATABASE_URL": "sqlite:///no.db"},
+        )
     )
     assert (tmp_path / "argument.db").exists()
     assert not (tmp_path / "no.db").exists()

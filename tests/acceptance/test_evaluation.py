@@ -159,10 +159,10 @@ def test_a_judge_that_fails_leaves_it_waiting_and_never_mislabels(tmp_path: Path
     service = Service(tmp_path)  # not started: its database is what the commands work on
     settings = with_model(llmock, EVAL_MAX_ATTEMPTS="2", AURA_DATABASE_URL=service.database_url)
     events = [query("q"), outcome("q", action_success=None)]
-    assert aura("ingest", "-", folder=tmp_path, stdin=ndjson(events), **settings).returncode == 0
+    assert aura("ingest", "-", folder=tmp_path, stdin=ndjson(events), settings=settings).returncode == 0
 
     llmock.reply("It was rather good.", times=None)
-    ran = aura("evaluate", "--json", folder=tmp_path, **settings)
+    ran = aura("evaluate", "--json", folder=tmp_path, settings=settings)
     assert (ran.returncode, json.loads(ran.stdout)) == (0, {"labels": {}, "postponed": 1, "failed": 0})
     [(attempts, error, failed_at)] = service.rows("SELECT attempts, last_error, failed_at FROM evaluation_queue")
     assert (attempts, failed_at) == (1, None)
@@ -171,23 +171,23 @@ def test_a_judge_that_fails_leaves_it_waiting_and_never_mislabels(tmp_path: Path
 
     with service.opened() as connection:
         connection.execute("UPDATE evaluation_queue SET due_at = 0")
-    ran = aura("evaluate", "--json", folder=tmp_path, **settings)
+    ran = aura("evaluate", "--json", folder=tmp_path, settings=settings)
     assert (ran.returncode, json.loads(ran.stdout)) == (0, {"labels": {}, "postponed": 0, "failed": 1})
-    listed = json.loads(aura("evaluate", "--failed", "--json", folder=tmp_path, **settings).stdout)
+    listed = json.loads(aura("evaluate", "--failed", "--json", folder=tmp_path, settings=settings).stdout)
     assert [(one["query_id"], one["attempts"]) for one in listed] == [("q", 2)]
     assert "schema" in listed[0]["last_error"]
-    shown = aura("evaluate", "--failed", folder=tmp_path, **settings).stdout.decode()
+    shown = aura("evaluate", "--failed", folder=tmp_path, settings=settings).stdout.decode()
     assert "q" in shown
     assert "schema" in shown
     assert service.rows("SELECT * FROM voice_evaluations") == []
 
     llmock.reset()
     llmock.reply(json.dumps(VERDICT), times=None)
-    ran = aura("evaluate", "--retry-failed", folder=tmp_path, **settings)
+    ran = aura("evaluate", "--retry-failed", folder=tmp_path, settings=settings)
     assert ran.returncode == 0
     assert b"1 labelled" in ran.stdout
     assert service.row("voice_evaluations", "q")["label"] == "BAD"
-    assert json.loads(aura("evaluate", "--failed", "--json", folder=tmp_path, **settings).stdout) == []
+    assert json.loads(aura("evaluate", "--failed", "--json", folder=tmp_path, settings=settings).stdout) == []
     assert KEY.encode() not in ran.stdout + ran.stderr
 
 
@@ -195,9 +195,9 @@ def test_a_refused_key_is_told_without_the_key(tmp_path: Path, llmock: LLMock) -
     service = Service(tmp_path)
     settings = with_model(llmock, AURA_DATABASE_URL=service.database_url)
     events = [query("q"), outcome("q", action_success=None)]
-    assert aura("ingest", "-", folder=tmp_path, stdin=ndjson(events), **settings).returncode == 0
+    assert aura("ingest", "-", folder=tmp_path, stdin=ndjson(events), settings=settings).returncode == 0
     llmock.fail(403, times=None, message=f"{KEY} is no key")
-    ran = aura("evaluate", folder=tmp_path, **settings)
+    ran = aura("evaluate", folder=tmp_path, settings=settings)
     assert b"1 to be tried again" in ran.stdout
     assert b"403" in ran.stderr
     assert KEY.encode() not in ran.stdout + ran.stderr

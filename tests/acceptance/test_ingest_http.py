@@ -698,8 +698,9 @@ def test_what_can_be_meant_is_taken_for_it(shared: Service, name: str) -> None:
 )
 def test_no_header_gets_a_500(shared: Service, name: str, headers: dict[str, str]) -> None:
     before = len(shared.complaints())
-    named = {key.replace("_", "-"): value.encode("latin-1") for key, value in headers.items()}
-    answer = shared.http.post("/ingest", json=query(name), headers={"content-type": JSON, **named})
+    named = {b"content-type": JSON.encode()}
+    named |= {key.replace("_", "-").encode(): value.encode("latin-1") for key, value in headers.items()}
+    answer = shared.http.post("/ingest", json=query(name), headers=named)
     assert answer.status_code in (200, 400, 415, 431)
     assert shared.http.get("/health").status_code == 200
     assert shared.complaints()[before:] == []

@@ -235,7 +235,7 @@ def test_a_window_of_the_years(loaded: Service, interactions: list[Interaction])
 
 def test_the_second_time_changes_nothing(loaded: Service) -> None:
     def answers() -> dict[str, bytes]:
-        parameters = {"period": "all", "limit": 100_000, "label": "REVIEW"}
+        parameters = {"period": "all", "limit": "100000", "label": "REVIEW"}
         return {path: loaded.http.get(f"/stats/{path}", params=parameters).content for path in ENDPOINTS}
 
     before = answers()

@@ -113,9 +113,10 @@ async def _answer(receipt: Receipt, send: Send) -> None:
 def _speaks_lines(content_type: str) -> bool:
     """Tell newline-delimited JSON from plain JSON; a missing type is plain JSON."""
     media, _, parameters = content_type.partition(";")
-    charset = parameters.strip().lower().removeprefix("charset=").strip('" ')
-    if charset and parameters.strip().lower().startswith("charset=") and charset not in ("utf-8", "utf8", "us-ascii"):
-        raise UnsupportedMedia("the body is JSON in UTF-8")
+    for parameter in parameters.lower().split(";"):
+        name, _, value = parameter.partition("=")
+        if name.strip() == "charset" and value.strip('" ') not in ("utf-8", "utf8", "us-ascii"):
+            raise UnsupportedMedia("the body is JSON in UTF-8")
     media = media.strip().lower()
     if media in LINE_TYPES:
         return True

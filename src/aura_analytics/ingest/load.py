@@ -82,6 +82,8 @@ class UrlTarget:
             except httpx.HTTPError as error:
                 cause = str(error) or type(error).__name__
             else:
+                if answer.status_code == httpx.codes.REQUEST_ENTITY_TOO_LARGE:
+                    return await self._send_less(events, answer)
                 if answer.status_code not in (429, 503):
                     return _receipt(answer)
                 cause = f"HTTP {answer.status_code}"
@@ -89,6 +91,23 @@ class UrlTarget:
             if attempt < TRIES - 1:
                 await asyncio.sleep(min(pause, LONGEST_PAUSE_S))
         raise LoadError(f"{self._client.base_url} can't be used: {cause}")
+
+    async def _send_less(self, events: Sequence[Raw], refusal: httpx.Response) -> Receipt:
+        """Send what is too much for the server in two halves; one event that is too large by itself can't be taken."""
+        if len(events) == 1:
+            size = len(bytes(events[0]))
+            message = f"the server doesn't take an event of {size} bytes (HTTP {refusal.status_code})"
+            rejection = Rejection(index=0, code="event_too_large", field=None, message=message)
+            return Receipt(accepted=0, duplicates=0, rejected=[rejection], query_ids=[])
+        half = len(events) // 2
+        first, second = await self.send(events[:half]), await self.send(events[half:])
+        moved = [msgspec.structs.replace(one, index=one.index + half) for one in second.rejected]
+        return Receipt(
+            accepted=first.accepted + second.accepted,
+            duplicates=first.duplicates + second.duplicates,
+            rejected=[*first.rejected, *moved],
+            query_ids=[*first.query_ids, *second.query_ids],
+        )
 
 
 async def load(

@@ -36,7 +36,7 @@ def owner_of(columns: Path) -> Owner | None:
     try:
         owner = msgspec.json.decode(_note(columns).read_bytes(), type=Owner)
         os.kill(owner.pid, 0)
-    except (FileNotFoundError, ProcessLookupError, OverflowError, msgspec.MsgspecError):
+    except (FileNotFoundError, NotADirectoryError, ProcessLookupError, OverflowError, msgspec.MsgspecError):
         return None
     except PermissionError:  # somebody else's process, but a living one
         with contextlib.suppress(OSError):

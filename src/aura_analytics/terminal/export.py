@@ -10,13 +10,11 @@ import httpx
 
 from aura_analytics.app import make_reader
 from aura_analytics.errors import LoadError
-from aura_analytics.projection import owner_of
 from aura_analytics.settings import Settings
 from aura_analytics.stats import scope as scopes
 from aura_analytics.stats.training import ExampleFilter, Format, examples
-from aura_analytics.store import columns_path
 from aura_analytics.terminal.screen import progress
-from aura_analytics.terminal.service import explain, own_projection
+from aura_analytics.terminal.service import explain, own_projection, serving_at
 
 
 async def export(
@@ -29,9 +27,9 @@ async def export(
         ParameterError: the scope can't be read.
     """
     with _opened(output) as target:
-        owner = owner_of(columns_path(settings))
-        if owner is not None:
-            return await _write(_from_server(owner.url, where, chosen, form), target)
+        url = await serving_at(settings)
+        if url is not None:
+            return await _write(_from_server(url, where, chosen, form), target)
         async with own_projection(settings) as projection:
             reader = make_reader(settings, projection)
             scope = scopes.parse(where, now=reader.now)

@@ -18,17 +18,17 @@ from aura_analytics.store import Store, columns_path
 from aura_analytics.terminal.screen import progress
 
 TIMEOUT_S = 600
+HEALTH_S = 5
 
 
 @asynccontextmanager
 async def reached_service(settings: Settings) -> AsyncIterator[httpx.AsyncClient]:
     """Reach the endpoints of this database."""
-    owner = owner_of(columns_path(settings))
-    if owner is not None:
-        async with httpx.AsyncClient(base_url=owner.url, timeout=TIMEOUT_S, trust_env=False) as client:
-            if await _answers(client):
-                yield client
-                return
+    url = await serving_at(settings)
+    if url is not None:
+        async with httpx.AsyncClient(base_url=url, timeout=TIMEOUT_S, trust_env=False) as client:
+            yield client
+            return
     async with AsyncExitStack() as stack:
         store = await stack.enter_async_context(opened_store(settings))
         projection = await _own_projection(settings, store, stack)
@@ -83,9 +83,14 @@ def explain(answer: httpx.Response) -> str:
         return f"the service answered with HTTP {answer.status_code}"
 
 
-async def _answers(client: httpx.AsyncClient) -> bool:
-    """Whether the server that left its note is really there."""
+async def serving_at(settings: Settings) -> str | None:
+    """Give the address of the server that keeps this database's columns, if one does: a note alone may be old."""
+    owner = owner_of(columns_path(settings))
+    if owner is None:
+        return None
     try:
-        return bool((await client.get("/health", timeout=5)).json().get("worker") == "analytics")
+        async with httpx.AsyncClient(base_url=owner.url, timeout=HEALTH_S, trust_env=False) as client:
+            known = (await client.get("/health")).json().get("worker") == "analytics"
     except (httpx.HTTPError, ValueError, AttributeError):
-        return False
+        return None
+    return owner.url if known else None

@@ -1,0 +1,63 @@
+"""`/ingest` in the OpenAPI document: the route lies outside of the application that writes it."""
+
+from typing import Any
+
+from fastapi import FastAPI
+
+# Any, throughout: OpenAPI's own objects.
+_QUERY = {
+    "event_type": "voice_query",
+    "query_id": "q-1",
+    "store_id": "my-shop",
+    "timestamp": "2026-01-02T10:00:00Z",
+    "query_text": "do you have red shoes",
+    "transcription_confidence": 0.93,
+    "intent": "product_search",
+}
+_OUTCOME = {
+    "event_type": "voice_outcome",
+    "query_id": "q-1",
+    "answer_text": "Yes, in four sizes.",
+    "latency_ms": 1240,
+    "action_taken": "PRODUCT_LOOKUP",
+    "action_success": 1,
+}
+_EVENT = {"type": "object", "description": "One event, documented or older; fields of your own are kept."}
+_BODY: dict[str, Any] = {
+    "required": True,
+    "content": {
+        "application/json": {
+            "schema": {"oneOf": [_EVENT, {"type": "array", "items": _EVENT}]},
+            "example": [_QUERY, _OUTCOME],
+        },
+        "application/x-ndjson": {"schema": {"type": "string", "description": "One event a line."}},
+    },
+}
+_ANSWERS = {
+    "200": "All are stored, durably, or were there already.",
+    "207": "Some can't be taken; `rejected` says which and why. The others are stored.",
+    "400": "None can be taken.",
+    "413": "Over a limit.",
+    "415": "Not JSON, or packed in another way than gzip.",
+    "429": "Too many; come back after `Retry-After`.",
+    "503": "Not now; come back after `Retry-After`.",
+}
+INGEST: dict[str, Any] = {
+    "post": {
+        "summary": "Take events; answered once they are durable",
+        "operationId": "post_ingest",
+        "requestBody": _BODY,
+        "responses": {status: {"description": words} for status, words in _ANSWERS.items()},
+    }
+}
+
+
+def describe_ingest(app: FastAPI) -> None:
+    """Put `/ingest` first into an application's OpenAPI document."""
+    described = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        document = described()
+        return document | {"paths": {"/ingest": INGEST, **document["paths"]}}
+
+    app.openapi = openapi  # type: ignore[method-assign]  # the way that FastAPI gives for it
