@@ -3,10 +3,10 @@ local batch = tonumber(os.getenv("BATCH") or "1")
 local made = 0
 local prefix = string.format("bench-%d-%d-", os.time(), math.random(1e9))
 
-local query = '{"event_type":"voice_query","timestamp":"2026-01-02T10:%02d:%02d.%03dZ","query_id":"%s%d",'
-  .. '"store_id":"store-%d","session_id":"session-%d","query_text":"do you have red shoes in size %d",'
+local query = '{"event_type":"voice_query","timestamp":"2026-01-02T%02d:%02d:%02d.%03dZ","query_id":"%s%d",'
+  .. '"store_id":"store-%d","session_id":"%08x","query_text":"do you have red shoes in size %d",'
   .. '"query_source":"voice","transcription_confidence":0.%02d,"intent":"product_search"}'
-local outcome = '{"event_type":"voice_outcome","timestamp":"2026-01-02T10:%02d:%02d.%03dZ","query_id":"%s%d",'
+local outcome = '{"event_type":"voice_outcome","timestamp":"2026-01-02T%02d:%02d:%02d.%03dZ","query_id":"%s%d",'
   .. '"answer_text":"Yes, in red and in blue.","model_name":"gemini-2.5-flash-lite","latency_ms":%d,'
   .. '"tokens_prompt":210,"tokens_completion":40,"cost_usd":0.0002,"action_taken":"PRODUCT_LOOKUP",'
   .. '"action_success":1,"error_flag":false,"tools_used":["search"]}'
@@ -14,11 +14,12 @@ local outcome = '{"event_type":"voice_outcome","timestamp":"2026-01-02T10:%02d:%
 local function event()
   made = made + 1
   local n = math.floor((made + 1) / 2)
-  local minute, second, ms = n % 60, n % 59, n % 1000
+  local hour, minute, second, ms = math.floor(n / 360000) % 24, math.floor(n / 6000) % 60, math.floor(n / 100) % 60, n % 100 * 10
   if made % 2 == 1 then
-    return query:format(minute, second, ms, prefix, n, n % 200, n % 5000, n % 50, 50 + n % 50)
+    local session = math.floor(n / 4) * 2654435761 % 4294967296 -- four turns each, spread like random ids
+    return query:format(hour, minute, second, ms, prefix, n, n % 200, session, n % 50, 50 + n % 50)
   end
-  return outcome:format(minute, second, ms, prefix, n, 500 + n % 4000)
+  return outcome:format(hour, minute, second, ms, prefix, n, 500 + n % 4000)
 end
 
 function request()

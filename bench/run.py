@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -39,6 +40,7 @@ def main() -> None:
         sys.exit("wrk is needed for the load: apt-get install wrk")
     with tempfile.TemporaryDirectory() as folder:
         rows = executemany_limit(Path(folder) / "limit.db")
+        os.sync()  # what the limit left to be written would be waited for by the first who flushes
         with running([sys.executable, str(HERE / "echo.py")], folder) as url:
             echo = {size: load(url, size, seconds) for size in (1, BATCH)}
         with running([str(BIN / "aura-analytics"), "serve", "--port"], folder) as url:
@@ -135,12 +137,15 @@ def running(command: list[str], folder: str) -> Iterator[str]:
 
 
 def wait_for(port: int) -> None:
-    """Wait until something listens."""
+    """Wait until it answers."""
     deadline = time.monotonic() + 30
     while time.monotonic() < deadline:
         try:
-            socket.create_connection(("127.0.0.1", port)).close()
-        except ConnectionRefusedError:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=10) as answer:
+                answer.read()
+        except urllib.error.HTTPError:
+            return  # the echo route knows no /health, but it answers
+        except OSError:
             time.sleep(0.05)
         else:
             return

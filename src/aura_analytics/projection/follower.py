@@ -272,9 +272,10 @@ class Projection:
                     await self._wake.wait()
 
     async def _catch_up(self) -> None:
-        """Take all that is committed."""
+        """Take all that was committed when this began; what comes meanwhile gathers for the next time."""
         self._taken = 0
-        while True:
+        head = await self._store.feed_head()
+        while self._point.position < head.position:
             changes = await self._store.changes(self._point, APPLY_IDS)
             if changes.upto == self._point:
                 break

@@ -25,7 +25,8 @@ from tenacity import wait_exponential_jitter
 
 from aura_analytics.errors import JudgeAnswerInvalid, JudgeRefused, JudgeUnavailable, SettingsError
 from aura_analytics.evaluation import judge as judging
-from aura_analytics.evaluation.judge import Judgement, ModelJudge, model_judge
+from aura_analytics.evaluation.judge import ModelJudge, model_judge
+from aura_analytics.evaluation.judgement import Judgement
 from aura_analytics.evaluation.rubric import INSTRUCTIONS, MAX_EXPLANATION, MAX_TEXT, Reason, describe
 from aura_analytics.events.records import Interaction, VoiceOutcome, VoiceQuery
 

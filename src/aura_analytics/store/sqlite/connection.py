@@ -12,7 +12,7 @@ from aura_analytics.errors import SettingsError, StoreUnavailable
 SCHEME = "sqlite:///"
 BUSY_TIMEOUT_S = 5.0
 # WAL frames pile up to 16 MiB before a commit also has to write them home; 4 KiB pages.
-AUTOCHECKPOINT_PAGES = 2_000
+AUTOCHECKPOINT_PAGES = 4_000
 
 
 def path_of(url: str) -> Path:
@@ -41,7 +41,7 @@ def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
                 connection.execute("PRAGMA query_only = ON")
             connection.execute("PRAGMA foreign_keys = OFF")  # an outcome may come before its query
             connection.execute("PRAGMA temp_store = MEMORY")
-            connection.execute("PRAGMA cache_size = -32768")  # 32 MiB
+            connection.execute("PRAGMA cache_size = -65536")  # 64 MiB
             connection.execute("PRAGMA mmap_size = 268435456")
         except sqlite3.Error:
             connection.close()

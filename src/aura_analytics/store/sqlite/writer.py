@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import sqlite3
 import threading
+from collections import deque
 from collections.abc import Callable, Sequence
 from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
@@ -20,8 +21,8 @@ from aura_analytics.events.records import Event
 from aura_analytics.store.sqlite.append import append
 from aura_analytics.store.sqlite.connection import translated
 
-# A transaction takes no more once it holds this many events, so that those that come next don't wait for a flood.
-GROUP_EVENTS = 16_384
+# A transaction takes no more once it holds this many events: while it is written, those that were answered send the next.
+GROUP_EVENTS = 8_192
 
 Result = TypeVar("Result")
 
@@ -58,6 +59,8 @@ class Writer(threading.Thread):
         self._loop = asyncio.get_running_loop()
         self._jobs: SimpleQueue[list[Job] | None] = SimpleQueue()
         self._gathered: list[Job] = []
+        self._taken: deque[Job] = deque()
+        self._going_on = True
         self._waiting = 0
         self._closed = False
 
@@ -123,20 +126,29 @@ class Writer(threading.Thread):
         self._connection.close()
 
     def _take(self) -> tuple[list[Job], bool]:
-        """Wait for a job, then take all that wait; tell whether to go on."""
+        """Wait for a job, then take what waits, up to a group; tell whether to go on."""
+        while self._going_on and not self._taken:
+            self._fetch(block=True)
+        while self._going_on and self._fetch(block=False):
+            pass
         jobs: list[Job] = []
         size = 0
-        gathered = self._jobs.get()
-        while gathered is not None:
-            jobs += gathered
-            size += sum(len(job.events) for job in gathered)
-            if size >= GROUP_EVENTS:
-                return jobs, True
-            try:
-                gathered = self._jobs.get_nowait()
-            except Empty:
-                return jobs, True
-        return jobs, False
+        while self._taken and size < GROUP_EVENTS:
+            jobs.append(self._taken.popleft())
+            size += len(jobs[-1].events)
+        return jobs, self._going_on or bool(self._taken)
+
+    def _fetch(self, *, block: bool) -> bool:
+        """Move what was handed over to what is taken; tell whether there was anything."""
+        try:
+            gathered = self._jobs.get(block)
+        except Empty:
+            return False
+        if gathered is None:
+            self._going_on = False
+        else:
+            self._taken.extend(gathered)
+        return True
 
     def _write(self, jobs: list[Job]) -> list[Answer]:
         """Commit jobs together; where one of them spoils it, each by itself, so that only that one fails."""
