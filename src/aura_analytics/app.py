@@ -14,12 +14,11 @@ import msgspec
 import structlog
 import uvicorn
 from fastapi_offline import FastAPIOffline
-from starlette.applications import Starlette
-from starlette.routing import Mount, Route
 
 from aura_analytics.api import problems
 from aura_analytics.api.description import describe_ingest
 from aura_analytics.api.endpoints import Health, router, state_router
+from aura_analytics.api.front import Front
 from aura_analytics.api.protocol import GatheringProtocol
 from aura_analytics.api.request_log import RequestLog
 from aura_analytics.errors import ProjectionUnavailable, SettingsError, StoreUnavailable
@@ -146,16 +145,8 @@ def make_app(settings: Settings, store: Store, columns: Columns) -> RequestLog:
     describe_ingest(reading)
     reading.include_router(router(make_reader(settings, columns)))
     reading.include_router(state_router(health, columns))
-    outer = Starlette(
-        routes=[
-            # Outside of the reading application: its machinery would cost a third of the requests a second.
-            Route("/ingest", IngestEndpoint(store, settings)),
-            Mount("/", reading),
-        ]
-    )
-    problems.install(outer)
     problems.install(reading)
-    return RequestLog(outer)
+    return RequestLog(Front(IngestEndpoint(store, settings), reading))
 
 
 async def _phase(columns: Columns) -> str:

@@ -50,11 +50,13 @@ class Model:
         self.waiting |= {event.query_id} & self.queries.keys()
         return True
 
-    def label(self, given: Verdict) -> None:
+    def label(self, given: Verdict) -> bool:
         self.waiting.remove(given.query_id)
         known = self.labels.get(given.query_id)
-        if known is None or known.evaluated_by == "auto" or given.evaluated_by == "human":
-            self.labels[given.query_id] = given
+        if known is not None and known.evaluated_by == "human" and given.evaluated_by == "auto":
+            return False
+        self.labels[given.query_id] = given
+        return True
 
     def rows(self) -> dict[str, dict[str, Any]]:
         return {id: wide(asked, self.outcomes.get(id), self.labels.get(id)) for id, asked in self.queries.items()}
@@ -77,9 +79,7 @@ async def test_the_rows_are_those_of_a_plain_model(
             claims = await store.claim_due(limit, now=LATER, lease_ms=LEASE_MS)
             assert len(claims) == min(limit, len(model.waiting))
             given_now = [(claim, verdict(claim.query_id, label, evaluated_by=by)) for claim in claims]
-            assert await store.settle(given_now) == len(claims)
-            for _, judged in given_now:
-                model.label(judged)
+            assert await store.settle(given_now) == sum([model.label(judged) for _, judged in given_now])
         else:
             changes = await store.changes(point, step)
             copy |= {row[0]: row for row in await store.wide_rows(changes.query_ids)}

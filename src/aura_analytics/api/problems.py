@@ -10,9 +10,11 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
+from starlette.types import Scope
 
 from aura_analytics.errors import AuraError, EventsRejected, ParameterError, Unavailable
 
+BUG = 500
 MEDIA_TYPE = "application/problem+json"
 
 log = structlog.get_logger()
@@ -25,6 +27,18 @@ def install(app: Starlette) -> None:
     app.add_exception_handler(RequestValidationError, on_unread_parameter)
     app.add_exception_handler(ClientDisconnect, on_disconnect)
     app.add_exception_handler(Exception, on_bug)
+
+
+async def answer(scope: Scope, error: Exception) -> Response:
+    """Answer any error of a request."""
+    request = Request(scope)
+    handlers = (
+        (AuraError, on_aura_error),
+        (HTTPException, on_http_exception),
+        (ClientDisconnect, on_disconnect),
+        (Exception, on_bug),
+    )
+    return await next(handle for kind, handle in handlers if isinstance(error, kind))(request, error)
 
 
 def problem(
@@ -76,4 +90,4 @@ async def on_disconnect(_request: Request, _error: Exception) -> Response:
 
 async def on_bug(_request: Request, _error: Exception) -> Response:
     """Answer what must not happen. What it was stands in the log, and only there."""
-    return problem(500, code="internal", title=AuraError.title, detail=None)
+    return problem(BUG, code="internal", title=AuraError.title, detail=None)

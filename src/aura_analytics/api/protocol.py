@@ -35,6 +35,10 @@ class GatheringTransport:
         self._flush()
         self._transport.close()
 
+    def is_closing(self) -> bool:
+        """Whether it is closed, or about to be."""
+        return self._transport.is_closing()
+
     def _flush(self) -> None:
         pieces, self._waiting = self._waiting, []
         if pieces and not self._transport.is_closing():
