@@ -21,11 +21,12 @@ serve: $(RUNTIME) ## Serve on http://127.0.0.1:8787
 test: $(DEVELOPMENT) ## All tests
 	@$(BIN)/pytest -n 2
 
-check: $(DEVELOPMENT) ## Format, lint, types, architecture
+check: $(DEVELOPMENT) ## Format, lint, types, architecture, and the tests that start no service
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+	@$(BIN)/pytest -q -n 2 tests/unit tests/contract
 
 format: $(DEVELOPMENT) ## Bring the code into form
 	@$(BIN)/ruff format .
@@ -49,11 +50,11 @@ $(VENV)/bin/python:
 
 $(RUNTIME): $(VENV)/bin/python pyproject.toml requirements.lock
 	@echo "Setting up (once) …"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps -e .
 	@touch $@
 
 $(DEVELOPMENT): $(RUNTIME) requirements-dev.lock
 	@echo "Setting up the tests' tools (once) …"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes -r requirements-dev.lock
 	@touch $@
