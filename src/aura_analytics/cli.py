@@ -1,6 +1,7 @@
 """The command line: arguments only. Each command calls one function of a room below."""
 
 import asyncio
+import os
 import sys
 from collections.abc import Callable, Coroutine
 from enum import StrEnum
@@ -66,6 +67,9 @@ class LabelName(StrEnum):
 
 def main() -> NoReturn:
     """Run the command line; an error is one line and an exit code."""
+    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:  # uvloop aborts where one of the three is closed
+        pass
+    os.close(descriptor)
     try:
         cli(standalone_mode=True)
     except AuraError as error:

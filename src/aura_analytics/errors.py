@@ -14,6 +14,8 @@
     │   └── ProjectionUnavailable the columns are being rebuilt or are out of reach
     ├── MigrationError            the database has a shape that this version can't work with
     ├── ProjectionOwned           another process owns the columns
+    ├── ProjectionFailed          a question failed in the columns' process in a way that it must not
+    ├── FeedLost                  the feed isn't the one that was followed; the columns are read anew
     ├── LoadError                 a file or a server that the command line was given can't be used
     └── JudgeError                the model gave no verdict
         ├── JudgeUnavailable      passing: rate limit, outage, time-out
@@ -142,6 +144,14 @@ class MigrationError(AuraError):
 
 class ProjectionOwned(AuraError):
     """The columns belong to another process, most likely a running server."""
+
+
+class ProjectionFailed(AuraError):
+    """A question failed in the columns' process in a way that it must not; its log says how."""
+
+
+class FeedLost(AuraError):
+    """The feed isn't the one that was followed, or lacks a part: the database was put back from a copy."""
 
 
 class LoadError(AuraError):

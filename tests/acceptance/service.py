@@ -90,7 +90,7 @@ class Service:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
         self.database = folder / "aura.db"
-        self.columns = folder / "aura.columns.duckdb"
+        self.columns = folder / "aura.db.columns.duckdb"
         self.settings = settings
         self.url = ""
         self._logs: list[Path] = []

@@ -114,6 +114,7 @@ def state_router(check: Callable[[], Awaitable[Health]], columns: Verified) -> A
     """
     routes = APIRouter()
 
+    @routes.head("/health", include_in_schema=False)
     @routes.get("/health", **_answers(Health), summary="Whether the service can do its work")
     async def get_health() -> Response:
         health = await check()

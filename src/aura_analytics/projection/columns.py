@@ -1,5 +1,6 @@
 """The DuckDB file: opening it, filling it, asking it. Every method blocks; none belongs on the event loop."""
 
+import contextlib
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -9,7 +10,7 @@ import duckdb
 import msgspec
 import structlog
 
-from aura_analytics.errors import ProjectionOwned, ProjectionUnavailable
+from aura_analytics.errors import ProjectionOwned, ProjectionUnavailable, SettingsError
 from aura_analytics.projection import schema, transport
 from aura_analytics.store.port import FeedPoint, WideRow
 
@@ -17,6 +18,8 @@ log = structlog.get_logger()
 
 # What DuckDB raises when the file itself is to blame, so that throwing it away and rebuilding it helps.
 DAMAGED = (duckdb.IOException, duckdb.SerializationException, duckdb.FatalException, duckdb.InternalException)
+# How a row database begins; such a file is never thrown away.
+ROW_DATABASE = b"SQLite format 3\0"
 # How it says that another process has the file open; its words may also hold the file's name.
 LOCKED = "Could not set lock on file"
 
@@ -60,14 +63,23 @@ class ColumnFile:
         """Open the file; give its state, or None where there is none that can be trusted.
 
         Raises:
-            ProjectionOwned: another process has it open.
+            ProjectionOwned: another process has it open, or it is a row database.
+            SettingsError: there can be no file at its path.
         """
+        if self._path is not None:
+            _refuse_foreign(self._path)
         try:
             self._connect()
             return self._read_state()
+        except OSError as error:
+            raise SettingsError(f"the columns' file can't be made: {error.strerror}") from error
         except duckdb.Error as error:  # of several classes, and a wrong checksum has none of its own
             if LOCKED in str(error):
                 raise ProjectionOwned("the columns belong to another process, most likely a running server") from error
+            if self._path is not None and not self._path.is_file():
+                raise SettingsError(
+                    "the columns' file can't be made; AURA_COLUMNS_PATH takes the path of a file"
+                ) from error
             log.warning("columns_damaged", error=type(error).__name__)
             return None
 
@@ -202,6 +214,21 @@ class ColumnFile:
         )
 
 
+def _refuse_foreign(path: Path) -> None:
+    """See that what is about to be thrown away is no row database.
+
+    Raises:
+        ProjectionOwned: it is one.
+    """
+    try:
+        with path.open("rb") as file:
+            start = file.read(len(ROW_DATABASE))
+    except OSError:
+        return
+    if start == ROW_DATABASE:
+        raise ProjectionOwned("AURA_COLUMNS_PATH names a row database; it takes the path of a file of its own")
+
+
 def _in_transaction(
     cursor: duckdb.DuckDBPyConnection,
     change: Callable[[duckdb.DuckDBPyConnection, Sequence[WideRow]], None],
@@ -212,5 +239,8 @@ def _in_transaction(
         change(cursor, rows)
         cursor.commit()
     except BaseException:
-        cursor.rollback()
+        with contextlib.suppress(
+            duckdb.Error
+        ):  # a commit that failed has ended the transaction; its error is the one to tell
+            cursor.rollback()
         raise

@@ -14,12 +14,12 @@ import duckdb
 import structlog
 
 from aura_analytics.clock import Clock, now
-from aura_analytics.errors import ProjectionUnavailable, StoreUnavailable
+from aura_analytics.errors import FeedLost, ProjectionUnavailable, StoreUnavailable
 from aura_analytics.projection.columns import ColumnFile, State, is_damage
 from aura_analytics.projection.port import Phase, ProjectionStatus, Verification
 from aura_analytics.projection.verify import verify
 from aura_analytics.store import Store
-from aura_analytics.store.port import FeedPoint
+from aura_analytics.store.port import Changes, FeedPoint
 
 log = structlog.get_logger()
 
@@ -28,6 +28,9 @@ Result = TypeVar("Result")
 # Ids a transaction of the columns; more make it no cheaper an id, but a reader wait longer.
 APPLY_IDS = 8_000
 FILL_ROWS = 8_000
+# Text that a step of it may hold, about, and how many ids the first one has.
+STEP_TEXT = 16 << 20
+FIRST_STEP = 256
 # Nobody waiting, changes gather this long, since a large batch costs little more than a small one; a quarter of it where
 # so much comes in that a reader would have to wait for it.
 PACE_S = 1.0
@@ -66,6 +69,7 @@ class Projection:
         self._wake = asyncio.Event()
         self._moved = asyncio.Condition()
         self._hurried = 0
+        self._step = FIRST_STEP
         self._phase: Phase = "starting"
         self._progress = 0.0
         self._follower = f"columns-{secrets.token_hex(4)}"
@@ -118,6 +122,8 @@ class Projection:
         if self._phase == "following" and staleness_ms and self._clock() - self._applied_at <= staleness_ms:
             return self._point
         head = await self._store.feed_head()
+        if self._phase == "following" and not await self._store.knows(self._point):  # put back from a copy meanwhile
+            await self.rebuild()
         if self._holds(head):
             return self._point
         patience_s = PATIENCE_S if self._phase == "following" else REBUILD_PATIENCE_S
@@ -168,6 +174,10 @@ class Projection:
         question = partial(self._columns.ask, self._columns.generation, sql, parameters)
         try:
             return await asyncio.get_running_loop().run_in_executor(self._asking, question)
+        except duckdb.OutOfMemoryException as error:
+            raise ProjectionUnavailable(
+                "that is more than the statistics' memory holds; ask for less, or raise STATS_MEMORY_MB"
+            ) from error
         except duckdb.Error as error:
             if not is_damage(error):
                 raise
@@ -213,6 +223,9 @@ class Projection:
             except StoreUnavailable as error:
                 log.warning("projection_waits", error=str(error))
                 await asyncio.sleep(POLL_S)
+            except FeedLost as error:
+                log.warning("feed_lost", error=str(error))
+                self._phase, whole, state = "rebuilding", False, None
             except Exception:  # the edge of the follower's loop: whatever it is, rebuilding the copy is the cure
                 log.exception("projection_failed")
                 self._phase, whole, state = "rebuilding", False, None
@@ -274,17 +287,30 @@ class Projection:
     async def _catch_up(self) -> None:
         """Take all that was committed when this began; what comes meanwhile gathers for the next time."""
         self._taken = 0
+        if not await self._store.knows(self._point):
+            raise FeedLost("the feed isn't the one that was followed")
         head = await self._store.feed_head()
         while self._point.position < head.position:
             changes = await self._store.changes(self._point, APPLY_IDS)
             if changes.upto == self._point:
                 break
-            rows = await self._store.wide_rows(changes.query_ids)
-            await self._write(self._columns.apply, changes.query_ids, rows, changes.upto)
+            await self._apply(changes)
             self._point = changes.upto
             self._taken += len(changes.query_ids)
             await self._tell()
         self._applied_at = self._clock()
+
+    async def _apply(self, changes: Changes) -> None:
+        """Take changes in steps that hold little text; only the last one moves the point, so a step may come twice."""
+        ids = changes.query_ids
+        while ids:
+            step, ids = ids[: self._step], ids[self._step :]
+            rows = await self._store.wide_rows(step)
+            size = sum(len(cell) for row in rows for cell in row if isinstance(cell, str)) + 1
+            self._step = max(16, min(APPLY_IDS, len(step) * STEP_TEXT // size, 4 * self._step))
+            await self._write(self._columns.apply, step, rows, self._point if ids else changes.upto)
+        if not changes.query_ids:
+            await self._write(self._columns.apply, (), (), changes.upto)
 
     async def _acknowledge_now_and_then(self) -> None:
         if time.monotonic() - self._acknowledged_at >= ACKNOWLEDGE_S:

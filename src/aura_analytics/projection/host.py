@@ -15,7 +15,7 @@ import structlog
 import uvloop
 
 from aura_analytics import logs
-from aura_analytics.errors import ProjectionOwned, Unavailable
+from aura_analytics.errors import ProjectionOwned, SettingsError, Unavailable
 from aura_analytics.projection import frames
 from aura_analytics.projection.follower import Projection
 from aura_analytics.projection.owner import owner_of
@@ -44,7 +44,7 @@ async def host(channel: socket.socket) -> None:
         frames.write(writer, frames.Started())
         await _answer_calls(projection, reader, writer)
         await projection.stop()
-    except ProjectionOwned as error:
+    except (ProjectionOwned, SettingsError) as error:
         frames.write(writer, frames.Started(owned_elsewhere=str(error)))
         await writer.drain()
     finally:

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import msgspec
 
+from aura_analytics.errors import SettingsError
+
 
 class Owner(msgspec.Struct, frozen=True):
     """The server that follows into a file: its process, and its address."""
@@ -24,7 +26,10 @@ def _note(columns: Path) -> Path:
 def announced(columns: Path, url: str) -> Iterator[None]:
     """Leave a note of this process beside the columns while the block runs."""
     note = _note(columns)
-    note.write_bytes(msgspec.json.encode(Owner(os.getpid(), url)))
+    try:
+        note.write_bytes(msgspec.json.encode(Owner(os.getpid(), url)))
+    except OSError as error:
+        raise SettingsError(f"{note.name} can't be written: {error.strerror}") from error
     try:
         yield
     finally:

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 import structlog
 
-from aura_analytics.errors import AuraError, ProjectionOwned, ProjectionUnavailable
+from aura_analytics.errors import ProjectionFailed, ProjectionOwned, ProjectionUnavailable
 from aura_analytics.projection import frames
 from aura_analytics.projection.port import ProjectionStatus, Verification
 from aura_analytics.settings import Settings
@@ -18,12 +18,10 @@ from aura_analytics.settings import Settings
 log = structlog.get_logger()
 
 RESTART_PAUSE_S = 0.5
+# The longest question: comparing all rows and columns of ten million interactions takes minutes.
+ANSWER_S = 900.0
 # How long a process of columns may take to let go of its file when the server stops.
 STOP_S = 20.0
-
-
-class ProjectionError(AuraError):
-    """A question failed in the other process in a way that it must not; its log says how."""
 
 
 class RemoteProjection:
@@ -81,7 +79,10 @@ class RemoteProjection:
         self._asked[number] = answer
         try:
             frames.write(self._writer, frames.Call(number, method, arguments))
-            return await answer
+            async with asyncio.timeout(ANSWER_S):
+                return await answer
+        except TimeoutError as error:
+            raise ProjectionUnavailable("the statistics don't answer", retry_after_s=5) from error
         finally:
             self._asked.pop(number, None)
 
@@ -131,7 +132,7 @@ class RemoteProjection:
         elif frame.unavailable:
             answer.set_exception(ProjectionUnavailable(frame.message, frame.retry_after_s))
         else:
-            answer.set_exception(ProjectionError(frame.message))
+            answer.set_exception(ProjectionFailed(frame.message))
 
     def _hang_up(self) -> None:
         """Close our side; whoever still waits for an answer is told that there won't be one."""

@@ -32,4 +32,5 @@ def columns_path(settings: Settings) -> Path:
     """Give the file of the columns that follow this database: beside it, where it is a file itself."""
     if settings.aura_columns_path:
         return Path(settings.aura_columns_path).expanduser()
-    return sqlite.path_of(settings.aura_database_url).with_suffix(".columns.duckdb")
+    rows = sqlite.path_of(settings.aura_database_url)
+    return rows.with_name(rows.name + ".columns.duckdb")  # with its whole name: no two databases share a file

@@ -61,7 +61,11 @@ async def _target(settings: Settings, url: str | None) -> AsyncIterator[Target]:
         return
     if not url.startswith(("http://", "https://")):
         raise LoadError(f"“{url}” is no http:// or https:// URL")
-    async with httpx.AsyncClient(base_url=url, timeout=TIMEOUT_S) as client:
+    try:
+        client = httpx.AsyncClient(base_url=url, timeout=TIMEOUT_S)
+    except httpx.InvalidURL as error:
+        raise LoadError(f"“{url}” is no http:// or https:// URL") from error
+    async with client:
         yield UrlTarget(client)
 
 

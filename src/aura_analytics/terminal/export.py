@@ -29,7 +29,10 @@ async def export(
     with _opened(output) as target:
         url = await serving_at(settings)
         if url is not None:
-            return await _write(_from_server(url, where, chosen, form), target)
+            try:
+                return await _write(_from_server(url, where, chosen, form), target)
+            except httpx.HTTPError as error:
+                raise LoadError(f"the export broke off: {str(error) or type(error).__name__}") from error
         async with own_projection(settings) as projection:
             reader = make_reader(settings, projection)
             scope = scopes.parse(where, now=reader.now)
@@ -38,19 +41,30 @@ async def export(
 
 @contextmanager
 def _opened(output: Path | None) -> Iterator[BinaryIO]:
-    """Open the target; a file appears under its name only once it is whole."""
+    """Open the target; a file appears under its name only once it is whole. A device or a pipe is written as it is."""
     if output is None:
         yield sys.stdout.buffer
         return
+    if output.exists() and not output.is_file():
+        with _writable(output) as file:
+            yield file
+        return
     unfinished = output.with_name(output.name + ".part")
     try:
-        with unfinished.open("wb") as file:
+        with _writable(unfinished) as file:
             yield file
         unfinished.replace(output)
-    except OSError as error:
-        raise LoadError(f"{output} can't be written: {error.strerror}") from error
     finally:
         unfinished.unlink(missing_ok=True)
+
+
+@contextmanager
+def _writable(path: Path) -> Iterator[BinaryIO]:
+    try:
+        with path.open("wb") as file:
+            yield file
+    except OSError as error:
+        raise LoadError(f"{path} can't be written: {error.strerror}") from error
 
 
 async def _from_server(

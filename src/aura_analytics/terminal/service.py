@@ -68,7 +68,10 @@ async def get(client: httpx.AsyncClient, path: str, parameters: Mapping[str, Any
         LoadError: it answered with a problem; its words are the error's.
     """
     given = {name: value for name, value in parameters.items() if value is not None}
-    answer = await client.get(path, params=given)
+    try:
+        answer = await client.get(path, params=given)
+    except httpx.HTTPError as error:
+        raise LoadError(f"the service doesn't answer: {str(error) or type(error).__name__}") from error
     if answer.is_success:
         return answer.json()
     raise LoadError(explain(answer))

@@ -11,6 +11,7 @@ from aura_analytics.errors import SettingsError, StoreUnavailable
 
 SCHEME = "sqlite:///"
 BUSY_TIMEOUT_S = 5.0
+FETCH_ROWS = 64
 # WAL frames pile up to 16 MiB before a commit also has to write them home; 4 KiB pages.
 AUTOCHECKPOINT_PAGES = 4_000
 
@@ -19,7 +20,10 @@ def path_of(url: str) -> Path:
     """Give the file that a `sqlite:///` URL names: relative to the working directory, absolute with a fourth slash."""
     if not url.startswith(SCHEME) or url == SCHEME:
         raise SettingsError(f"AURA_DATABASE_URL is “{url}”; it takes sqlite:///PATH")
-    return Path(url.removeprefix(SCHEME)).expanduser()
+    try:
+        return Path(url.removeprefix(SCHEME)).expanduser()
+    except RuntimeError as error:
+        raise SettingsError(f"AURA_DATABASE_URL is “{url}”; its path names an unknown person's home") from error
 
 
 def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
@@ -63,18 +67,39 @@ def _write_ahead(connection: sqlite3.Connection) -> None:
             return
 
 
-def fetch(connection: sqlite3.Connection, sql: str, parameters: Sequence[object]) -> list[tuple[Any, ...]]:
-    """Read rows; a text that is no UTF-8, which others may have written, costs its broken characters and not the row."""
+def fetch(
+    connection: sqlite3.Connection, sql: str, parameters: Sequence[object], *, most_text: int | None = None
+) -> list[tuple[Any, ...]]:
+    """Read rows; a text that is no UTF-8, which others may have written, costs its broken characters and not the row.
+
+    Args:
+        connection: one that reads.
+        sql: a statement.
+        parameters: its values.
+        most_text: stop once the rows hold this many characters; at least some rows are read.
+    """
     try:
-        return connection.execute(sql, parameters).fetchall()
+        return _rows(connection.execute(sql, parameters), most_text)
     except sqlite3.OperationalError as error:
         if "decode to UTF-8" not in str(error):
             raise
     connection.text_factory = lambda text: text.decode("utf-8", "replace")
     try:
-        return connection.execute(sql, parameters).fetchall()
+        return _rows(connection.execute(sql, parameters), most_text)
     finally:
         connection.text_factory = str
+
+
+def _rows(cursor: sqlite3.Cursor, most_text: int | None) -> list[tuple[Any, ...]]:
+    if most_text is None:
+        return cursor.fetchall()
+    rows: list[tuple[Any, ...]] = []
+    size = 0
+    while size < most_text and (some := cursor.fetchmany(FETCH_ROWS)):
+        rows += some
+        size += sum(len(cell) for row in some for cell in row if isinstance(cell, str))
+    cursor.close()
+    return rows
 
 
 @contextmanager

@@ -24,13 +24,15 @@ from aura_analytics.store.port import (
 )
 from aura_analytics.store.sqlite import evaluation
 from aura_analytics.store.sqlite.connection import connect, fetch, path_of, translated
-from aura_analytics.store.sqlite.writer import Writer
+from aura_analytics.store.sqlite.writer import Writer, touch
 
 EVENTS = queries.load("events")
 EVALUATION = queries.load("evaluation")
 FEED = queries.load("feed")
 
 READERS = 3
+# Text that a page of a snapshot may hold, in characters: it is held several times over on its way to the columns.
+PAGE_TEXT = 16 << 20
 # A follower that wasn't seen for this long no longer keeps the feed from being trimmed.
 FOLLOWER_FORGOTTEN_MS = 7 * 86_400_000
 
@@ -60,6 +62,7 @@ class SqliteStore:
         connection = await asyncio.to_thread(connect, self._path)
         self._writer = Writer(
             connection,
+            self._path,
             clock=self._clock,
             grace_ms=self._grace_ms,
             most_waiting=self._most_waiting,
@@ -82,6 +85,8 @@ class SqliteStore:
         if not self._write.is_alive():
             raise StoreUnavailable("the writer has stopped")
         await self._read(lambda connection: connection.execute("SELECT 1 FROM migration_metadata").fetchone())
+        if self._write.failing or self._write.is_misplaced():
+            await self._write.change(touch)
 
     async def append(self, events: Sequence[Event]) -> list[bool]:
         """Store events."""
@@ -238,7 +243,7 @@ def _changes(connection: sqlite3.Connection, *, after: FeedPoint, limit: int) ->
 
 
 def _page(connection: sqlite3.Connection, *, after: int, batch: int) -> list[WideRow]:
-    return fetch(connection, EVENTS["snapshot"], (after, batch))
+    return fetch(connection, EVENTS["snapshot"], (after, batch), most_text=PAGE_TEXT)
 
 
 def _acknowledge(connection: sqlite3.Connection, *, follower: str, point: FeedPoint, now: int) -> None:

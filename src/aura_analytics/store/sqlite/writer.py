@@ -10,6 +10,7 @@ import sqlite3
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
 
@@ -25,6 +26,21 @@ from aura_analytics.store.sqlite.connection import translated
 GROUP_EVENTS = 8_192
 
 Result = TypeVar("Result")
+
+
+def _file_at(path: Path) -> tuple[int, int] | None:
+    """Tell which file lies at a path now: what is written to one that was removed is lost."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def touch(connection: sqlite3.Connection) -> None:
+    """Write a page as it is: only so is a full disk noticed."""
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    connection.execute(f"PRAGMA user_version = {version}")
 
 
 class Job(msgspec.Struct, frozen=True, eq=False):
@@ -44,6 +60,7 @@ class Writer(threading.Thread):
     def __init__(
         self,
         connection: sqlite3.Connection,
+        path: Path,
         *,
         clock: Clock,
         grace_ms: int,
@@ -52,6 +69,9 @@ class Writer(threading.Thread):
     ) -> None:
         super().__init__(name="aura-writer", daemon=True)
         self._connection = connection
+        self._path = path
+        self._file = _file_at(path)
+        self.failing = False
         self._clock = clock
         self._grace_ms = grace_ms
         self._most_waiting = most_waiting
@@ -75,6 +95,10 @@ class Writer(threading.Thread):
         """Run a function inside of the next transaction; it runs again if another job spoiled the first try."""
         result: Result = await self._submit((), change)
         return result
+
+    def is_misplaced(self) -> bool:
+        """Whether the file that is written to no longer lies at its path."""
+        return _file_at(self._path) != self._file
 
     async def stop(self) -> None:
         """Write what was submitted, then end the thread and close its connection."""
@@ -154,7 +178,9 @@ class Writer(threading.Thread):
         """Commit jobs together; where one of them spoils it, each by itself, so that only that one fails."""
         try:
             results = self._commit(jobs)
+            self.failing = False
         except StoreUnavailable as error:
+            self.failing = True
             return [(job, None, error) for job in jobs]
         except Exception as error:  # noqa: BLE001 (the edge of the writer's loop: every job gets its outcome, and the loop goes on)
             if len(jobs) == 1:
@@ -163,6 +189,8 @@ class Writer(threading.Thread):
         return [(job, result, None) for job, result in zip(jobs, results, strict=True)]
 
     def _commit(self, jobs: list[Job]) -> list[Any]:
+        if self.is_misplaced():
+            raise StoreUnavailable("the database's file was removed or replaced; start the service again")
         with translated():
             self._connection.execute("BEGIN IMMEDIATE")
             try:
