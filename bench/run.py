@@ -43,11 +43,8 @@ def main() -> None:
         os.sync()  # what the limit left to be written would be waited for by the first who flushes
         with running([sys.executable, str(HERE / "echo.py")], folder) as url:
             echo = {size: load(url, size, seconds) for size in (1, BATCH)}
-        with running([str(BIN / "aura-analytics"), "serve", "--port"], folder) as url:
-            single = load(url, 1, seconds)
-            single_lag = catch_up(url)
-            batched = load(url, BATCH, seconds)
-            batched_lag = catch_up(url)
+        single, single_lag = served(folder, 1, seconds)
+        batched, batched_lag = served(folder, BATCH, seconds)
     table = Table(title=f"{CONNECTIONS} connections, {seconds} s each", title_justify="left")
     for column in ("", "events/s", "of the limit", "p50", "p99", "statistics behind by"):
         table.add_column(column, justify="left" if not column else "right")
@@ -71,6 +68,13 @@ def main() -> None:
     failed = single["failed"] + batched["failed"]
     if failed:
         sys.exit(f"{failed} requests failed")
+
+
+def served(folder: str, batch: int, seconds: int) -> tuple[dict[str, float], float]:
+    """Load a service on an empty database; give what `load` gives, and how far the statistics were behind."""
+    database = f"sqlite:///{folder}/{batch}.db"
+    with running([str(BIN / "aura-analytics"), "serve", "--database", database, "--port"], folder) as url:
+        return load(url, batch, seconds), catch_up(url)
 
 
 def executemany_limit(path: Path) -> float:
