@@ -16,7 +16,7 @@ import uvicorn
 from fastapi_offline import FastAPIOffline
 
 from aura_analytics.api import problems
-from aura_analytics.api.description import describe_ingest
+from aura_analytics.api.description import describe
 from aura_analytics.api.endpoints import Health, router, state_router
 from aura_analytics.api.front import Front
 from aura_analytics.api.protocol import GatheringProtocol
@@ -142,7 +142,7 @@ def make_app(settings: Settings, store: Store, columns: Columns) -> RequestLog:
         version=__version__,
         description="What a voice shopping assistant was asked, what became of it, and how good it was.",
     )
-    describe_ingest(reading)
+    describe(reading)
     reading.include_router(router(make_reader(settings, columns)))
     reading.include_router(state_router(health, columns))
     problems.install(reading)

@@ -1,4 +1,7 @@
-"""`/ingest` in the OpenAPI document: the route lies outside of the application that writes it."""
+"""What the OpenAPI document says beyond what the reading application knows.
+
+`/ingest` lies outside of that application, and errors are problem documents, not the framework's own.
+"""
 
 from typing import Any
 
@@ -52,12 +55,30 @@ INGEST: dict[str, Any] = {
 }
 
 
-def describe_ingest(app: FastAPI) -> None:
-    """Put `/ingest` first into an application's OpenAPI document."""
+PROBLEM = {"content": {"application/problem+json": {"schema": {"type": "object"}}}}
+ERRORS = {
+    "400": PROBLEM | {"description": "A parameter can't be read; the problem says what would do."},
+    "503": PROBLEM | {"description": "Not now; come back after `Retry-After`."},
+}
+
+
+def describe(app: FastAPI) -> None:
+    """Complete an application's OpenAPI document: `/ingest` first, and the errors that are really sent."""
     described = app.openapi
 
     def openapi() -> dict[str, Any]:
         document = described()
-        return document | {"paths": {"/ingest": INGEST, **document["paths"]}}
+        paths = {
+            path: {method: _with_errors(one) for method, one in methods.items()}
+            for path, methods in document["paths"].items()
+        }
+        return {name: part for name, part in document.items() if name != "components"} | {
+            "paths": {"/ingest": INGEST, **paths}
+        }
 
     app.openapi = openapi  # type: ignore[method-assign]  # the way that FastAPI gives for it
+
+
+def _with_errors(operation: dict[str, Any]) -> dict[str, Any]:
+    answers = {status: answer for status, answer in operation["responses"].items() if status != "422"}
+    return operation | {"responses": answers | ERRORS}
