@@ -17,12 +17,13 @@ from aura_analytics import logs
 from aura_analytics.demo.run import demo as run_demo
 from aura_analytics.errors import AuraError
 from aura_analytics.events.records import Label
+from aura_analytics.logs import plain
 from aura_analytics.settings import Settings, load
 from aura_analytics.stats.training import ExampleFilter
 from aura_analytics.store import migrate as run_migrate
 from aura_analytics.terminal import commands, tables
 from aura_analytics.terminal.export import export as run_export
-from aura_analytics.terminal.screen import notes, plain, results
+from aura_analytics.terminal.screen import notes, results
 from aura_analytics.version import __version__
 
 Result = TypeVar("Result")

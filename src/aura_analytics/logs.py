@@ -123,10 +123,11 @@ def _for_people() -> list[Any]:  # Any: structlog's processors are callables of 
 
 def _harmless(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
     """Take from texts what a terminal would act on: paths and names are the callers'."""
-    return {name: _plain(value) if isinstance(value, str) else value for name, value in event.items()}
+    return {name: plain(value) if isinstance(value, str) else value for name, value in event.items()}
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
+    """Make what people said harmless to a terminal: no escape sequence, no control character, one line."""
     return "".join(character if character.isprintable() else "\ufffd" for character in text)
 
 

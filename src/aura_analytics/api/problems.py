@@ -1,5 +1,6 @@
 """The one place where an error becomes an answer: RFC 9457 `application/problem+json`."""
 
+from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from typing import Any
 
@@ -21,24 +22,15 @@ log = structlog.get_logger()
 
 
 def install(app: Starlette) -> None:
-    """Make an application, or one that is mounted in it, answer its errors this way."""
-    app.add_exception_handler(AuraError, on_aura_error)
-    app.add_exception_handler(HTTPException, on_http_exception)
-    app.add_exception_handler(RequestValidationError, on_unread_parameter)
-    app.add_exception_handler(ClientDisconnect, on_disconnect)
-    app.add_exception_handler(Exception, on_bug)
+    """Make an application answer its errors this way."""
+    for kind, handle in HANDLERS.items():
+        app.add_exception_handler(kind, handle)
 
 
 async def answer(scope: Scope, error: Exception) -> Response:
-    """Answer any error of a request."""
-    request = Request(scope)
-    handlers = (
-        (AuraError, on_aura_error),
-        (HTTPException, on_http_exception),
-        (ClientDisconnect, on_disconnect),
-        (Exception, on_bug),
-    )
-    return await next(handle for kind, handle in handlers if isinstance(error, kind))(request, error)
+    """Answer any error of a request that no application is around."""
+    handle = next(handle for kind, handle in HANDLERS.items() if isinstance(error, kind))
+    return await handle(Request(scope), error)
 
 
 def problem(
@@ -91,3 +83,13 @@ async def on_disconnect(_request: Request, _error: Exception) -> Response:
 async def on_bug(_request: Request, _error: Exception) -> Response:
     """Answer what must not happen. What it was stands in the log, and only there."""
     return problem(BUG, code="internal", title=AuraError.title, detail=None)
+
+
+# By the kind of error, the most special first.
+HANDLERS: dict[type[Exception], Callable[[Request, Exception], Awaitable[Response]]] = {
+    AuraError: on_aura_error,
+    RequestValidationError: on_unread_parameter,
+    HTTPException: on_http_exception,
+    ClientDisconnect: on_disconnect,
+    Exception: on_bug,
+}

@@ -16,9 +16,10 @@ from aura_analytics.evaluation.worker import Tally
 from aura_analytics.events.decode import Limits
 from aura_analytics.ingest.files import Source
 from aura_analytics.ingest.load import Loaded, StoreTarget, Target, UrlTarget, load
+from aura_analytics.logs import plain
 from aura_analytics.settings import Settings
 from aura_analytics.terminal import service, tables
-from aura_analytics.terminal.screen import notes, plain, progress, results
+from aura_analytics.terminal.screen import notes, progress, results
 
 MOST_FAILED = 1_000
 TIMEOUT_S = 60

@@ -6,8 +6,6 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeRemainingColumn
 
-REPLACEMENT = "\ufffd"
-
 
 def results() -> Console:
     """Make the console of results. In a pipe it is wide enough to break no line."""
@@ -18,11 +16,6 @@ def results() -> Console:
 def notes() -> Console:
     """Make the console of everything that isn't a result."""
     return Console(stderr=True, highlight=False)
-
-
-def plain(text: str) -> str:
-    """Make what people said harmless to a terminal: no escape sequence, no control character, one line."""
-    return "".join(character if character.isprintable() else REPLACEMENT for character in text)
 
 
 class Meter:

@@ -8,7 +8,7 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from aura_analytics.terminal.screen import plain
+from aura_analytics.logs import plain
 
 # Any, throughout: the endpoints' JSON, as it is.
 Row = dict[str, Any]

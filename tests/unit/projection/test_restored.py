@@ -1,7 +1,6 @@
 """A database that is exchanged under a running service: no wrong number, and nothing acknowledged into the void."""
 
 import sqlite3
-from collections.abc import AsyncIterator
 from contextlib import closing
 from pathlib import Path
 
@@ -10,20 +9,6 @@ import pytest
 from aura_analytics.errors import ProjectionOwned, SettingsError, StoreUnavailable
 from contract.making import query
 from unit.projection.running import Projections, Stores, assert_equal
-
-
-@pytest.fixture
-async def stores() -> AsyncIterator[Stores]:
-    made = Stores()
-    yield made
-    await made.close_all()
-
-
-@pytest.fixture
-async def projections() -> AsyncIterator[Projections]:
-    made = Projections()
-    yield made
-    await made.stop_all()
 
 
 def copy(source: Path, target: Path) -> None:

@@ -9,8 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
+from aura_analytics.logs import plain
 from aura_analytics.terminal import screen
-from aura_analytics.terminal.screen import REPLACEMENT, Meter, notes, plain, progress, results
+from aura_analytics.terminal.screen import Meter, notes, progress, results
+
+REPLACEMENT = "\ufffd"
 
 
 class TestPlain:
