@@ -16,6 +16,7 @@ import uvicorn
 from fastapi_offline import FastAPIOffline
 
 from aura_analytics.api import problems
+from aura_analytics.api.cache import Cache
 from aura_analytics.api.description import describe
 from aura_analytics.api.endpoints import Health, router, state_router
 from aura_analytics.api.front import Front
@@ -25,7 +26,7 @@ from aura_analytics.errors import ProjectionUnavailable, SettingsError, StoreUna
 from aura_analytics.evaluation.judgement import Judge
 from aura_analytics.evaluation.worker import Evaluator
 from aura_analytics.ingest.endpoint import IngestEndpoint
-from aura_analytics.projection import Columns, Projection, RemoteProjection, announced
+from aura_analytics.projection import Columns, Projection, RemoteProjection, announced, attribution_ms
 from aura_analytics.settings import Settings
 from aura_analytics.stats.reader import ColumnReader
 from aura_analytics.store import Store, columns_path, make_store, migrate
@@ -78,7 +79,7 @@ def make_reader(settings: Settings, columns: Columns) -> ColumnReader:
     return ColumnReader(
         columns,
         grace_ms=round(settings.eval_grace_seconds * 1000),
-        staleness_ms=settings.stats_max_staleness_ms,
+        staleness_ms=settings.stats_max_staleness_ms // 2,  # the other half is the cache's
     )
 
 
@@ -103,7 +104,13 @@ async def running_projection(settings: Settings, store: Store, path: Path | None
     Raises:
         ProjectionOwned: another process follows into the same file.
     """
-    projection = Projection(store, path, memory_mb=settings.stats_memory_mb, threads=settings.stats_threads)
+    projection = Projection(
+        store,
+        path,
+        memory_mb=settings.stats_memory_mb,
+        threads=settings.stats_threads,
+        attribution_ms=attribution_ms(settings),
+    )
     await projection.start()
     try:
         yield projection
@@ -146,7 +153,8 @@ def make_app(settings: Settings, store: Store, columns: Columns) -> RequestLog:
     reading.include_router(router(make_reader(settings, columns)))
     reading.include_router(state_router(health, columns))
     problems.install(reading)
-    return RequestLog(Front(IngestEndpoint(store, settings), reading))
+    kept = Cache(reading, store, staleness_ms=settings.stats_max_staleness_ms // 2)
+    return RequestLog(Front(IngestEndpoint(store, settings), kept))
 
 
 async def _phase(columns: Columns) -> str:

@@ -104,6 +104,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     stats_max_staleness_ms: Annotated[
         int, _whole(0, 86_400_000, "how old the statistics may be; 0: they hold all that was acknowledged before")
     ] = 0
+    stats_conversion_window_hours: Annotated[
+        float,
+        Meta(
+            gt=0,
+            le=8_760,
+            description="how long before a conversion the interaction may lie that it is owed to",
+            extra={"takes": "hours, up to 8760"},
+        ),
+    ] = 24
     stats_memory_mb: Annotated[int, _whole(64, 1_048_576, "memory that the columns may take, in MiB")] = 512
     stats_threads: Annotated[int, _whole(1, 1_024, "threads that one statistic may use")] = 2
 

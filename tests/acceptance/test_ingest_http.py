@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
+from acceptance.conftest import StartService
 from acceptance.service import Event, Service, ndjson, outcome, query, until
 
 JSON = "application/json"
@@ -206,6 +207,66 @@ def test_both_dialects_of_a_batch_become_the_same_record(shared: Service, name: 
         assert json.loads(outcome_row["tool_calls"]) == ["search", "map"]
 
 
+CONVERSION_RECORD = {
+    "session_id": "session-1",
+    "store_id": "shop-1",
+    "occurred_at": 1_760_000_000_123,
+    "value": 49.9,
+    "currency": "EUR",
+    "order_id": "order-1",
+}
+DOCUMENTED_CONVERSION: Event = {
+    "event_type": "voice_conversion",
+    "session_id": "session-1",
+    "store_id": "shop-1",
+    "timestamp": "2025-10-09T10:53:20.123+02:00",
+    "value": 49.9,
+    "currency": "eur",
+    "order_id": "order-1",
+}
+OLDER_CONVERSION: Event = {
+    "type": "conversion",
+    "sessionId": "session-1",
+    "storeId": "shop-1",
+    "createdAt": 1_760_000_000_123,
+    "value": 49.9,
+    "currency": "EUR",
+    "orderId": "order-1",
+}
+
+
+@pytest.mark.parametrize("packed", [False, True], ids=["plain", "gzip"])
+def test_a_conversion_in_either_dialect_is_one_record_and_counts_once(
+    start_service: StartService, name: str, packed: bool
+) -> None:
+    service = start_service()
+    own = {"channel": "kiosk"}
+    events = [
+        query(name),
+        DOCUMENTED_CONVERSION | {"query_id": name} | own,
+        OLDER_CONVERSION | {"queryId": name, "value": 1},  # the same order
+        OLDER_CONVERSION | {"id": f"{name}-own"},
+    ]
+    body = ndjson(events)
+    headers = {"content_encoding": "gzip"} if packed else {}
+    receipt = post(service, gzip.compress(body) if packed else body, LINES, **headers).json()
+    assert (receipt["accepted"], receipt["duplicates"], receipt["rejected"]) == (3, 1, [])
+    assert receipt["query_ids"] == [name, name, name, None]
+
+    service.kill()
+    service.start()
+    assert service.ingest(*events)["duplicates"] == 4
+    columns = ", ".join(CONVERSION_RECORD)
+    rows = service.rows(f"SELECT id, query_id, extra, {columns} FROM voice_conversions ORDER BY query_id IS NULL")
+    assert [row[3:] for row in rows] == [tuple(CONVERSION_RECORD.values())] * 2
+    assert [row[1] for row in rows] == [name, None]
+    assert (json.loads(rows[0][2]), rows[1][2]) == (own, None)
+    assert rows[0][0].startswith("cv-")
+    assert rows[1][0] == f"{name}-own"
+    assert service.get("/stats/summary", period="all")["totalQueries"] == 1
+    assert service.complaints() == []
+
+
 @pytest.mark.parametrize("base", [DOCUMENTED_QUERY, OLDER_QUERY], ids=["documented", "older"])
 @pytest.mark.parametrize(
     "moment",
@@ -345,6 +406,8 @@ DOCUMENTED_Q = {"event_type": "voice_query", "store_id": "s", "query_text": "tea
 OLDER_Q = {"type": "query", "storeId": "s", "queryText": "tea"}
 DOCUMENTED_O = {"event_type": "voice_outcome", "query_id": "q"}
 OLDER_O = {"type": "outcome", "queryId": "q"}
+DOCUMENTED_C = {"event_type": "voice_conversion", "query_id": "q"}
+OLDER_C = {"type": "conversion", "sessionId": "s"}
 
 WRONG: list[tuple[Event, str]] = [
     ({"store_id": "s", "query_text": "tea"}, "event_type"),
@@ -388,6 +451,12 @@ WRONG: list[tuple[Event, str]] = [
     (DOCUMENTED_O | {"tools_used": "search"}, "tools_used"),
     (DOCUMENTED_O | {"tool_calls": "{broken"}, "tool_calls"),
     (OLDER_O | {"toolCalls": '{"a": 1}'}, "toolCalls"),
+    ({"event_type": "voice_conversion"}, "query_id"),
+    ({"type": "conversion", "storeId": "s", "queryId": None}, "queryId"),
+    (DOCUMENTED_C | {"value": -0.01}, "value"),
+    (DOCUMENTED_C | {"currency": "€"}, "currency"),
+    (OLDER_C | {"orderId": 1001}, "orderId"),
+    (OLDER_C | {"createdAt": "yesterday"}, "createdAt"),
 ]  # fmt: skip
 
 

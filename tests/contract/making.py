@@ -4,8 +4,8 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from aura_analytics.events.records import Label, Verdict, VoiceOutcome, VoiceQuery
-from aura_analytics.store.port import WIDE_COLUMNS, Claim, WideRow
+from aura_analytics.events.records import Label, Verdict, VoiceConversion, VoiceOutcome, VoiceQuery
+from aura_analytics.store.port import CONVERSION_COLUMNS, WIDE_COLUMNS, Claim, ConversionRow, WideRow
 
 NOW = 1_760_000_000_000
 GRACE_MS = 120_000
@@ -34,6 +34,16 @@ def query(id: str, **fields: Any) -> VoiceQuery:
 def outcome(query_id: str, **fields: Any) -> VoiceOutcome:
     """An outcome, received now unless `fields` say something else."""
     return VoiceOutcome(query_id=query_id, **{"occurred_at": NOW, "received_at": NOW, **fields})
+
+
+def conversion(id: str, **fields: Any) -> VoiceConversion:
+    """A conversion of the query `a`, received now unless `fields` say something else."""
+    return VoiceConversion(id=id, **{"query_id": "a", "occurred_at": NOW, "received_at": NOW, **fields})
+
+
+def conversion_row(conversion: VoiceConversion) -> ConversionRow:
+    """The row of a conversion as the columns hold it."""
+    return tuple(getattr(conversion, name) for name in CONVERSION_COLUMNS)
 
 
 def verdict(query_id: str, label: Label = "GOOD", **fields: Any) -> Verdict:

@@ -1,23 +1,33 @@
 """Opening, asking for a sign of life, and closing: what was submitted is answered and kept, later calls are refused."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
 
 from aura_analytics.errors import StoreUnavailable
 from aura_analytics.events.records import Interaction
 from aura_analytics.store import Store
-from aura_analytics.store.port import Claim, FeedPoint
+from aura_analytics.store.port import Claim, FeedPoint, HourlySums
 from contract.backends import Backend
-from contract.making import LATER, LEASE_MS, NOW, Watch, outcome, query, verdict
+from contract.making import LATER, LEASE_MS, NOW, Watch, conversion, outcome, query, verdict
 
 CLAIM = Claim(interaction=Interaction(query=query("a")), lease="lease", attempts=1)
 POINT = FeedPoint(position=0, moment=0)
+HOUR = HourlySums(
+    store_id="shop",
+    hour_bucket=0,
+    total_queries=1,
+    successful_queries=1,
+    failed_queries=0,
+    total_latency_ms=1.0,
+    unique_sessions=1,
+    total_cost_usd=0.0,
+)
 
 
-async def first_batch(store: Store) -> None:
-    async for _ in store.snapshot(10):
+async def first_batch(batches: AsyncIterator[object]) -> None:
+    async for _ in batches:
         break
 
 
@@ -31,14 +41,19 @@ CALLS: dict[str, Callable[[Store], Awaitable[object]]] = {
     "release": lambda store: store.release([CLAIM], now=NOW),
     "failed_evaluations": lambda store: store.failed_evaluations(1),
     "retry_failed": lambda store: store.retry_failed(now=NOW),
+    "parts": lambda store: store.parts(),
     "queue_depth": lambda store: store.queue_depth(now=NOW),
     "identity": lambda store: store.identity(),
     "feed_head": lambda store: store.feed_head(),
     "knows": lambda store: store.knows(POINT),
     "changes": lambda store: store.changes(POINT, 1),
     "wide_rows": lambda store: store.wide_rows(["a"]),
-    "snapshot": first_batch,
+    "snapshot": lambda store: first_batch(store.snapshot(10)),
     "count": lambda store: store.count(),
+    "conversion_rows": lambda store: store.conversion_rows(["a"]),
+    "conversion_snapshot": lambda store: first_batch(store.conversion_snapshot(10)),
+    "interaction": lambda store: store.interaction("a"),
+    "save_hourly": lambda store: store.save_hourly([HOUR]),
     "acknowledge": lambda store: store.acknowledge("follower", POINT, now=NOW),
     "forget_follower": lambda store: store.forget_follower("follower"),
 }
@@ -87,17 +102,24 @@ async def test_a_caller_that_goes_away_takes_nobody_with_it(store: Store) -> Non
 
 async def test_a_reopened_store_has_all_that_was_acknowledged(backend: Backend, database: str, watch: Watch) -> None:
     store = await backend.open(database, clock=watch)
-    await store.append([query("a"), outcome("a"), query("b"), outcome("late")])
+    await store.append([query("a"), outcome("a"), query("b"), outcome("late"), conversion("c", query_id="late")])
     [claim] = await store.claim_due(1, now=NOW, lease_ms=LEASE_MS)
     await store.settle([(claim, verdict("a"))])
     rows, head = await store.wide_rows(["a", "b"]), await store.feed_head()
+    conversions = await store.conversion_rows(["c"])
     await backend.close(store)
 
     reopened = await backend.open(database, clock=watch)
     assert sorted(await reopened.wide_rows(["a", "b"])) == sorted(rows)
+    assert await reopened.conversion_rows(["c"]) == conversions != []
     assert await reopened.feed_head() == head
     assert await reopened.knows(head)
-    assert await reopened.append([query("a"), outcome("late"), query("late")]) == [False, False, True]
+    assert await reopened.append([query("a"), outcome("late"), query("late"), conversion("c")]) == [
+        False,
+        False,
+        True,
+        False,
+    ]
 
 
 async def test_a_store_goes_on_when_another_one_of_the_same_database_is_closed(

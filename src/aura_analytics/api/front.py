@@ -4,7 +4,6 @@ What a framework does around a route (matching, two layers of error handling, co
 time of a single event, and `/ingest` needs one path and one method.
 """
 
-from starlette.applications import Starlette
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from aura_analytics.api import problems
@@ -15,7 +14,7 @@ INGEST = "/ingest"
 class Front:
     """Plain ASGI: sends each request to where it belongs."""
 
-    def __init__(self, ingest: ASGIApp, reading: Starlette) -> None:
+    def __init__(self, ingest: ASGIApp, reading: ASGIApp) -> None:
         self._ingest = ingest
         self._reading = reading
 

@@ -6,45 +6,27 @@ put in order, and held against the same types. So the rules stand once, in `aura
 """
 
 import contextlib
-import re
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import msgspec
 from msgspec import Raw
-from ulid import ULID
 
 from aura_analytics.clock import Clock, now
 from aura_analytics.errors import MalformedBody, Rejection
-from aura_analytics.events.records import Event, Extra, VoiceOutcome, VoiceQuery
-from aura_analytics.events.wire import (
-    DOCUMENTED,
-    OLDER,
-    YEAR_9999_MS,
-    Discriminator,
-    EventShape,
-    OutcomeFields,
-    QueryFields,
-)
+from aura_analytics.events.assembly import record
+from aura_analytics.events.records import Event, Extra
+from aura_analytics.events.rejection import InvalidEvent, explain
+from aura_analytics.events.texts import clean, mend_surrogates
+from aura_analytics.events.wire import DOCUMENTED, OLDER, WIRE_NAMES, AnyFields, Discriminator, EventShape
 
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-MILLISECOND = timedelta(milliseconds=1)
-REPLACEMENT = "\ufffd"
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
-
-_ESCAPE = re.compile(
-    rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(u[dD][89a-fA-F][0-9a-fA-F]{2})|.)", re.DOTALL
-)
-_AT_FIELD = re.compile(r"^(?P<what>.*?)(?: - at `\$\.(?P<field>[^`.\[]+)[^`]*`)?$", re.DOTALL)
-_MISSING = re.compile(r"missing required field `(?P<field>[^`]+)`")
 
 _discriminators = msgspec.json.Decoder(Discriminator)
 _arrays = msgspec.json.Decoder(list[Raw])
 _objects = msgspec.json.Decoder(dict[str, Any])
-_decoders = {kind: msgspec.json.Decoder(kind) for kind in (*DOCUMENTED.values(), *OLDER.values())}
-_lists = msgspec.json.Decoder(list[Any] | None)
-_wire_names = {kind: {field.encode_name: field.name for field in msgspec.structs.fields(kind)} for kind in _decoders}
+_decoders = {kind: msgspec.json.Decoder(kind) for kind in WIRE_NAMES}
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,19 +41,6 @@ class Decoded(msgspec.Struct, frozen=True, kw_only=True):
 
     events: list[Event]
     rejected: list[Rejection]
-
-
-class InvalidEvent(ValueError):
-    """One event is wrong; stays inside of this package, where it becomes a `Rejection`."""
-
-    def __init__(self, code: str, field: str | None, message: str) -> None:
-        super().__init__(message)
-        self.code = code
-        self.field = field
-
-    def at(self, index: int) -> Rejection:
-        """Say which event of the body this was."""
-        return Rejection(index=index, code=self.code, field=self.field, message=str(self))
 
 
 def split_json(body: bytes) -> list[Raw]:
@@ -108,14 +77,6 @@ def split_lines(body: bytes) -> list[Raw]:
     raise MalformedBody("the body is empty; send one event a line")
 
 
-def mend_surrogates(text: bytes) -> bytes:
-    r"""Replace escapes of half a character, which JavaScript writes for a string that was cut inside of an emoji.
-
-    `\ud83d` alone is no character in any encoding; it becomes U+FFFD, as browsers show it. Pairs stay as they are.
-    """
-    return _ESCAPE.sub(lambda escape: rb"\ufffd" if escape[1] else escape[0], text)
-
-
 def decode_events(
     raws: Sequence[Raw], *, limits: Limits, clock: Clock = now, correlation_id: str | None = None
 ) -> Decoded:
@@ -142,7 +103,7 @@ def decode_event(raw: Raw | bytes, *, limits: Limits, received_at: int, correlat
     """Make a record of one event.
 
     Raises:
-        InvalidEvent: it isn't one of the four shapes; the error names the field.
+        InvalidEvent: it isn't one of the six shapes; the error names the field.
     """
     text = bytes(raw)
     if len(text) > limits.event_bytes:
@@ -151,12 +112,12 @@ def decode_event(raw: Raw | bytes, *, limits: Limits, received_at: int, correlat
         kind = _kind(text)
         wire = None if b"\\u0000" in text else _decode_at_once(kind, text)
         if wire is not None:
-            return _record(wire, None, received_at, correlation_id)
+            return record(wire, None, received_at, correlation_id)
         return _decode_patiently(kind, text, limits, received_at, correlation_id)
     except RecursionError as error:
         raise InvalidEvent("nested_too_deeply", None, "the JSON is nested too deeply") from error
     except msgspec.ValidationError as error:
-        raise _explain(error) from error
+        raise explain(error) from error
     except ValueError as error:
         if isinstance(error, InvalidEvent):
             raise
@@ -183,7 +144,7 @@ def _kind(text: bytes) -> EventShape:
     raise InvalidEvent("unknown_event_type", field, f"this event type isn't known; known are {expected}")
 
 
-def _decode_at_once(kind: EventShape, text: bytes) -> QueryFields | OutcomeFields | None:
+def _decode_at_once(kind: EventShape, text: bytes) -> AnyFields | None:
     """Decode an event in the documented shape; None where only the patient way can tell whether it is really wrong."""
     try:
         return _decoders[kind].decode(text)
@@ -195,25 +156,25 @@ def _decode_patiently(
     kind: EventShape, text: bytes, limits: Limits, received_at: int, correlation_id: str | None
 ) -> Event:
     """Decode an event with fields of the caller's own, nulls, or moments that only Python's parser reads."""
-    names = _wire_names[kind]
+    names = WIRE_NAMES[kind]
     known: dict[str, Any] = {}
     extra: Extra = {}
     for name, value in _objects.decode(text).items():
         if value is None or (name in ("event_type", "type") and name == kind.__struct_config__.tag_field):
             continue
-        cleaned = _clean(value)
+        cleaned = clean(value)
         if name in names:
             known[name] = _lenient(names[name], name, cleaned)
         elif name in ("correlation_id", "correlationId"):
             known.setdefault("correlationId" if "correlationId" in names else "correlation_id", cleaned)
         else:
-            extra[_clean(name)] = cleaned
+            extra[clean(name)] = cleaned
     config = kind.__struct_config__
     wire = msgspec.convert({str(config.tag_field): config.tag, **known}, kind)
     if extra and len(msgspec.json.encode(extra)) > limits.extra_bytes:
         most = f"fields of your own take at most {limits.extra_bytes} bytes an event"
         raise InvalidEvent("extra_too_large", max(extra, key=lambda name: len(msgspec.json.encode(extra[name]))), most)
-    return _record(wire, extra or None, received_at, correlation_id)
+    return record(wire, extra or None, received_at, correlation_id)
 
 
 def _lenient(record_name: str, wire_name: str, value: Any) -> Any:  # Any: what JSON can hold
@@ -235,120 +196,3 @@ def _moment(wire_name: str, text: str) -> datetime:
         raise InvalidEvent(
             "invalid_value", wire_name, "a moment is ISO 8601 with an offset or Z, or epoch milliseconds"
         ) from error
-
-
-def _clean(value: Any) -> Any:  # Any: what JSON can hold
-    """Replace the NUL character in texts: no database agrees with another one on what it means."""
-    if isinstance(value, str):
-        return value.replace("\0", REPLACEMENT)
-    if isinstance(value, list):
-        return [_clean(item) for item in value]
-    if isinstance(value, dict):
-        return {name.replace("\0", REPLACEMENT): _clean(item) for name, item in value.items()}
-    return value
-
-
-def _explain(error: msgspec.ValidationError) -> InvalidEvent:
-    """Turn msgspec's words into a code, a field, and a sentence."""
-    message = str(error)
-    if missing := _MISSING.search(message):
-        return InvalidEvent("missing_field", missing["field"], f"{missing['field']} is required")
-    parts = _AT_FIELD.match(message)
-    what, field = (parts["what"].partition(" - at ")[0], parts["field"]) if parts else (message, None)
-    if "Invalid" in what or "timezone" in what:
-        code = "invalid_value"
-    elif "got `" in what:
-        code = "invalid_type"
-    else:
-        code = "out_of_range"
-    return InvalidEvent(code, field, what[0].lower() + what[1:].replace("`", ""))
-
-
-def _record(
-    wire: QueryFields | OutcomeFields, extra: Extra | None, received_at: int, correlation_id: str | None
-) -> Event:
-    """Make the record that both dialects share."""
-    if isinstance(wire, QueryFields):
-        return _query(wire, extra, received_at, correlation_id)
-    return _outcome(wire, extra, received_at, correlation_id)
-
-
-def _query(wire: QueryFields, extra: Extra | None, received_at: int, correlation_id: str | None) -> VoiceQuery:
-    return VoiceQuery(
-        id=wire.id if wire.id is not None else str(ULID()),
-        store_id=wire.store_id,
-        created_at=_epoch_ms(wire, received_at),
-        received_at=received_at,
-        query_text=wire.query_text,
-        session_id=wire.session_id,
-        user_id=wire.user_id,
-        query_source=wire.query_source or "voice",
-        transcription_conf=wire.transcription_conf,
-        audio_duration_ms=wire.audio_duration_ms,
-        intent=wire.intent,
-        fast_path=bool(wire.fast_path),
-        correlation_id=wire.correlation_id or correlation_id,
-        extra=extra,
-    )
-
-
-def _outcome(wire: OutcomeFields, extra: Extra | None, received_at: int, correlation_id: str | None) -> VoiceOutcome:
-    tool_calls, extra = _tool_calls(wire, extra)
-    return VoiceOutcome(
-        query_id=wire.query_id,
-        occurred_at=_epoch_ms(wire, received_at),
-        received_at=received_at,
-        answer_text=wire.answer_text,
-        model_name=wire.model_name,
-        latency_ms=wire.latency_ms,
-        tokens_prompt=wire.tokens_prompt,
-        tokens_completion=wire.tokens_completion,
-        tokens_total=wire.tokens_used,
-        cost_usd=wire.cost_usd,
-        action_taken=_action(wire.action_taken),
-        action_success=None if wire.action_success is None else bool(wire.action_success),
-        error_flag=None if wire.error_flag is None else bool(wire.error_flag),
-        error_message=wire.error_message,
-        tool_calls=tool_calls,
-        correlation_id=wire.correlation_id or correlation_id,
-        extra=extra,
-    )
-
-
-def _epoch_ms(wire: QueryFields | OutcomeFields, received_at: int) -> int:
-    moment = wire.created_at
-    if moment is None:
-        return received_at
-    if isinstance(moment, int):
-        return moment
-    milliseconds: int = (moment - EPOCH) // MILLISECOND
-    if not 0 <= milliseconds <= YEAR_9999_MS:
-        raise InvalidEvent("out_of_range", _name(wire, "created_at"), "a moment lies in the years 1970 to 9999 (UTC)")
-    return milliseconds
-
-
-def _name(wire: QueryFields | OutcomeFields, field: str) -> str:
-    """Give the name of a field in the event's own dialect."""
-    return next(name for name, known in _wire_names[type(wire)].items() if known == field)
-
-
-def _action(action: str | bool | None) -> str | None:  # noqa: FBT001 (the wire allows both)
-    return ("true" if action else "false") if isinstance(action, bool) else action
-
-
-def _tool_calls(
-    wire: OutcomeFields, extra: Extra | None
-) -> tuple[list[Any] | None, Extra | None]:  # Any: call objects are the assistant's own
-    """Choose between the two forms of the tools; where an event holds both, the names stay with the record."""
-    calls = wire.tool_calls
-    if isinstance(calls, str):
-        try:
-            calls = _clean(_lists.decode(mend_surrogates(calls.encode())))
-        except (ValueError, RecursionError) as error:
-            said = "tool calls are a list, or a list as JSON"
-            raise InvalidEvent("invalid_value", _name(wire, "tool_calls"), said) from error
-    if calls is None:
-        return wire.tools_used, extra
-    if wire.tools_used is not None:
-        extra = {**(extra or {}), "tools_used": wire.tools_used}
-    return calls, extra

@@ -1,7 +1,7 @@
 """What happened: the records that every room of the service passes on.
 
 All of them are frozen and already checked: `aura_analytics.events.decode` is the only door from the wire, so code that
-holds one of these never checks it again. Moments are epoch milliseconds in UTC, durations milliseconds, money US dollars.
+holds one of these never checks it again. Moments are epoch milliseconds in UTC, durations milliseconds, costs US dollars.
 """
 
 from typing import Any, Literal
@@ -64,7 +64,23 @@ class VoiceOutcome(msgspec.Struct, frozen=True, kw_only=True):
         return self.action_taken not in (None, "", "false")
 
 
-Event = VoiceQuery | VoiceOutcome
+class VoiceConversion(msgspec.Struct, frozen=True, kw_only=True):
+    """What a shopper bought: `query_id` or `session_id` says after which conversation. `currency` is three capitals."""
+
+    id: str
+    query_id: str | None = None
+    session_id: str | None = None
+    store_id: str | None = None
+    occurred_at: int
+    received_at: int
+    value: float | None = None
+    currency: str | None = None
+    order_id: str | None = None
+    correlation_id: str | None = None
+    extra: Extra | None = None
+
+
+Event = VoiceQuery | VoiceOutcome | VoiceConversion
 
 
 class Verdict(msgspec.Struct, frozen=True, kw_only=True):

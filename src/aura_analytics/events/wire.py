@@ -1,4 +1,4 @@
-"""How events look on the wire: two dialects of the same two events, as types that msgspec checks.
+"""How events look on the wire: two dialects of the same three events, as types that msgspec checks.
 
 The rules stand here once, as the fields' types. The documented dialect names most fields as the records do, the older
 one in camel case; a field that isn't named here is the caller's own and is kept with the record.
@@ -22,6 +22,7 @@ Count = Annotated[int, Meta(ge=0, le=INT64_MAX)]
 Amount = Annotated[float, Meta(ge=0)]
 Flag = bool | Annotated[int, Meta(ge=0, le=1)]
 Moment = Annotated[datetime, Meta(tz=True)] | Annotated[int, Meta(ge=0, le=YEAR_9999_MS)]
+Currency = Annotated[str, Meta(pattern=r"^[A-Za-z]{3}\Z")]
 CorrelationId = Annotated[str, Meta(min_length=1, max_length=256)]
 
 
@@ -70,7 +71,22 @@ class OutcomeFields(msgspec.Struct, frozen=True, kw_only=True):
     correlation_id: CorrelationId | None = None
 
 
-Fields = TypeVar("Fields", QueryFields, OutcomeFields)
+class ConversionFields(msgspec.Struct, frozen=True, kw_only=True):
+    """The fields of a conversion, named as in the record. One of `query_id` and `session_id` must be there."""
+
+    id: Identifier | None = None
+    query_id: Identifier | None = None
+    session_id: str | None = None
+    store_id: Name | None = None
+    created_at: Moment | None = None
+    value: Amount | None = None
+    currency: Currency | None = None
+    order_id: Identifier | None = None
+    correlation_id: CorrelationId | None = None
+
+
+AnyFields = QueryFields | OutcomeFields | ConversionFields
+Fields = TypeVar("Fields", QueryFields, OutcomeFields, ConversionFields)
 
 
 def _dialect(
@@ -92,7 +108,7 @@ def _dialect(
     return cast("type[Fields]", dialect)  # defstruct can't tell the type checker of its bases
 
 
-EventShape = type[QueryFields] | type[OutcomeFields]
+EventShape = type[QueryFields] | type[OutcomeFields] | type[ConversionFields]
 
 DOCUMENTED: dict[str, EventShape] = {
     "voice_query": _dialect(
@@ -104,8 +120,26 @@ DOCUMENTED: dict[str, EventShape] = {
     "voice_outcome": _dialect(
         OutcomeFields, tag_field="event_type", tag="voice_outcome", rename={"created_at": "timestamp"}
     ),
+    "voice_conversion": _dialect(
+        ConversionFields,
+        tag_field="event_type",
+        tag="voice_conversion",
+        rename={"id": "conversion_id", "created_at": "timestamp"},
+    ),
 }
 OLDER: dict[str, EventShape] = {
     "query": _dialect(QueryFields, tag_field="type", tag="query", rename="camel"),
     "outcome": _dialect(OutcomeFields, tag_field="type", tag="outcome", rename="camel"),
+    "conversion": _dialect(ConversionFields, tag_field="type", tag="conversion", rename="camel"),
 }
+
+# Of each shape, the fields by their names on the wire.
+WIRE_NAMES: dict[type[AnyFields], dict[str, str]] = {
+    shape: {field.encode_name: field.name for field in msgspec.structs.fields(shape)}
+    for shape in (*DOCUMENTED.values(), *OLDER.values())
+}
+
+
+def wire_name(fields: AnyFields, field: str) -> str:
+    """Give the name of a field in the event's own dialect."""
+    return next(name for name, known in WIRE_NAMES[type(fields)].items() if known == field)

@@ -2,7 +2,7 @@
 
 import contextlib
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +11,13 @@ import msgspec
 import structlog
 
 from aura_analytics.errors import ProjectionOwned, ProjectionUnavailable, SettingsError
-from aura_analytics.projection import schema, transport
-from aura_analytics.store.port import FeedPoint, WideRow
+from aura_analytics.projection import attribution, cubes, publishing, schema, transport, upkeep
+from aura_analytics.projection.config import engine_config
+from aura_analytics.projection.publishing import Publication
+from aura_analytics.projection.question import Question
+from aura_analytics.projection.relations import Relations
+from aura_analytics.projection.unsettled import Ready
+from aura_analytics.store.port import ConversionRow, FeedPoint, WideRow
 
 log = structlog.get_logger()
 
@@ -30,11 +35,15 @@ def is_damage(error: duckdb.Error) -> bool:
 
 
 class State(msgspec.Struct, frozen=True, kw_only=True):
-    """Whose copy a file holds, up to which point of that database's feed, and whether it was ever whole."""
+    """Whose copy a file holds, up to which point of that database's feed, and whether it was ever whole.
 
-    version: int
+    `attribution_ms`: how long before a conversion the interaction may lie that it is owed to.
+    """
+
+    version: str
     identity: str
     follower: str
+    attribution_ms: int
     point: FeedPoint
     complete: bool
 
@@ -42,16 +51,10 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
 class ColumnFile:
     """One file of columns, owned by this process while it is open. `path` None keeps it in memory."""
 
-    def __init__(self, path: Path | None, *, memory_mb: int, threads: int) -> None:
+    def __init__(self, path: Path | None, *, memory_mb: int, threads: int, attribution_ms: int) -> None:
         self._path = path
-        self._config: dict[str, str | bool | int | float | list[str]] = {
-            "memory_limit": f"{memory_mb}MiB",
-            "threads": str(threads),
-            "autoinstall_known_extensions": "false",
-            "autoload_known_extensions": "false",
-            # A checkpoint runs inside of a commit; rarer ones make the pauses of the feed rarer.
-            "checkpoint_threshold": "64MB",
-        }
+        self._attribution_ms = attribution_ms
+        self._config = engine_config(memory_mb=memory_mb, threads=threads)
         self._local = threading.local()
         self._connection: duckdb.DuckDBPyConnection | None = None
         self._generation = 0
@@ -93,36 +96,115 @@ class ColumnFile:
         connection = self._open
         connection.execute(schema.CREATE_INTERACTIONS)
         connection.execute(schema.CREATE_STATE)
-        connection.execute(schema.BEGIN_STATE, (schema.VERSION, identity, follower, point.position, point.moment))
+        upkeep.create(connection)
+        state = (schema.VERSION, identity, follower, self._attribution_ms, point.position, point.moment)
+        connection.execute(schema.BEGIN_STATE, state)
 
     def fill(self, rows: Sequence[WideRow]) -> None:
         """Add rows of a snapshot to a table that isn't whole yet; each call is a transaction, which bounds memory."""
         self._transact(transport.append, rows)
 
-    def apply(self, query_ids: Sequence[str], rows: Sequence[WideRow], upto: FeedPoint) -> None:
-        """Take in what changed, and where the feed stands now, in one transaction.
+    def lend(self) -> None:
+        """Let another process have the file until `take_back`; a table that isn't whole is asked nothing meanwhile."""
+        if self._path is not None:
+            self._close_connection()
+
+    def take_back(self) -> None:
+        """Open the file again."""
+        if self._path is not None:
+            self._connect()
+
+    def fill_conversions(self, rows: Sequence[ConversionRow]) -> None:
+        """Add conversions of a snapshot."""
+        with contextlib.closing(self._open.cursor()) as cursor:
+            cursor.begin()
+            transport.append(cursor, rows, attribution.TABLE, list(attribution.COLUMNS))
+            cursor.commit()
+
+    def complete(self) -> None:
+        """Build what is kept beside a table that was filled; after it the columns can be asked."""
+        with contextlib.closing(self._open.cursor()) as cursor:
+            upkeep.build(cursor, self._attribution_ms)
+
+    def apply(
+        self,
+        query_ids: Sequence[str],
+        rows: Sequence[WideRow],
+        upto: FeedPoint,
+        conversions: Sequence[ConversionRow] = (),
+    ) -> set[int]:
+        """Take in what changed, and where the feed stands now, in one transaction; give the moments that changed.
 
         Args:
-            query_ids: all that changed.
+            query_ids: all interactions that changed.
             rows: what they are now; an id without a row is gone.
             upto: the point up to which that is all.
+            conversions: what else came.
         """
+        moments: set[int] = set()
 
         def change(cursor: duckdb.DuckDBPyConnection, rows: Sequence[WideRow]) -> None:
+            gone: list[WideRow] = []
             if rows:
-                moments = [row[schema.CREATED_AT] for row in rows]
+                created = [row[schema.CREATED_AT] for row in rows]
                 ids = [row[schema.ID] for row in rows]
-                if None in moments:  # a moment that is none: there is no range to look in
+                if None in created:  # a moment that is none: there is no range to look in
                     cursor.execute(schema.DELETE_GONE, [ids])
                 else:
-                    cursor.execute(schema.DELETE_CHANGED, [min(moments), max(moments), ids])
+                    cursor.execute(schema.DELETE_CHANGED, [min(created), max(created), ids])
                 transport.append(cursor, rows)
             if len(rows) < len(query_ids):
                 there = {row[schema.ID] for row in rows}
-                cursor.execute(schema.DELETE_GONE, [[id for id in query_ids if id not in there]])
+                without = [id for id in query_ids if id not in there]
+                gone = cursor.execute(schema.READ_GONE, [without]).fetchall()
+                cursor.execute(schema.DELETE_GONE, [without])
+            if conversions:
+                cursor.execute(attribution.FORGET, {"conversions": [row[0] for row in conversions]})
+                transport.append(cursor, conversions, attribution.TABLE, list(attribution.COLUMNS))
+            if rows or gone or conversions:
+                touched = upkeep.touched(query_ids, [*rows, *gone], conversions)
+                upkeep.keep(cursor, touched, self._attribution_ms, upto.position)
+                moments.update(touched.moments)
             cursor.execute(schema.WRITE_STATE, [upto.position, upto.moment])
 
         self._transact(change, rows)
+        return moments
+
+    def stale(self, generation: int) -> tuple[list[int], list[int]]:
+        """Give the hours and the days that the cubes can't answer at the moment, the newest first."""
+        with self._in_use(generation), contextlib.closing(self._open.cursor()) as cursor:
+            hours = [hour for (hour,) in cursor.execute(cubes.STALE_HOURS).fetchall()]
+            days = [day for (day,) in cursor.execute(cubes.STALE_DAYS).fetchall()]
+        return hours, days
+
+    def publication(self, generation: int) -> Publication:
+        """Add up the hours that the row database has to be told."""
+        with self._in_use(generation), contextlib.closing(self._open.cursor()) as cursor:
+            cursor.begin()
+            try:
+                return publishing.due(cursor)
+            finally:
+                cursor.rollback()
+
+    def published(self, generation: int, publication: Publication) -> None:
+        """Note that it was told."""
+        with self._in_use(generation), contextlib.closing(self._open.cursor()) as cursor:
+            cursor.execute(publishing.PUBLISHED, {"position": publication.position, "hours": publication.hours})
+
+    def settle(self, generation: int, ready: Ready) -> None:
+        """Compute the cubes of some hours or of a day anew, while changes may go on.
+
+        It takes away only the marks that it saw when it began; what changes meanwhile is marked once more.
+        """
+
+        def change(cursor: duckdb.DuckDBPyConnection, _: Sequence[WideRow]) -> None:
+            if ready.hours is not None:
+                upkeep.settle_hours(cursor, *ready.hours)
+            if ready.day is not None:
+                upkeep.settle_day(cursor, ready.day)
+
+        with self._in_use(generation), contextlib.closing(self._open.cursor()) as cursor:
+            _in_transaction(cursor, change, ())
 
     def _transact(
         self, change: Callable[[duckdb.DuckDBPyConnection, Sequence[WideRow]], None], rows: Sequence[WideRow]
@@ -148,18 +230,24 @@ class ColumnFile:
         """Counts the times that the file was opened or closed: a question belongs to one of them."""
         return self._generation
 
-    def ask(self, generation: int, sql: str, parameters: dict[str, Any] | None = None) -> list[tuple[Any, ...]]:
+    def ask(self, generation: int, question: Question) -> list[tuple[Any, ...]]:
         """Answer a question. Any: what a cell can be.
 
         Raises:
             ProjectionUnavailable: the file was replaced since `generation`, so the table may not be whole.
         """
+        with self._in_use(generation):
+            return _answer(self._cursor(), question)
+
+    @contextlib.contextmanager
+    def _in_use(self, generation: int) -> Iterator[None]:
+        """Keep the file from being closed while the block runs."""
         with self._in_flight:
             if generation != self._generation:
                 raise ProjectionUnavailable("the statistics are being rebuilt", retry_after_s=2)
             self._questions += 1
         try:
-            return self._cursor().execute(sql, parameters).fetchall()
+            yield
         finally:
             with self._in_flight:
                 self._questions -= 1
@@ -173,6 +261,9 @@ class ColumnFile:
             for cursor in self._cursors:
                 cursor.close()
             self._cursors.clear()
+        self._close_connection()
+
+    def _close_connection(self) -> None:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
@@ -203,14 +294,15 @@ class ColumnFile:
         if not {"interactions", "projection_state"} <= tables:
             return None
         row = self._open.execute(schema.READ_STATE).fetchone()
-        if row is None or row[0] != schema.VERSION:
+        if row is None or row[0] != schema.VERSION or row[3] != self._attribution_ms:
             return None
         return State(
             version=row[0],
             identity=row[1],
             follower=row[2],
-            point=FeedPoint(position=row[3], moment=row[4]),
-            complete=row[5],
+            attribution_ms=row[3],
+            point=FeedPoint(position=row[4], moment=row[5]),
+            complete=row[6],
         )
 
 
@@ -227,6 +319,24 @@ def _refuse_foreign(path: Path) -> None:
         return
     if start == ROW_DATABASE:
         raise ProjectionOwned("AURA_COLUMNS_PATH names a row database; it takes the path of a file of its own")
+
+
+def _answer(cursor: duckdb.DuckDBPyConnection, question: Question) -> list[tuple[Any, ...]]:
+    """Answer within one transaction, so that what is stale, the cubes and the rows are of one moment."""
+
+    def units(sql: str) -> list[int]:
+        return [unit for (unit,) in cursor.execute(sql).fetchall()]
+
+    cursor.begin()
+    try:
+        relations = Relations(
+            question, stale_hours=lambda: units(cubes.STALE_HOURS), stale_days=lambda: units(cubes.STALE_DAYS)
+        )
+        sql, values = relations.expanded()
+        return cursor.execute(sql, values).fetchall()
+    finally:
+        with contextlib.suppress(duckdb.Error):  # one that failed has ended the transaction
+            cursor.rollback()
 
 
 def _in_transaction(

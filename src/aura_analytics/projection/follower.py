@@ -16,8 +16,13 @@ import structlog
 from aura_analytics.clock import Clock, now
 from aura_analytics.errors import FeedLost, ProjectionUnavailable, StoreUnavailable
 from aura_analytics.projection.columns import ColumnFile, State, is_damage
+from aura_analytics.projection.coverage import DAY_MS
 from aura_analytics.projection.port import Phase, ProjectionStatus, Verification
+from aura_analytics.projection.question import Question
+from aura_analytics.projection.rebuild import FILL_ROWS, Rebuild
+from aura_analytics.projection.unsettled import Unsettled
 from aura_analytics.projection.verify import verify
+from aura_analytics.settings import Settings
 from aura_analytics.store import Store
 from aura_analytics.store.port import Changes, FeedPoint
 
@@ -27,7 +32,6 @@ Result = TypeVar("Result")
 
 # Ids a transaction of the columns; more make it no cheaper an id, but a reader wait longer.
 APPLY_IDS = 8_000
-FILL_ROWS = 8_000
 # Text that a step of it may hold, about, and how many ids the first one has.
 STEP_TEXT = 16 << 20
 FIRST_STEP = 256
@@ -44,6 +48,13 @@ PATIENCE_S = 10.0
 # The same during a rebuild: a short one isn't worth a refusal, a long one takes minutes anyway.
 REBUILD_PATIENCE_S = 3.0
 QUESTIONS_AT_ONCE = 4
+# How often is looked for stale cubes, and for hours whose sums the row database lacks.
+TEND_S = 1.0
+
+
+def attribution_ms(settings: Settings) -> int:
+    """Give how long before a conversion the interaction may lie that it is owed to."""
+    return round(settings.stats_conversion_window_hours * 3_600_000)
 
 
 class Projection:
@@ -54,22 +65,33 @@ class Projection:
         path: the columns' file, which belongs to this process then; None keeps them in memory.
         memory_mb: what DuckDB may take.
         threads: how many threads one question may use.
+        attribution_ms: how long before a conversion the interaction may lie that it is owed to.
         clock: the present.
     """
 
     def __init__(
-        self, store: Store, path: Path | None, *, memory_mb: int = 512, threads: int = 2, clock: Clock = now
+        self,
+        store: Store,
+        path: Path | None,
+        *,
+        memory_mb: int = 512,
+        threads: int = 2,
+        attribution_ms: int = DAY_MS,
+        clock: Clock = now,
     ) -> None:
         self._store = store
-        self._columns = ColumnFile(path, memory_mb=memory_mb, threads=threads)
+        self._path, self._memory_mb, self._threads = path, memory_mb, threads
+        self._columns = ColumnFile(path, memory_mb=memory_mb, threads=threads, attribution_ms=attribution_ms)
         self._kept = path is not None
         self._clock = clock
         self._writing = ThreadPoolExecutor(1, thread_name_prefix="aura-columns")
+        self._tending = ThreadPoolExecutor(1, thread_name_prefix="aura-cubes")
         self._asking = ThreadPoolExecutor(QUESTIONS_AT_ONCE, thread_name_prefix="aura-stats")
         self._wake = asyncio.Event()
         self._moved = asyncio.Condition()
         self._hurried = 0
         self._step = FIRST_STEP
+        self._unsettled = Unsettled()
         self._phase: Phase = "starting"
         self._progress = 0.0
         self._follower = f"columns-{secrets.token_hex(4)}"
@@ -78,7 +100,7 @@ class Projection:
         self._taken = 0
         self._acknowledged = FeedPoint(position=0, moment=0)
         self._acknowledged_at = 0.0
-        self._task: asyncio.Task[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
         """Open the file and begin to follow; a rebuild, where one is due, goes on in the background.
@@ -88,14 +110,17 @@ class Projection:
         """
         state = await self._write(self._columns.open)
         self._store.on_commit(self._wake.set)
-        self._task = asyncio.create_task(self._run(state), name="projection")
+        self._tasks = [
+            asyncio.create_task(self._run(state), name="projection"),
+            asyncio.create_task(self._tend(), name="cubes"),
+        ]
 
     async def stop(self) -> None:
         """Stop following and let go of the file."""
-        if self._task is not None:
-            self._task.cancel()
+        for task in self._tasks:
+            task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+                await task
         await self._tell("stopped")
         with contextlib.suppress(StoreUnavailable):
             if self._kept:
@@ -103,6 +128,7 @@ class Projection:
             else:
                 await self._store.forget_follower(self._follower)
         await asyncio.to_thread(self._asking.shutdown)
+        await asyncio.to_thread(self._tending.shutdown)
         await self._write(self._columns.close)
         await asyncio.to_thread(self._writing.shutdown)
 
@@ -151,7 +177,7 @@ class Projection:
                 await self._moved.wait()
 
     async def ask(
-        self, sql: str, parameters: dict[str, Any] | None = None, *, staleness_ms: int = 0
+        self, question: Question, *, staleness_ms: int = 0
     ) -> list[tuple[Any, ...]]:  # Any: what a cell can be
         """Answer a question with all that was committed when it came.
 
@@ -159,11 +185,9 @@ class Projection:
             ProjectionUnavailable: not now.
         """
         await self.caught_up(staleness_ms=staleness_ms)
-        return await self.ask_now(sql, parameters)
+        return await self.ask_now(question)
 
-    async def ask_now(
-        self, sql: str, parameters: dict[str, Any] | None = None
-    ) -> list[tuple[Any, ...]]:  # Any: what a cell can be
+    async def ask_now(self, question: Question) -> list[tuple[Any, ...]]:  # Any: what a cell can be
         """Answer a question with what the columns hold at this moment.
 
         Raises:
@@ -171,9 +195,9 @@ class Projection:
         """
         if self._phase != "following":
             raise ProjectionUnavailable("the statistics are being rebuilt", retry_after_s=2)
-        question = partial(self._columns.ask, self._columns.generation, sql, parameters)
+        asked = partial(self._columns.ask, self._columns.generation, question)
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._asking, question)
+            return await asyncio.get_running_loop().run_in_executor(self._asking, asked)
         except duckdb.OutOfMemoryException as error:
             raise ProjectionUnavailable(
                 "that is more than the statistics' memory holds; ask for less, or raise STATS_MEMORY_MB"
@@ -250,19 +274,38 @@ class Projection:
         point = await self._store.feed_head()
         await self._store.acknowledge(self._follower, point, now=self._clock())
         await self._write(self._columns.begin, await self._store.identity(), self._follower, point)
-        total = await self._store.count()
-        done = 0
-        async for rows in self._store.snapshot(FILL_ROWS):
-            await self._write(self._columns.fill, rows)
-            done += len(rows)
-            self._progress = min(1.0, done / total)
-            await self._tell("rebuilding")
+        done = await self._fill()
+        await self._write(self._columns.complete)
         await self._write(self._columns.apply, (), (), point)
         self._point = point
         await self._catch_up()
         self._progress = 1.0
         log.info("projection_rebuilt", interactions=done, seconds=round(time.perf_counter() - started, 2))
         await self._tell("following")
+
+    async def _fill(self) -> int:
+        """Fill an empty table; give how many interactions it holds then."""
+        rebuild = Rebuild(
+            self._store,
+            self._path,
+            memory_mb=self._memory_mb,
+            threads=self._threads,
+            progress=self._tell_progress,
+        )
+        await self._write(self._columns.lend)
+        try:
+            left = await rebuild.stream()
+        finally:
+            await self._write(self._columns.take_back)
+        for part in left:
+            await rebuild.rows(part, partial(self._write, self._columns.fill))
+        async for rows in self._store.conversion_snapshot(FILL_ROWS):
+            await self._write(self._columns.fill_conversions, rows)
+        return await self._store.count()
+
+    async def _tell_progress(self, share: float) -> None:
+        self._progress = share
+        await self._tell("rebuilding")
 
     async def _follow(self) -> None:
         """Take changes as they come, until a rebuild is asked for."""
@@ -303,14 +346,49 @@ class Projection:
     async def _apply(self, changes: Changes) -> None:
         """Take changes in steps that hold little text; only the last one moves the point, so a step may come twice."""
         ids = changes.query_ids
+        conversions = await self._store.conversion_rows(changes.conversion_ids) if changes.conversion_ids else []
         while ids:
             step, ids = ids[: self._step], ids[self._step :]
             rows = await self._store.wide_rows(step)
             size = sum(len(cell) for row in rows for cell in row if isinstance(cell, str)) + 1
             self._step = max(16, min(APPLY_IDS, len(step) * STEP_TEXT // size, 4 * self._step))
-            await self._write(self._columns.apply, step, rows, self._point if ids else changes.upto)
+            last = () if ids else conversions
+            self._unsettled.touch(
+                await self._write(self._columns.apply, step, rows, self._point if ids else changes.upto, last)
+            )
         if not changes.query_ids:
-            await self._write(self._columns.apply, (), (), changes.upto)
+            await self._write(self._columns.apply, (), (), changes.upto, conversions)
+
+    async def _tend(self) -> None:
+        """Settle cubes and publish hours beside the feed; what fails is logged and tried again, for nothing is lost."""
+        while True:
+            try:
+                if self._phase == "following":
+                    await self._settle()
+                    await self._publish()
+            except (ProjectionUnavailable, StoreUnavailable, duckdb.Error) as error:
+                log.warning("tending_failed", error=type(error).__name__)
+            await asyncio.sleep(TEND_S)
+
+    async def _settle(self) -> None:
+        """Compute the cubes anew that have lain still."""
+        generation = self._columns.generation
+        self._unsettled.note(*await self._aside(self._columns.stale, generation))
+        while (ready := self._unsettled.take()) and self._phase == "following":
+            await self._aside(self._columns.settle, generation, ready)
+
+    async def _publish(self) -> None:
+        """Write the sums of the hours that changed back to the row database; columns in memory are somebody's guests."""
+        while self._kept and self._phase == "following":
+            generation = self._columns.generation
+            publication = await self._aside(self._columns.publication, generation)
+            if not publication.hours:
+                return
+            await self._store.save_hourly(publication.sums)
+            await self._aside(self._columns.published, generation, publication)
+
+    async def _aside(self, work: Callable[..., Result], *arguments: Any) -> Result:  # Any: the work's own
+        return await asyncio.get_running_loop().run_in_executor(self._tending, work, *arguments)
 
     async def _acknowledge_now_and_then(self) -> None:
         if time.monotonic() - self._acknowledged_at >= ACKNOWLEDGE_S:

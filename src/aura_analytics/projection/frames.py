@@ -5,6 +5,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from aura_analytics.projection.question import Question
 from aura_analytics.settings import Settings
 
 LENGTH_BYTES = 4
@@ -23,11 +24,19 @@ class Started(msgspec.Struct, frozen=True, tag=True):
 
 
 class Call(msgspec.Struct, frozen=True, tag=True):
-    """A method of the columns, with its arguments. Any: a query's parameters are texts, numbers and None."""
+    """A method of the columns, with its arguments."""
 
     number: int
-    method: Literal["ask", "status", "verify"]
-    arguments: dict[str, Any]
+    method: Literal["status", "verify"]
+    arguments: dict[str, bool]
+
+
+class Ask(msgspec.Struct, frozen=True, tag=True):
+    """A question to the columns."""
+
+    number: int
+    question: Question
+    staleness_ms: int
 
 
 class Answer(msgspec.Struct, frozen=True, tag=True):
@@ -46,7 +55,7 @@ class Failure(msgspec.Struct, frozen=True, tag=True):
     unavailable: bool = True
 
 
-Frame = Start | Started | Call | Answer | Failure
+Frame = Start | Started | Call | Ask | Answer | Failure
 
 _encoder = msgspec.msgpack.Encoder()
 _decoder: msgspec.msgpack.Decoder[Frame] = msgspec.msgpack.Decoder(Frame)

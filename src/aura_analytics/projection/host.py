@@ -17,7 +17,7 @@ import uvloop
 from aura_analytics import logs
 from aura_analytics.errors import ProjectionOwned, SettingsError, Unavailable
 from aura_analytics.projection import frames
-from aura_analytics.projection.follower import Projection
+from aura_analytics.projection.follower import Projection, attribution_ms
 from aura_analytics.projection.owner import owner_of
 from aura_analytics.settings import Settings
 from aura_analytics.store import Store, columns_path, make_store
@@ -61,7 +61,13 @@ async def _take_over(settings: Settings, store: Store) -> Projection:
     path = columns_path(settings)
     until = time.monotonic() + TAKE_OVER_S
     while True:
-        projection = Projection(store, path, memory_mb=settings.stats_memory_mb, threads=settings.stats_threads)
+        projection = Projection(
+            store,
+            path,
+            memory_mb=settings.stats_memory_mb,
+            threads=settings.stats_threads,
+            attribution_ms=attribution_ms(settings),
+        )
         try:
             await projection.start()
         except ProjectionOwned:
@@ -75,7 +81,7 @@ async def _take_over(settings: Settings, store: Store) -> Projection:
 async def _answer_calls(projection: Projection, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     """Answer what comes, several at once, until the other side is gone."""
     running: set[asyncio.Task[None]] = set()
-    while isinstance(call := await frames.read(reader), frames.Call):
+    while isinstance(call := await frames.read(reader), frames.Call | frames.Ask):
         task = asyncio.create_task(_answer(projection, call, writer))
         running.add(task)
         task.add_done_callback(running.discard)
@@ -84,14 +90,17 @@ async def _answer_calls(projection: Projection, reader: asyncio.StreamReader, wr
     await asyncio.gather(*running, return_exceptions=True)
 
 
-async def _answer(projection: Projection, call: frames.Call, writer: asyncio.StreamWriter) -> None:
+async def _answer(projection: Projection, call: frames.Call | frames.Ask, writer: asyncio.StreamWriter) -> None:
     try:
-        result = await getattr(projection, call.method)(**call.arguments)
+        if isinstance(call, frames.Ask):
+            result: object = await projection.ask(call.question, staleness_ms=call.staleness_ms)
+        else:
+            result = await getattr(projection, call.method)(**call.arguments)
         frames.write(writer, frames.Answer(call.number, result))
     except Unavailable as error:
         frames.write(writer, frames.Failure(call.number, str(error), error.retry_after_s))
     except Exception:  # the edge of a call: whoever asked is told, and the log holds what it was
-        log.exception("columns_failed", method=call.method)
+        log.exception("columns_failed", call=type(call).__name__)
         frames.write(writer, frames.Failure(call.number, "the statistics failed", unavailable=False))
 
 

@@ -4,6 +4,8 @@ from typing import Any, Literal, Protocol
 
 import msgspec
 
+from aura_analytics.projection.question import Question
+
 Phase = Literal["starting", "rebuilding", "following", "stopped"]
 
 
@@ -35,12 +37,11 @@ class Verification(msgspec.Struct, frozen=True, kw_only=True):
 class Columns(Protocol):
     """The columns of one store. Every method raises `ProjectionUnavailable` where they can't be read right now."""
 
-    async def ask(self, sql: str, parameters: dict[str, Any] | None = None, *, staleness_ms: int = 0) -> list[Any]:
-        """Answer SQL over the table `interactions` with all that was committed when the question came.
+    async def ask(self, question: Question, *, staleness_ms: int = 0) -> list[Any]:
+        """Answer a question with all that was committed when it came. Any: what a cell can be.
 
         Args:
-            sql: with `$name` where a parameter belongs.
-            parameters: by their names. Any, here and in the answer: what a cell can be.
+            question: what is asked.
             staleness_ms: columns that were whole this recently will do.
         """
 

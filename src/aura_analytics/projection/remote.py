@@ -5,6 +5,8 @@ import contextlib
 import itertools
 import socket
 import sys
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -13,6 +15,7 @@ import structlog
 from aura_analytics.errors import ProjectionFailed, ProjectionOwned, ProjectionUnavailable
 from aura_analytics.projection import frames
 from aura_analytics.projection.port import ProjectionStatus, Verification
+from aura_analytics.projection.question import Question
 from aura_analytics.settings import Settings
 
 log = structlog.get_logger()
@@ -58,27 +61,28 @@ class RemoteProjection:
                 self._process.kill()
                 await self._process.wait()
 
-    async def ask(self, sql: str, parameters: dict[str, Any] | None = None, *, staleness_ms: int = 0) -> list[Any]:
+    async def ask(self, question: Question, *, staleness_ms: int = 0) -> list[Any]:
         """Answer a question with all that was committed when it came. Any: what a cell can be."""
-        rows: list[Any] = await self._call("ask", {"sql": sql, "parameters": parameters, "staleness_ms": staleness_ms})
+        rows: list[Any] = await self._call(partial(frames.Ask, question=question, staleness_ms=staleness_ms))
         return rows
 
     async def status(self) -> ProjectionStatus:
         """Tell where the columns are."""
-        return msgspec.convert(await self._call("status", {}), ProjectionStatus)
+        return msgspec.convert(await self._call(partial(frames.Call, method="status", arguments={})), ProjectionStatus)
 
     async def verify(self, *, rebuild: bool = False) -> Verification:
         """Compare rows and columns, after building the columns anew where asked."""
-        return msgspec.convert(await self._call("verify", {"rebuild": rebuild}), Verification)
+        call = partial(frames.Call, method="verify", arguments={"rebuild": rebuild})
+        return msgspec.convert(await self._call(call), Verification)
 
-    async def _call(self, method: Any, arguments: dict[str, Any]) -> Any:  # Any: each method's own
+    async def _call(self, frame: Callable[[int], frames.Call | frames.Ask]) -> Any:  # Any: each method's own
         if self._writer is None or self._writer.is_closing():
             raise ProjectionUnavailable("the statistics are starting")
         number = next(self._numbers)
         answer = asyncio.get_running_loop().create_future()
         self._asked[number] = answer
         try:
-            frames.write(self._writer, frames.Call(number, method, arguments))
+            frames.write(self._writer, frame(number))
             async with asyncio.timeout(ANSWER_S):
                 return await answer
         except TimeoutError as error:

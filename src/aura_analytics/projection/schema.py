@@ -1,9 +1,12 @@
 """The wide table, and where it stands in the feed."""
 
+import duckdb
+
 from aura_analytics.store.port import WIDE_COLUMNS
 
-# Counts up with every change below; a file of another version is thrown away and rebuilt.
-VERSION = 1
+# Counts up with every change of what the file holds; one of another version, or of another version of DuckDB, whose
+# hashes may differ, is thrown away and rebuilt.
+VERSION = f"2, DuckDB {duckdb.__version__}"
 
 TYPES = {
     "id": "VARCHAR",
@@ -42,16 +45,17 @@ assert tuple(TYPES) == WIDE_COLUMNS  # noqa: S101 (the store's rows fill the tab
 # keys takes more memory than the table.
 CREATE_INTERACTIONS = f"CREATE TABLE interactions ({', '.join(f'{name} {kind}' for name, kind in TYPES.items())})"
 
-# Whose copy this is and up to where; `complete` turns true when the first filling is done.
+# Whose copy this is, within which time conversions are attributed, and up to where it goes; `complete` turns true when the first filling is done.
 CREATE_STATE = """
 CREATE TABLE projection_state (
-    version INTEGER, identity VARCHAR, follower VARCHAR, position BIGINT, moment BIGINT, complete BOOLEAN
+    version VARCHAR, identity VARCHAR, follower VARCHAR, attribution_ms BIGINT, position BIGINT, moment BIGINT,
+    complete BOOLEAN
 )
 """
 
-READ_STATE = "SELECT version, identity, follower, position, moment, complete FROM projection_state"
+READ_STATE = "SELECT version, identity, follower, attribution_ms, position, moment, complete FROM projection_state"
 WRITE_STATE = "UPDATE projection_state SET position = ?, moment = ?, complete = true"
-BEGIN_STATE = "INSERT INTO projection_state VALUES (?, ?, ?, ?, ?, false)"
+BEGIN_STATE = "INSERT INTO projection_state VALUES (?, ?, ?, ?, ?, ?, false)"
 
 # Old forms of the rows that are about to come; the range of time lets the scan skip nearly all of the table.
 DELETE_CHANGED = """
@@ -60,5 +64,15 @@ DELETE FROM interactions WHERE created_at BETWEEN ? AND ? AND id IN (SELECT unne
 # Rows that the store no longer has, wherever they lie.
 DELETE_GONE = "DELETE FROM interactions WHERE id IN (SELECT unnest(?::VARCHAR[]))"
 
+# The same, before they go: what else changes with them.
+READ_GONE = f"SELECT {', '.join(TYPES)} FROM interactions WHERE id IN (SELECT unnest(?::VARCHAR[]))"
+# A stream begins with a row that only tells the types of its columns; its id is empty, which no interaction's is.
+FILL_FROM_STREAM = f"INSERT INTO interactions SELECT {', '.join(TYPES)} FROM stream WHERE id <> ''"
+
 ID = WIDE_COLUMNS.index("id")
 CREATED_AT = WIDE_COLUMNS.index("created_at")
+
+
+def position(column: str) -> int:
+    """Give the place of a column in a row."""
+    return WIDE_COLUMNS.index(column)

@@ -16,13 +16,18 @@ SLICE_ROWS = 256
 LARGEST_INT = 2**63 - 1
 
 
-def append(connection: duckdb.DuckDBPyConnection, rows: Sequence[WideRow]) -> None:
-    """Add rows to the table, in the caller's transaction.
+def append(
+    connection: duckdb.DuckDBPyConnection,
+    rows: Sequence[WideRow],
+    table: str = "interactions",
+    columns: Sequence[str] = tuple(TYPES),
+) -> None:
+    """Add rows to a table, in the caller's transaction.
 
     A database that others have written to may hold a text in a column of numbers. Such a cell must not stop the feed:
     where a row can't be taken as it is, the cells that are no value of their column become NULL.
     """
-    appender = connection.appender("interactions", columns=list(TYPES))
+    appender = connection.appender(table, columns=list(columns))
     try:
         for start in range(0, len(rows), SLICE_ROWS):
             appender.append_rows(rows[start : start + SLICE_ROWS])

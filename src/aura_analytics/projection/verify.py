@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Protocol
 
 from aura_analytics.projection.port import Difference, Verification
+from aura_analytics.projection.question import Question
 from aura_analytics.projection.schema import CREATED_AT, ID, TYPES
 from aura_analytics.projection.transport import coerced
 from aura_analytics.store import Store
@@ -33,7 +34,7 @@ class Held(Protocol):
     async def caught_up(self) -> object:
         """Wait until they hold all that was committed when this was called."""
 
-    async def ask_now(self, sql: str, parameters: dict[str, Any] | None = None) -> list[tuple[Any, ...]]:
+    async def ask_now(self, question: Question) -> list[tuple[Any, ...]]:
         """Answer with what they hold at this moment. Any: what a cell can be."""
 
 
@@ -52,7 +53,7 @@ async def verify(store: Store, projection: Held) -> Verification:
         within = (min(moments), max(moments)) if len(moments) == len(rows) else None
         found = await _compare(projection, [row[ID] for row in rows], rows, within)
         suspects += {difference.query_id for difference in found}
-    [(held,)] = await projection.ask_now(COUNT)
+    [(held,)] = await projection.ask_now(Question(sql=COUNT))
     if held != seen or suspects:
         suspects += await _unknown_to(store, projection)
     differences = await _look_again(store, projection, sorted(set(suspects)))
@@ -88,7 +89,8 @@ async def _compare(
     there = {row[ID]: row for row in coerced(rows)}
     held: dict[str, list[WideRow]] = {}
     since, until = within or (None, None)
-    for row in await projection.ask_now(BY_ID, {"ids": list(ids), "since": since, "until": until}):
+    asked = Question(sql=BY_ID, parameters={"ids": list(ids), "since": since, "until": until})
+    for row in await projection.ask_now(asked):
         held.setdefault(row[ID], []).append(row)
     found: list[Difference] = []
     for id in ids:
@@ -112,7 +114,7 @@ async def _unknown_to(store: Store, projection: Held) -> list[str]:
     """Find the ids that the columns hold and the store doesn't."""
     unknown: list[str] = []
     after = ""
-    while batch := [id for (id,) in await projection.ask_now(NEXT_IDS, {"after": after})]:
+    while batch := [id for (id,) in await projection.ask_now(Question(sql=NEXT_IDS, parameters={"after": after}))]:
         known = {row[ID] for row in await store.wide_rows(batch)}
         unknown += [id for id in batch if id not in known]
         after = batch[-1]

@@ -3,22 +3,24 @@
 from typing import Any, Protocol
 
 from aura_analytics.clock import Clock, now
-from aura_analytics.projection import Columns
+from aura_analytics.projection import Columns, Question
+
+SECOND_MS = 1_000
 
 
 class Reader(Protocol):
     """What a metric needs of the world."""
 
-    async def ask(self, sql: str, parameters: dict[str, Any]) -> list[Any]:
-        """Answer SQL over the table `interactions`. Any: what a cell can be."""
+    async def ask(self, question: Question) -> list[Any]:
+        """Answer a question. Any: what a cell can be."""
 
     @property
     def now(self) -> int:
-        """The present, epoch milliseconds."""
+        """The present, epoch milliseconds, whole seconds: within one second a question has one answer."""
 
     @property
-    def grace_ms(self) -> int:
-        """How long a query waits for its outcome before it counts as unanswered."""
+    def answered_until(self) -> int:
+        """The moment up to which a query without an outcome won't get one any more."""
 
 
 class ColumnReader:
@@ -30,20 +32,20 @@ class ColumnReader:
         self._staleness_ms = staleness_ms
         self._clock = clock
 
-    async def ask(self, sql: str, parameters: dict[str, Any]) -> list[Any]:
+    async def ask(self, question: Question) -> list[Any]:
         """Answer once the columns have caught up. Any: what a cell can be.
 
         Raises:
             ProjectionUnavailable: they are being rebuilt.
         """
-        return await self._columns.ask(sql, parameters, staleness_ms=self._staleness_ms)
+        return await self._columns.ask(question, staleness_ms=self._staleness_ms)
 
     @property
     def now(self) -> int:
         """The present."""
-        return self._clock()
+        return self._clock() // SECOND_MS * SECOND_MS
 
     @property
-    def grace_ms(self) -> int:
-        """How long a query waits for its outcome."""
-        return self._grace_ms
+    def answered_until(self) -> int:
+        """The moment up to which an outcome is awaited no longer."""
+        return self.now - self._grace_ms

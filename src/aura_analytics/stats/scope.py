@@ -1,67 +1,138 @@
-"""What a number is about: a window of time and a store; and how people write that down."""
+"""What a number is about: a window of time and what interactions have in common; and how people write that down."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 
 from aura_analytics.errors import ParameterError
+from aura_analytics.events.records import LABELS, QuerySource
+from aura_analytics.projection import Slice
+from aura_analytics.projection.slices import ABSENT
 
 MINUTE_MS = 60_000
 UNITS_MS = {"m": MINUTE_MS, "h": 60 * MINUTE_MS, "d": 24 * 60 * MINUTE_MS}
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 DEFAULT_PERIOD = "24h"
 MOST_ROWS = 100_000
+LONGEST_LATENCY_MS = 1e12
+
+# The filters that take several values, as they are called in a query string and here.
+SEVERAL = {
+    "store": "stores",
+    "intent": "intents",
+    "model": "models",
+    "source": "sources",
+    "label": "labels",
+    "reason": "reasons",
+    "action": "actions",
+}
+ONE = ("user", "session", "text")
+# Filters of a lower and an upper bound, and the largest number that either takes.
+BOUNDS = {"latency": LONGEST_LATENCY_MS, "confidence": 1.0}
+# The filters whose values are known beforehand.
+KNOWN: dict[str, tuple[str, ...]] = {"source": get_args(QuerySource), "label": LABELS}
+
+Values = Mapping[str, str | Sequence[str] | None]
 
 _PERIOD = re.compile(r"^([1-9]\d{0,8})([mhd])$")
 _DIGITS = re.compile(r"^\d{1,15}$")
 
-# The condition that every question shares; a parameter that is NULL asks for nothing.
-WHERE = """
-($store IS NULL OR store_id = $store) AND ($start IS NULL OR created_at >= $start) AND ($end IS NULL OR created_at <= $end)
-"""
 
+class Scope(Slice, frozen=True, kw_only=True):
+    """A slice of the interactions, and how its window was asked for."""
 
-class Scope(msgspec.Struct, frozen=True, kw_only=True):
-    """A store, or all of them, and a window of epoch milliseconds with both ends included; None is open."""
-
-    store: str | None = None
-    start: int | None = None
-    end: int | None = None
     period: str = "all"
 
     @property
-    def parameters(self) -> dict[str, Any]:
-        """The values of `WHERE`. Any: DuckDB binds texts, numbers and None alike."""
-        return {"store": self.store, "start": self.start, "end": self.end}
+    def store(self) -> str | None:
+        """The store, where exactly one is asked for."""
+        return self.one_store
+
+    @property
+    def store_id(self) -> str:
+        """The stores in one word: `all` of them, or those that are asked for."""
+        return ",".join(self.stores) or "all"
+
+    def is_past(self, answered_until: int) -> bool:
+        """Whether its figures no longer depend on the present: every outcome that is missing will stay so."""
+        return self.end is not None and self.end <= answered_until
 
 
-def parse(values: Mapping[str, str | None], *, now: int) -> Scope:
+def parse(values: Values, *, now: int) -> Scope:
     """Read a scope as it stands in a query string.
 
     Args:
-        values: `store`, `period`, `from`, `to`; absent or None where not given.
+        values: by the names of the query string: `period`, `from`, `to` and the filters; absent or None where not given.
         now: the moment that a period reaches back from; what is younger, since a clock elsewhere is ahead, counts too.
 
     Raises:
         ParameterError: a value can't be read.
     """
-    store = values.get("store")
-    if store == "":
-        raise ParameterError("store is empty; leave it out for all stores")
-    start, end, period = values.get("from"), values.get("to"), values.get("period")
+    window = _window({name: _last(values.get(name)) for name in ("from", "to", "period")}, now)
+    chosen = {field: _chosen(name, values.get(name)) for name, field in SEVERAL.items()}
+    exact = {name: _given(name, _last(values.get(name))) for name in ONE}
+    bounds: dict[str, Any] = {}
+    for name, most in BOUNDS.items():
+        bounds |= _bounds(name, values, most)
+    return msgspec.structs.replace(window, **chosen, **exact, **bounds)
+
+
+def _window(values: Mapping[str, str | None], now: int) -> Scope:
+    start, end, period = values["from"], values["to"], values["period"]
     if start is None and end is None:
         period = period or DEFAULT_PERIOD
-        return Scope(store=store, start=_reaching_back(period, now), period=period)
+        return Scope(start=_reaching_back(period, now), period=period)
     if period is not None:
         raise ParameterError("give either period, or from and to")
     since = None if start is None else moment("from", start)
     until = None if end is None else moment("to", end)
     if since is not None and until is not None and since > until:
         raise ParameterError("from lies after to")
-    return Scope(store=store, start=since, end=until, period="custom")
+    return Scope(start=since, end=until, period="custom")
+
+
+def _last(value: str | Sequence[str] | None) -> str | None:
+    """Give the last of several values: what a query string says last counts."""
+    if value is None or isinstance(value, str):
+        return value
+    return value[-1] if value else None
+
+
+def _chosen(name: str, value: str | Sequence[str] | None) -> tuple[str, ...]:
+    given = () if value is None else (value,) if isinstance(value, str) else value
+    return tuple(dict.fromkeys(_choice(name, text) for text in given))
+
+
+def _choice(name: str, text: str) -> str:
+    if not text:
+        every = "all stores" if name == "store" else f"all, or write {ABSENT} for those without one"
+        raise ParameterError(f"{name} is empty; leave it out for {every}")
+    if name not in KNOWN:
+        return text
+    for known in (*KNOWN[name], ABSENT):
+        if text.casefold() == known.casefold():
+            return known
+    raise ParameterError(f"{name} is one of {', '.join(KNOWN[name])}, or {ABSENT} for those without one")
+
+
+def _given(name: str, text: str | None) -> str | None:
+    if text == "":
+        raise ParameterError(f"{name} is empty; leave it out for all")
+    return text
+
+
+def _bounds(name: str, values: Values, most: float) -> dict[str, float | None]:
+    found: dict[str, float | None] = {}
+    for end in (f"{name}_min", f"{name}_max"):
+        text = _last(values.get(end))
+        found[end] = None if text is None else number(end, text, 0, least=0, most=most)
+    low, high = found.values()
+    if low is not None and high is not None and low > high:
+        raise ParameterError(f"{name}_min lies over {name}_max")
+    return found
 
 
 def _reaching_back(period: str, now: int) -> int | None:

@@ -2,15 +2,15 @@
 
 import msgspec
 
+from aura_analytics.projection import Question
 from aura_analytics.stats.reader import Reader
-from aura_analytics.stats.scope import WHERE, Scope
-from aura_analytics.stats.summary import IS_SUCCESSFUL
+from aura_analytics.stats.scope import Scope
 
 # The most frequent texts with their intent.
-TOP_QUERIES = f"""
-SELECT query_text, intent, count(*) AS occurrences, favg(latency_ms), count(*) FILTER (WHERE {IS_SUCCESSFUL})
-FROM interactions
-WHERE {WHERE}
+TOP_QUERIES = """
+SELECT query_text, intent, sum(queries)::BIGINT AS occurrences, fsum(latency_sum), sum(latency_count)::BIGINT,
+       sum(successes)::BIGINT
+FROM {texts}
 GROUP BY query_text, intent
 ORDER BY occurrences DESC, query_text, intent NULLS FIRST
 LIMIT $limit
@@ -29,14 +29,14 @@ class TopQuery(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
 async def top_queries(reader: Reader, scope: Scope, limit: int) -> list[TopQuery]:
     """List the texts, the most frequent first."""
-    rows = await reader.ask(TOP_QUERIES, scope.parameters | {"limit": limit})
+    question = Question(sql=TOP_QUERIES, parameters={"limit": limit}, about=scope, answered_until=reader.answered_until)
     return [
         TopQuery(
             query_text=text,
             intent=intent,
             count=count,
-            avg_latency_ms=latency,
+            avg_latency_ms=latency / answers if answers else None,
             success_rate=100 * successful / count,
         )
-        for text, intent, count, latency, successful in rows
+        for text, intent, count, latency, answers, successful in await reader.ask(question)
     ]

@@ -6,8 +6,9 @@ from typing import Any, Literal
 import msgspec
 
 from aura_analytics.events.records import Label
+from aura_analytics.projection import Question
 from aura_analytics.stats.reader import Reader
-from aura_analytics.stats.scope import WHERE, Scope
+from aura_analytics.stats.scope import Scope
 
 Format = Literal["openai", "anthropic", "gemini"]
 
@@ -15,23 +16,23 @@ Format = Literal["openai", "anthropic", "gemini"]
 CHUNK_ROWS = 2_000
 
 # The labelled interactions of a window, newest first.
-DATASET = f"""
+DATASET = """
 SELECT query_text, answer_text, store_id, intent, model_name, action_taken, created_at
-FROM interactions
-WHERE {WHERE} AND label = $label
+FROM {rows}
+WHERE label = $label
 ORDER BY created_at DESC, id DESC
 LIMIT $limit
 """
 
-IS_EXAMPLE = f"""
-{WHERE} AND label = $label AND answer_text IS NOT NULL AND confidence >= $min_confidence
+IS_EXAMPLE = """
+label = $label AND answer_text IS NOT NULL AND confidence >= $min_confidence
 AND (latency_ms IS NULL OR latency_ms <= $max_latency)
 """
 
 # Where to cut the examples into chunks: the moment of every so many, newest first.
 CUTS = f"""
 SELECT DISTINCT created_at FROM (
-    SELECT created_at, row_number() OVER (ORDER BY created_at DESC) AS n FROM interactions WHERE {IS_EXAMPLE}
+    SELECT created_at, row_number() OVER (ORDER BY created_at DESC) AS n FROM {{rows}} WHERE {IS_EXAMPLE}
 ) WHERE n % {CHUNK_ROWS} = 0 ORDER BY created_at DESC
 """
 
@@ -66,7 +67,7 @@ class ExampleFilter(msgspec.Struct, frozen=True, kw_only=True):
 
 async def dataset(reader: Reader, scope: Scope, label: Label, limit: int) -> list[LabelledInteraction]:
     """List labelled interactions, newest first."""
-    rows = await reader.ask(DATASET, scope.parameters | {"label": label, "limit": limit})
+    rows = await reader.ask(Question(sql=DATASET, about=scope, parameters={"label": label, "limit": limit}))
     return [
         LabelledInteraction(
             prompt=prompt,
@@ -83,16 +84,19 @@ async def dataset(reader: Reader, scope: Scope, label: Label, limit: int) -> lis
 
 async def examples(reader: Reader, scope: Scope, chosen: ExampleFilter, form: Format) -> AsyncIterator[bytes]:
     """Give chat examples as NDJSON, a chunk at a time, newest first; memory doesn't grow with their number."""
-    parameters = scope.parameters | {
+    parameters = {
         "label": chosen.label,
         "min_confidence": chosen.min_confidence,
         "max_latency": chosen.max_latency_ms,
     }
-    cuts: list[int | None] = [cut for (cut,) in await reader.ask(CUTS, parameters)]
+    cuts: list[int | None] = [
+        cut for (cut,) in await reader.ask(Question(sql=CUTS, about=scope, parameters=parameters))
+    ]
     left = chosen.limit
     encoder = msgspec.json.Encoder()
     for before, not_before in zip([None, *cuts], [*cuts, None], strict=True):
-        rows = await reader.ask(CHUNK, parameters | {"before": before, "not_before": not_before})
+        chunk = parameters | {"before": before, "not_before": not_before}
+        rows = await reader.ask(Question(sql=CHUNK, about=scope, parameters=chunk))
         if left is not None:
             rows = rows[:left]
             left -= len(rows)

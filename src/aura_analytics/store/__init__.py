@@ -8,9 +8,9 @@ from pathlib import Path
 from aura_analytics.clock import Clock, now
 from aura_analytics.settings import Settings
 from aura_analytics.store import sqlite
-from aura_analytics.store.port import Store
+from aura_analytics.store.port import ArrowStream, Part, Store
 
-__all__ = ["Store", "columns_path", "make_store", "migrate"]
+__all__ = ["Store", "columns_path", "make_store", "migrate", "stream"]
 
 
 def make_store(settings: Settings, *, clock: Clock = now) -> Store:
@@ -26,6 +26,14 @@ def make_store(settings: Settings, *, clock: Clock = now) -> Store:
 def migrate(settings: Settings) -> list[str]:
     """Bring the database to this version's shape; give the names of the migrations that were applied."""
     return [f"{migration.version:03}_{migration.name}" for migration in sqlite.migrate(settings.aura_database_url)]
+
+
+def stream(part: Part) -> ArrowStream:
+    """Give a part's rows as a stream. To be read in a process that has no other connection to the database."""
+    # Imported here: only such a process may load the driver.
+    from aura_analytics.store.sqlite.parts import RowStream  # noqa: PLC0415
+
+    return RowStream(part)
 
 
 def columns_path(settings: Settings) -> Path:

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 import msgspec
 
-from aura_analytics.events.records import Event, Interaction, Verdict
+from aura_analytics.events.records import Event, Interaction, Verdict, VoiceConversion, VoiceOutcome, VoiceQuery
 
 # One interaction as the columns hold it, in the order of WIDE_COLUMNS. Any: what a cell of a database can be.
 WideRow = tuple[Any, ...]
@@ -47,6 +47,12 @@ WIDE_COLUMNS = (
 )
 
 
+# One conversion as the columns hold it, in the order of CONVERSION_COLUMNS. Any: what a cell of a database can be.
+ConversionRow = tuple[Any, ...]
+
+CONVERSION_COLUMNS = ("id", "query_id", "session_id", "store_id", "occurred_at", "value", "currency", "order_id")
+
+
 class FeedPoint(msgspec.Struct, frozen=True, kw_only=True):
     """A point of the change feed. `moment` tells it from the same position of a restored or exchanged database."""
 
@@ -54,10 +60,33 @@ class FeedPoint(msgspec.Struct, frozen=True, kw_only=True):
     moment: int
 
 
+class Part(msgspec.Struct, frozen=True, kw_only=True):
+    """A part of all interactions that can be read as a stream: the rows numbered above `after` up to `upto`.
+
+    `batch_rows`: how many may be in memory at once.
+    """
+
+    url: str
+    after: int
+    upto: int
+    batch_rows: int
+
+
+class ArrowStream(Protocol):
+    """Rows in the order of WIDE_COLUMNS by Arrow's capsules, led by one with an empty id that only tells the types."""
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        """Begin to read, each time anew: the first time, a reader only looks at the types."""
+
+    def close(self) -> None:
+        """Let go of the database."""
+
+
 class Changes(msgspec.Struct, frozen=True, kw_only=True):
-    """What changed after a point: the interactions' ids, each once, and the point up to which that is all."""
+    """What changed after a point: the interactions' and conversions' ids, each once, and the point up to which that is all."""
 
     query_ids: list[str]
+    conversion_ids: list[str] = msgspec.field(default_factory=list)
     upto: FeedPoint
 
 
@@ -81,6 +110,29 @@ class FailedEvaluation(msgspec.Struct, frozen=True, kw_only=True):
     attempts: int
     last_error: str | None
     failed_at: int
+
+
+class InteractionDetails(msgspec.Struct, frozen=True, kw_only=True):
+    """One interaction with all that belongs to it: `history` are the verdicts before the one that stands, latest first."""
+
+    query: VoiceQuery
+    outcome: VoiceOutcome | None
+    verdict: Verdict | None
+    history: list[Verdict]
+    conversions: list[VoiceConversion]
+
+
+class HourlySums(msgspec.Struct, frozen=True, kw_only=True):
+    """One hour of one store. `hour_bucket` is the hour's start in epoch seconds; the latency is kept in whole ms."""
+
+    store_id: str
+    hour_bucket: int
+    total_queries: int
+    successful_queries: int
+    failed_queries: int
+    total_latency_ms: float
+    unique_sessions: int
+    total_cost_usd: float
 
 
 class QueueDepth(msgspec.Struct, frozen=True, kw_only=True):
@@ -120,7 +172,7 @@ class Store(Protocol):
         """Claim up to `limit` interactions that are due, for `lease_ms`; nobody else gets them while it lasts."""
 
     async def settle(self, verdicts: Sequence[tuple[Claim, Verdict]]) -> int:
-        """Store verdicts and remove their work; tell how many were kept.
+        """Store verdicts and remove their work; tell how many were kept. A label that gives way stays in the history.
 
         A claim whose lease has gone to somebody else, or whose interaction got its outcome meanwhile, is dropped. A
         person's label is never overwritten by an automatic one.
@@ -154,7 +206,7 @@ class Store(Protocol):
         """Whether a follower that stands at this point can go on from it: it is of this feed, and nothing after it is gone."""
 
     async def changes(self, after: FeedPoint, limit: int) -> Changes:
-        """Give what changed after a point: about `limit` ids, whole transactions only, at least one if there is any."""
+        """Give what changed after a point: about `limit` ids of both kinds, whole transactions only, at least one if there is any."""
 
     def on_commit(self, notify: Callable[[], None]) -> None:
         """Call a function on the event loop after each commit of this process; other processes' aren't announced."""
@@ -162,14 +214,29 @@ class Store(Protocol):
     async def wide_rows(self, query_ids: Sequence[str]) -> list[WideRow]:
         """Give the joined rows of these interactions, in any order; an id that isn't there has no row."""
 
-    def snapshot(self, batch: int) -> AsyncIterator[list[WideRow]]:
-        """Give all interactions in batches, in the order in which they came.
+    def snapshot(self, batch: int, part: Part | None = None) -> AsyncIterator[list[WideRow]]:
+        """Give all interactions, or those of a part, in batches, in the order in which they came.
 
         What changes meanwhile may be given old or new, or twice; read the feed from before the snapshot to be exact.
         """
 
+    async def parts(self) -> list[Part]:
+        """Divide all interactions into parts that can be streamed (`aura_analytics.store.stream`), in their order."""
+
     async def count(self) -> int:
         """Count the interactions."""
+
+    async def conversion_rows(self, ids: Sequence[str]) -> list[ConversionRow]:
+        """Give these conversions, in any order; an id that isn't there has no row."""
+
+    def conversion_snapshot(self, batch: int) -> AsyncIterator[list[ConversionRow]]:
+        """Give all conversions in batches, as `snapshot` does."""
+
+    async def interaction(self, query_id: str) -> InteractionDetails | None:
+        """Give one interaction with all that belongs to it, as it was at one moment; None where the query isn't there."""
+
+    async def save_hourly(self, rows: Sequence[HourlySums]) -> None:
+        """Store sums of hours in place of those that stand; many go in several transactions, so that ingest gets its turn."""
 
     async def acknowledge(self, follower: str, point: FeedPoint, *, now: int) -> None:
         """Tell that a follower has everything up to a point, for good; what every follower has may be forgotten."""

@@ -1,4 +1,4 @@
-"""The two tables of events as the contract draws them, a row a field, and events written in either dialect."""
+"""The three tables of events as the contract draws them, a row a field, and events written in either dialect."""
 
 import json
 from collections.abc import Mapping
@@ -9,14 +9,14 @@ from aura_analytics.events.decode import Limits, decode_events, split_json
 from aura_analytics.events.records import Event
 
 Dialect = Literal["documented", "older"]
-Kind = Literal["query", "outcome"]
+Kind = Literal["query", "outcome", "conversion"]
 
 NOW = 1_760_000_000_000
 NOON = 1_704_110_400_000
 NOON_ISO = "2024-01-01T12:00:00.000Z"
 LIMITS = Limits()
 DIALECTS: tuple[Dialect, ...] = ("documented", "older")
-KINDS: tuple[Kind, ...] = ("query", "outcome")
+KINDS: tuple[Kind, ...] = ("query", "outcome", "conversion")
 
 
 class Row(NamedTuple):
@@ -60,14 +60,29 @@ OUTCOME_ROWS = (
     Row("tool_calls", "tool_calls", "toolCalls", [{"name": "find"}], [{"name": "find"}]),
     Row("correlation_id", "correlation_id", "correlationId", "c-1", "c-1"),
 )
-ROWS: dict[Kind, tuple[Row, ...]] = {"query": QUERY_ROWS, "outcome": OUTCOME_ROWS}
+CONVERSION_ROWS = (
+    Row("id", "conversion_id", "id", "cv-1", "cv-1"),
+    Row("query_id", "query_id", "queryId", "q-1", "q-1"),
+    Row("session_id", "session_id", "sessionId", "session", "session"),
+    Row("store_id", "store_id", "storeId", "shop", "shop"),
+    Row("occurred_at", "timestamp", "createdAt", NOON_ISO, NOON),
+    Row("value", "value", "value", 49.9, 49.9),
+    Row("currency", "currency", "currency", "eur", "EUR"),
+    Row("order_id", "order_id", "orderId", "o-1", "o-1"),
+    Row("correlation_id", "correlation_id", "correlationId", "c-1", "c-1"),
+)
+ROWS: dict[Kind, tuple[Row, ...]] = {"query": QUERY_ROWS, "outcome": OUTCOME_ROWS, "conversion": CONVERSION_ROWS}
 REQUIRED: dict[Kind, dict[str, Any]] = {
     "query": {"store_id": "shop", "query_text": "red apples"},
     "outcome": {"query_id": "q-1"},
+    "conversion": {"query_id": "q-1"},  # or a session_id, which a type can't say
 }
 TAGS: dict[Dialect, tuple[str, dict[Kind, str]]] = {
-    "documented": ("event_type", {"query": "voice_query", "outcome": "voice_outcome"}),
-    "older": ("type", {"query": "query", "outcome": "outcome"}),
+    "documented": (
+        "event_type",
+        {"query": "voice_query", "outcome": "voice_outcome", "conversion": "voice_conversion"},
+    ),
+    "older": ("type", {"query": "query", "outcome": "outcome", "conversion": "conversion"}),
 }
 
 

@@ -17,11 +17,11 @@ from aura_analytics.events.decode import (
     Decoded,
     Limits,
     decode_events,
-    mend_surrogates,
     split_json,
     split_lines,
 )
-from aura_analytics.events.records import Event, VoiceOutcome, VoiceQuery
+from aura_analytics.events.records import Event, VoiceConversion, VoiceOutcome, VoiceQuery
+from aura_analytics.events.texts import mend_surrogates
 from unit.events.dialects import (
     DIALECTS,
     KINDS,
@@ -180,6 +180,19 @@ class TestFields:
             ("outcome", "tool_calls", 5, "invalid_type"),
             ("outcome", "tool_calls", "find", "invalid_value"),
             ("outcome", "tool_calls", '{"name": "find"}', "invalid_value"),
+            ("conversion", "id", "", "out_of_range"),
+            ("conversion", "query_id", "x" * 129, "out_of_range"),
+            ("conversion", "session_id", 5, "invalid_type"),
+            ("conversion", "store_id", "", "out_of_range"),
+            ("conversion", "occurred_at", "yesterday", "invalid_value"),
+            ("conversion", "occurred_at", "1969-12-31T23:59:59.999Z", "out_of_range"),
+            ("conversion", "value", -0.01, "out_of_range"),
+            ("conversion", "value", "49.90", "invalid_type"),
+            ("conversion", "currency", "EURO", "invalid_value"),
+            ("conversion", "currency", "€", "invalid_value"),
+            ("conversion", "currency", 978, "invalid_type"),
+            ("conversion", "order_id", "x" * 129, "out_of_range"),
+            ("conversion", "order_id", 1001, "invalid_type"),
         ],
     )
     @dialects
@@ -214,6 +227,7 @@ class TestFields:
         [
             ("query", "created_at"),
             ("query", "audio_duration_ms"),
+            ("conversion", "occurred_at"),
             ("outcome", "occurred_at"),
             ("outcome", "tokens_prompt"),
             ("outcome", "tokens_completion"),
@@ -229,13 +243,46 @@ class TestFields:
         assert (found, type(found)) == (5, int)
 
     @pytest.mark.parametrize(
-        ("kind", "field"), [("query", "transcription_conf"), ("outcome", "latency_ms"), ("outcome", "cost_usd")]
+        ("kind", "field"),
+        [("query", "transcription_conf"), ("outcome", "latency_ms"), ("outcome", "cost_usd"), ("conversion", "value")],
     )
     @ways
     def test_a_number_may_be_written_without_a_fraction(self, kind: Kind, field: str, own: dict[str, Any]) -> None:
         found = getattr(record_of(event(kind, **{field: 1}) | own), field)
 
         assert (found, type(found)) == (1.0, float)
+
+
+class TestConversions:
+    @dialects
+    @ways
+    def test_one_that_names_neither_a_query_nor_a_session_is_rejected(
+        self, dialect: Dialect, own: dict[str, Any]
+    ) -> None:
+        for nowhere in ({}, {"query_id": None}, {"session_id": ""}, {"query_id": None, "session_id": None}):
+            rejection = rejection_of(spelled("conversion", dialect, nowhere) | own)
+
+            query, session = (wire_name("conversion", dialect, field) for field in ("query_id", "session_id"))
+            assert (rejection.code, rejection.field) == ("missing_field", query)
+            assert rejection.message == f"{query} or {session} is required"
+
+    @dialects
+    @ways
+    def test_either_of_the_two_is_enough(self, dialect: Dialect, own: dict[str, Any]) -> None:
+        of_query = record_of(spelled("conversion", dialect, {"id": "c", "query_id": "q"}) | own)
+        of_session = record_of(spelled("conversion", dialect, {"id": "c", "session_id": "s"}) | own)
+
+        whole: dict[str, Any] = {"id": "c", "occurred_at": NOW, "received_at": NOW, "extra": own or None}
+        assert of_query == VoiceConversion(query_id="q", **whole)
+        assert of_session == VoiceConversion(session_id="s", **whole)
+
+    @dialects
+    @ways
+    def test_a_currency_is_kept_in_capitals(self, dialect: Dialect, own: dict[str, Any]) -> None:
+        assert record_of(event("conversion", dialect, currency="chf") | own).currency == "CHF"
+
+    def test_a_wrong_currency_is_told_what_would_do(self) -> None:
+        assert rejection_of(event("conversion", currency="Euro")).message == "a currency is three letters, such as EUR"
 
 
 class TestMoments:
@@ -517,7 +564,7 @@ class TestIdentifiers:
     @kinds
     @dialects
     def test_an_id_of_1_to_128_characters_is_kept(self, id: str, kind: Kind, dialect: Dialect) -> None:
-        field = "id" if kind == "query" else "query_id"
+        field = "query_id" if kind == "outcome" else "id"
 
         assert getattr(record_of(event(kind, dialect, **{field: id})), field) == id
 
@@ -748,7 +795,7 @@ class TestBatches:
 
         decoded = decode(*events)
 
-        ids = [record.id if isinstance(record, VoiceQuery) else record.query_id for record in decoded.events]
+        ids = [record.query_id if isinstance(record, VoiceOutcome) else record.id for record in decoded.events]
         assert ids == ["a", "a", "c"]
         assert [(rejection.index, rejection.field) for rejection in decoded.rejected] == [
             (1, "storeId"),
@@ -920,7 +967,24 @@ outcome_fields = maybe(
     },
     query_id=ids,
 )
-fields_of: dict[Kind, st.SearchStrategy[dict[str, Any]]] = {"query": query_fields, "outcome": outcome_fields}
+conversion_fields = maybe(
+    {
+        "id": ids,
+        "session_id": texts,
+        "store_id": ids,
+        "occurred_at": moments(),
+        "value": amounts,
+        "currency": st.text("abcXYZ", min_size=3, max_size=3),
+        "order_id": ids,
+        "correlation_id": ids,
+    },
+    query_id=ids,
+)
+fields_of: dict[Kind, st.SearchStrategy[dict[str, Any]]] = {
+    "query": query_fields,
+    "outcome": outcome_fields,
+    "conversion": conversion_fields,
+}
 right: st.SearchStrategy[tuple[Kind, dict[str, Any]]] = st.sampled_from(KINDS).flatmap(
     lambda kind: st.tuples(st.just(kind), fields_of[kind])
 )

@@ -47,6 +47,17 @@ TAKEN: dict[Kind, dict[str, tuple[Any, ...]]] = {
         "tool_calls": ([], ["find"], [{"name": "find", "arguments": {"of": ["apples"]}}, None, 1], "[]"),
         "correlation_id": ("c",),
     },
+    "conversion": {
+        "conversion_id": ("x", "x" * 128),
+        "query_id": ("x", "x" * 128),
+        "session_id": ("", "s"),
+        "store_id": ("s", "s" * 10_000),
+        "timestamp": (0, LAST_MS, "2024-01-01T00:00:00-11:00"),
+        "value": (0, 0.01, 1_000, 1e300),
+        "currency": ("EUR", "eur", "Usd"),
+        "order_id": ("1", "x" * 128),
+        "correlation_id": ("c", "c" * 256),
+    },
 }
 REFUSED: dict[Kind, dict[str, tuple[Any, ...]]] = {
     "query": {
@@ -80,6 +91,17 @@ REFUSED: dict[Kind, dict[str, tuple[Any, ...]]] = {
         "tools_used": ("find", [1], [None], {}),
         "tool_calls": (5, {}, True),
         "correlation_id": ("", 5),
+    },
+    "conversion": {
+        "conversion_id": ("", "x" * 129, 5),
+        "query_id": ("", "x" * 129, 5, True),
+        "session_id": (5, {}),
+        "store_id": ("", 5, []),
+        "timestamp": (-1, LAST_MS + 1, "2024-01-01"),
+        "value": (-0.01, "49.90", True, []),
+        "currency": ("", "EU", "EURO", "E1R", "€€€", "EUR\n", " EUR", 978),
+        "order_id": ("", "x" * 129, 1001),
+        "correlation_id": ("", "c" * 257, 5),
     },
 }
 
@@ -125,7 +147,7 @@ def test_the_names_on_the_wire_are_those_of_the_contract(kind: Kind, dialect: Di
 def test_nothing_is_required_but_what_the_contract_requires(kind: Kind, dialect: Dialect) -> None:
     required = {field.name for field in msgspec.structs.fields(shape_of(kind, dialect)) if field.required}
 
-    assert required == set(REQUIRED[kind])
+    assert required == (set() if kind == "conversion" else set(REQUIRED[kind]))
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
@@ -138,7 +160,10 @@ def test_an_event_says_what_it_is_in_the_words_of_its_dialect(kind: Kind, dialec
 
 
 def test_there_are_no_other_events() -> None:
-    assert (set(DOCUMENTED), set(OLDER)) == ({"voice_query", "voice_outcome"}, {"query", "outcome"})
+    assert (set(DOCUMENTED), set(OLDER)) == (
+        {"voice_query", "voice_outcome", "voice_conversion"},
+        {"query", "outcome", "conversion"},
+    )
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -32,6 +32,7 @@ from unit.ingest.conftest import WriteFile
 # Any, throughout: what JSON can hold.
 QUERY = {"event_type": "voice_query", "query_id": "q-1", "store_id": "shop", "query_text": "red apples"}
 OUTCOME = {"type": "outcome", "queryId": "q-1", "actionSuccess": 1}
+CONVERSION = {"event_type": "voice_conversion", "session_id": "s-1", "value": 49.9, "currency": "eur"}
 WRONG = {"event_type": "voice_query", "query_id": "q-2", "query_text": "no store"}
 
 
@@ -176,6 +177,15 @@ class TestStore:
         assert (receipt.accepted, receipt.duplicates) == (1, 2)
         assert await store.count() == 1
 
+    async def test_a_conversion_has_the_query_that_it_names_in_its_place(
+        self, in_store: StoreTarget, store: Store
+    ) -> None:
+        receipt = await in_store.send(raws(CONVERSION, QUERY, CONVERSION | {"query_id": "q-1"}, CONVERSION))
+
+        assert (receipt.accepted, receipt.duplicates) == (3, 1)
+        assert receipt.query_ids == [None, "q-1", "q-1", None]
+        assert await store.count() == 1
+
     async def test_a_batch_without_one_right_event_stores_nothing(self, in_store: StoreTarget, store: Store) -> None:
         receipt = await in_store.send(raws(WRONG, WRONG))
 
@@ -203,8 +213,10 @@ class TestStore:
             QUERY | {"query_text": "\ud83d"},
             QUERY | {"timestamp": "9999-12-31T23:59:59-23:59"},
             OUTCOME | {"tokensUsed": 2**63 - 1, "latencyMs": 1e300, "costUsd": 1e300},
+            CONVERSION | {"value": 1e300, "own": {"\0": 10**30}},
+            CONVERSION | {"order_id": "\0", "conversion_id": "\ud83d"},
         ],
-        ids=range(11),
+        ids=range(13),
     )
     async def test_whatever_the_decoder_takes_the_store_takes(
         self, in_store: StoreTarget, store: Store, event: dict[str, Any]
@@ -212,7 +224,7 @@ class TestStore:
         receipt = await in_store.send(raws(event))
 
         assert receipt.accepted + len(receipt.rejected) == 1
-        assert await store.count() == (receipt.accepted if "query_id" in event else 0)
+        assert await store.count() == (receipt.accepted if "query_text" in event else 0)
 
 
 class TestService:
@@ -223,6 +235,7 @@ class TestService:
         [
             [QUERY],
             [QUERY, OUTCOME, QUERY],
+            [QUERY, CONVERSION, CONVERSION],
             [QUERY, WRONG, OUTCOME, b"rubbish"],
             [WRONG],
             [WRONG, b"[]", b"5", {}],
@@ -458,4 +471,8 @@ class TestLoading:
 
         receipt = await in_store.send(raws(bare, bare))
 
-        assert (receipt.accepted, len(set(receipt.query_ids)), {len(id) for id in receipt.query_ids}) == (2, 2, {26})
+        assert (receipt.accepted, len(set(receipt.query_ids)), {len(id or "") for id in receipt.query_ids}) == (
+            2,
+            2,
+            {26},
+        )

@@ -31,7 +31,7 @@ def python_sources() -> list[str]:
 
 
 def test_there_are_files_with_statements() -> None:
-    assert NOUNS == ["evaluation", "events", "feed"]
+    assert NOUNS == ["conversions", "evaluation", "events", "feed", "hourly", "interaction"]
     assert len(STATEMENTS) > 20
 
 
@@ -74,7 +74,7 @@ def test_a_statement_is_used(noun: str, name: str) -> None:
 
 
 def test_every_statement_that_is_asked_for_is_there() -> None:
-    asked = set(re.findall(r'\b(?:SQL|EVENTS|FEED|EVALUATION)\["(\w+)"\]', "\n".join(python_sources())))
+    asked = set(re.findall(r'\b(?:SQL|EVENTS|FEED|EVALUATION|CONVERSIONS)\["(\w+)"\]', "\n".join(python_sources())))
     assert asked
     assert asked <= {name for _, name in STATEMENTS}
 

@@ -31,7 +31,9 @@ NAMES = [
     "005_event_details",
     "006_evaluation_queue",
     "007_change_feed",
+    "008_voice_conversions",
 ]
+ALL = list(range(1, len(NAMES) + 1))
 TABLES = {
     "voice_queries": "id store_id session_id user_id created_at query_text transcription_conf intent fast_path",
     "voice_outcomes": (
@@ -95,9 +97,9 @@ def test_the_files_have_the_names_that_people_know() -> None:
 
 
 def test_a_fresh_database_gets_all_of_them_and_records_them(url: str, raw: Raw) -> None:
-    assert [migration.version for migration in migrate(url)] == [1, 2, 3, 4, 5, 6, 7]
+    assert [migration.version for migration in migrate(url)] == ALL
     recorded = raw().execute("SELECT version, applied_at > 1e12, length(description) > 0 FROM migration_metadata")
-    assert recorded.fetchall() == [(version, 1, 1) for version in range(1, 8)]
+    assert recorded.fetchall() == [(version, 1, 1) for version in ALL]
 
 
 def test_the_folder_of_the_database_is_made(tmp_path: Path) -> None:
@@ -135,7 +137,7 @@ def test_peoples_tables_take_what_they_always_took(url: str, raw: Raw) -> None:
         connection.execute("INSERT INTO voice_evaluations (query_id, label, evaluated_at) VALUES ('b', 'FINE', 1)")
 
 
-@pytest.mark.parametrize("version", range(1, 8))
+@pytest.mark.parametrize("version", ALL)
 def test_a_file_goes_through_unchanged_as_wrangler_sends_it(raw: Raw, version: int) -> None:
     connection = raw()
     by_wrangler(connection, upto=version)
@@ -151,7 +153,7 @@ def test_peoples_four_files_go_through_twice(raw: Raw) -> None:
     assert list(connection.iterdump()) == before
 
 
-@pytest.mark.parametrize("version", range(1, 8))
+@pytest.mark.parametrize("version", ALL)
 def test_a_file_is_split_into_the_statements_that_it_holds(version: int) -> None:
     """Statement by statement makes the same database as the whole file."""
     sql = [migration.sql for migration in available()[:version]]
@@ -171,23 +173,23 @@ def test_an_older_database_is_upgraded_in_place_and_nothing_is_lost(url: str, ra
     if not recorded:
         connection.execute("DELETE FROM migration_metadata")
     kept = {table: rows(connection, table, columns) for table, columns in TABLES.items() if table.startswith("voice")}
-    assert [migration.version for migration in migrate(url)] == ([5, 6, 7] if recorded else [1, 2, 3, 4, 5, 6, 7])
+    assert [migration.version for migration in migrate(url)] == (ALL[PEOPLES:] if recorded else ALL)
     assert {table: rows(connection, table, TABLES[table]) for table in kept} == kept
-    assert len(rows(connection, "migration_metadata", "version")) == 7
+    assert len(rows(connection, "migration_metadata", "version")) == len(ALL)
     assert migrate(url) == []
 
 
 @pytest.mark.usefixtures("old")
 def test_a_database_without_even_a_table_of_records_is_upgraded(url: str, raw: Raw) -> None:
     raw().execute("DROP TABLE migration_metadata")
-    assert len(migrate(url)) == 7
+    assert len(migrate(url)) == len(ALL)
     assert rows(raw(), "voice_queries", "id") == [("q1",), ("q2",), ("q3",)]
 
 
-@pytest.mark.parametrize("seen", range(1, 7))
+@pytest.mark.parametrize("seen", ALL[:-1])
 def test_a_database_that_has_seen_the_first_few_gets_the_rest(url: str, raw: Raw, seen: int) -> None:
     by_wrangler(raw(), upto=seen)
-    assert [migration.version for migration in migrate(url)] == list(range(seen + 1, 8))
+    assert [migration.version for migration in migrate(url)] == ALL[seen:]
 
 
 def test_an_export_of_d1_opens_as_it_is(old: Path, tmp_path: Path) -> None:
@@ -198,7 +200,7 @@ def test_an_export_of_d1_opens_as_it_is(old: Path, tmp_path: Path) -> None:
     with closing(sqlite3.connect(imported)) as connection:
         connection.executescript("PRAGMA defer_foreign_keys=TRUE;\n" + dump)
         connection.executescript("CREATE TABLE d1_migrations(id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT UNIQUE)")
-    assert [migration.version for migration in migrate(f"sqlite:///{imported}")] == [5, 6, 7]
+    assert [migration.version for migration in migrate(f"sqlite:///{imported}")] == ALL[PEOPLES:]
     with closing(sqlite3.connect(imported)) as connection:
         assert rows(connection, "voice_query_details", "id eval_label latency_ms") == [
             ("q1", "GOOD", 812.5),
@@ -269,6 +271,9 @@ async def test_a_cell_that_is_no_value_of_its_column_can_be_labelled_round(url: 
         "change_feed",
         "change_followers",
         "database_identity",
+        "voice_stats_hourly",
+        "voice_conversions",
+        "voice_evaluation_history",
     ],
 )
 def test_a_recorded_table_that_is_missing_is_named(url: str, raw: Raw, table: str) -> None:
@@ -320,11 +325,11 @@ for url in sys.stdin:
 
 def test_of_processes_that_migrate_at_once_one_does_and_the_others_wait(tmp_path: Path) -> None:
     """Many databases one after the other, new ones and old ones, since the processes meet only now and then."""
-    urls = {f"sqlite:///{tmp_path}/{n}.db": [1, 2, 3, 4, 5, 6, 7] for n in range(40)}
+    urls = {f"sqlite:///{tmp_path}/{n}.db": ALL for n in range(40)}
     for n in range(10):
         with closing(sqlite3.connect(tmp_path / f"old{n}.db")) as connection:
             by_wrangler(connection)
-        urls[f"sqlite:///{tmp_path}/old{n}.db"] = [5, 6, 7]
+        urls[f"sqlite:///{tmp_path}/old{n}.db"] = ALL[PEOPLES:]
     with contextlib.ExitStack() as stack:
         processes = [
             stack.enter_context(

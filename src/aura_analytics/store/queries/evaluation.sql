@@ -25,6 +25,20 @@ DELETE FROM evaluation_queue WHERE lease = ? AND query_id NOT IN (SELECT id FROM
 -- Remove work whose lease still holds.
 DELETE FROM evaluation_queue WHERE query_id = ? AND lease = ? RETURNING query_id;
 
+-- name: labelled
+-- The labels that stand for some interactions, as far as they tell whether a new one says something else.
+SELECT query_id, label, reason, evaluated_by, method FROM voice_evaluations
+WHERE query_id IN (SELECT value FROM json_each(?));
+
+-- name: keep_history
+-- Keep the labels of some interactions that new ones are about to take the place of.
+INSERT INTO voice_evaluation_history (
+    query_id, label, reason, confidence_score, evaluated_at, evaluated_by, method, explanation
+)
+SELECT query_id, label, reason, confidence_score, evaluated_at, evaluated_by, method, explanation
+FROM voice_evaluations
+WHERE query_id IN (SELECT value FROM json_each(?));
+
 -- name: save_verdict
 -- Store a label; a person's is never overwritten by an automatic one.
 INSERT INTO voice_evaluations (query_id, label, reason, confidence_score, evaluated_at, evaluated_by, method, explanation)

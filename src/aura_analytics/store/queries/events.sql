@@ -46,10 +46,42 @@ SELECT
 FROM voice_queries AS q
 LEFT JOIN voice_outcomes AS o ON o.query_id = q.id
 LEFT JOIN voice_evaluations AS e ON e.query_id = q.id
-WHERE q.rowid > ?
+WHERE q.rowid > ? AND q.rowid <= ?
 ORDER BY q.rowid
 LIMIT ?;
 
 -- name: count
 -- How many interactions there are.
 SELECT count(*) FROM voice_queries;
+
+-- name: stream_types
+-- A row that tells the types of the streamed rows' columns, with an id that no interaction has.
+SELECT
+    '' AS id, '' AS store_id, '' AS session_id, '' AS user_id, 0 AS created_at, '' AS query_text, '' AS
+    query_source, 0.5 AS transcription_conf, 0 AS audio_duration_ms, '' AS intent, 0 AS fast_path, 0 AS has_outcome,
+    '' AS answer_text, '' AS model_name, 0.5 AS latency_ms, 0 AS tokens_prompt, 0 AS tokens_completion, 0 AS
+    tokens_total, 0.5 AS cost_usd, '' AS action_taken, 0 AS action_success, 0 AS error_flag, '' AS error_message, ''
+    AS tool_calls, '' AS label, '' AS reason, 0.5 AS confidence, 0 AS evaluated_at, '' AS evaluated_by;
+
+-- name: stream
+-- The joined rows of a range of row numbers, each cell of its column's type.
+SELECT
+    q.id, q.store_id, q.session_id, q.user_id, q.created_at, q.query_text, q.query_source, iif(typeof(q.transcription_conf) = 'integer', q.transcription_conf * 1.0, q.transcription_conf), q.audio_duration_ms, q.intent, q.fast_path, o.query_id IS NOT NULL, o.answer_text, o.model_name,
+    iif(typeof(o.latency_ms) = 'integer', o.latency_ms * 1.0, o.latency_ms), o.tokens_prompt, o.tokens_completion, o.tokens_total, iif(typeof(o.cost_usd) = 'integer', o.cost_usd * 1.0, o.cost_usd),
+    o.action_taken, o.action_success, o.error_flag, o.error_message, o.tool_calls, e.label, e.reason,
+    iif(typeof(e.confidence_score) = 'integer', e.confidence_score * 1.0, e.confidence_score), e.evaluated_at, e.evaluated_by
+FROM voice_queries AS q
+LEFT JOIN voice_outcomes AS o ON o.query_id = q.id
+LEFT JOIN voice_evaluations AS e ON e.query_id = q.id
+WHERE q.rowid > :after AND q.rowid <= :upto;
+
+-- name: extent
+-- The last row number, and how long the longest texts are.
+SELECT
+    (SELECT max(rowid) FROM voice_queries),
+    (SELECT max(length(query_text)) FROM voice_queries),
+    (SELECT max(max(length(answer_text)), max(length(tool_calls)), max(length(error_message))) FROM (
+        SELECT coalesce(answer_text, '') AS answer_text, coalesce(tool_calls, '') AS tool_calls,
+            coalesce(error_message, '') AS error_message
+        FROM voice_outcomes
+    ));

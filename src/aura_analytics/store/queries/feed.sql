@@ -1,6 +1,6 @@
 -- name: publish
--- Tell the followers which interactions this transaction changed.
-INSERT INTO change_feed (changed_at, query_ids) VALUES (?, ?);
+-- Tell the followers which interactions this transaction changed, and which conversions it brought.
+INSERT INTO change_feed (changed_at, query_ids, conversion_ids) VALUES (?, ?, ?);
 
 -- name: head
 -- The last committed point.
@@ -12,7 +12,7 @@ SELECT 1 FROM change_feed WHERE position = ? AND changed_at = ?;
 
 -- name: after
 -- What changed after a point, in order.
-SELECT position, changed_at, query_ids FROM change_feed WHERE position > ? ORDER BY position LIMIT 1000;
+SELECT position, changed_at, query_ids, conversion_ids FROM change_feed WHERE position > ? ORDER BY position LIMIT 1000;
 
 -- name: identity
 -- The token of this database.

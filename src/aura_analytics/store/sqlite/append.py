@@ -7,15 +7,18 @@ from typing import Any
 
 import msgspec
 
-from aura_analytics.events.records import Event, Extra, VoiceOutcome, VoiceQuery
+from aura_analytics.events.records import Event, Extra, VoiceConversion, VoiceOutcome, VoiceQuery
 from aura_analytics.store.queries import expand, load
 
 SQL = load("events")
+CONVERSIONS = load("conversions")
 FEED = load("feed")
 
 # Rows a statement. The interpreter's lock is let go and taken back a few times a statement, and while the event loop is
 # busy each of them is a wait; so a group is written in as few statements as it has ones in binary.
 CHUNKS = tuple(2**power for power in range(9, -1, -1))
+
+_id_lists = msgspec.json.Decoder(list[str])
 
 # Any: a cell to bind.
 Row = tuple[Any, ...]
@@ -30,31 +33,31 @@ def append(connection: sqlite3.Connection, events: Sequence[Event], *, now: int,
         now: epoch milliseconds.
         grace_ms: how long a query waits for its outcome before it is due without one.
     """
-    keys = {event.id if isinstance(event, VoiceQuery) else event.query_id for event in events}
-    found = connection.execute(SQL["known"], {"ids": msgspec.json.encode(keys).decode()}).fetchone()
-    queries, outcomes = (set(msgspec.json.decode(ids, type=list[str])) for ids in found)
-    new_queries: list[VoiceQuery] = []
-    new_outcomes: list[VoiceOutcome] = []
-    news = [_sort_in(event, queries, outcomes, new_queries, new_outcomes) for event in events]
-    insert(connection, SQL["insert_queries"], [_query_row(query) for query in new_queries])
-    insert(connection, SQL["insert_outcomes"], [_outcome_row(outcome) for outcome in new_outcomes])
-    due = {query.id: min(query.created_at, query.received_at) + grace_ms for query in new_queries}
-    due |= {query.id: now for query in new_queries if query.id in outcomes}
-    due |= {outcome.query_id: now for outcome in new_outcomes if outcome.query_id in queries}
+    fresh = Fresh(connection, events)
+    news = fresh.take(events)
+    insert(connection, SQL["insert_queries"], [_query_row(query) for query in fresh.queries])
+    insert(connection, SQL["insert_outcomes"], [_outcome_row(outcome) for outcome in fresh.outcomes])
+    insert(connection, CONVERSIONS["insert"], [_conversion_row(conversion) for conversion in fresh.conversions])
+    due = fresh.due(now=now, grace_ms=grace_ms)
     if due:
-        connection.execute(SQL["enqueue"], (msgspec.json.encode(list(due.items())).decode(),))
-        publish(connection, list(due), now=now)
+        connection.execute(SQL["enqueue"], (json_of(list(due.items())),))
+    publish(connection, list(due), [conversion.id for conversion in fresh.conversions], now=now)
     return news
 
 
-def publish(connection: sqlite3.Connection, query_ids: Sequence[str], *, now: int) -> None:
-    """Write to the change feed which interactions this transaction changed."""
-    if query_ids:
-        connection.execute(FEED["publish"], (now, msgspec.json.encode(query_ids).decode()))
+def publish(
+    connection: sqlite3.Connection, query_ids: Sequence[str], conversion_ids: Sequence[str] = (), *, now: int
+) -> None:
+    """Write to the change feed which interactions this transaction changed, and which conversions it brought."""
+    if query_ids or conversion_ids:
+        brought = json_of(conversion_ids) if conversion_ids else None
+        connection.execute(FEED["publish"], (now, json_of(query_ids), brought))
 
 
 def insert(connection: sqlite3.Connection, statement: str, rows: Sequence[Row]) -> None:
     """Run an INSERT over many rows, as few statements as its chunks allow."""
+    if not rows:
+        return
     start = 0
     for size in CHUNKS:
         while len(rows) - start >= size:
@@ -63,29 +66,67 @@ def insert(connection: sqlite3.Connection, statement: str, rows: Sequence[Row]) 
             start += size
 
 
-def _sort_in(
-    event: Event,
-    queries: set[str],
-    outcomes: set[str],
-    new_queries: list[VoiceQuery],
-    new_outcomes: list[VoiceOutcome],
-) -> bool:
-    """Put an event with the new ones of its kind, unless one of its id came before; tell whether it is new."""
-    if isinstance(event, VoiceQuery):
-        if event.id in queries:
-            return False
-        queries.add(event.id)
-        new_queries.append(event)
-        return True
-    if event.query_id in outcomes:
-        return False
-    outcomes.add(event.query_id)
-    new_outcomes.append(event)
-    return True
+def json_of(value: Any) -> str:  # Any: ids, or the caller's own JSON
+    """Write JSON as a cell holds it."""
+    return msgspec.json.encode(value).decode()
+
+
+class Fresh:
+    """The events of a transaction that are new, by their kinds: of an id, the first one that ever came."""
+
+    def __init__(self, connection: sqlite3.Connection, events: Sequence[Event]) -> None:
+        """Look up what is known of the events' ids."""
+        # A conversion's query is looked up along with the others, in vain: telling it apart would cost every batch.
+        keys = {event.id if isinstance(event, VoiceQuery) else event.query_id for event in events}
+        found = connection.execute(SQL["known"], {"ids": json_of(keys)}).fetchone()
+        self._known_queries, self._known_outcomes = map(_ids, found)
+        self._known_conversions = _known_conversions(connection, events)
+        self.queries: list[VoiceQuery] = []
+        self.outcomes: list[VoiceOutcome] = []
+        self.conversions: list[VoiceConversion] = []
+
+    def take(self, events: Sequence[Event]) -> list[bool]:
+        """Put events with the new ones of their kinds; tell for each whether it is new."""
+        # Any: a list takes only its own kind. A call for each event would be a tenth of a large batch's Python.
+        kinds: dict[type[Event], tuple[set[str], list[Any]]] = {
+            VoiceQuery: (self._known_queries, self.queries),
+            VoiceOutcome: (self._known_outcomes, self.outcomes),
+            VoiceConversion: (self._known_conversions, self.conversions),
+        }
+        news: list[bool] = []
+        for event in events:
+            id = event.query_id if isinstance(event, VoiceOutcome) else event.id
+            known, new = kinds[type(event)]
+            is_new = id not in known
+            news.append(is_new)
+            if is_new:
+                known.add(id)
+                new.append(event)
+        return news
+
+    def due(self, *, now: int, grace_ms: int) -> dict[str, int]:
+        """Tell when the interactions that changed are due to be labelled."""
+        due = {query.id: min(query.created_at, query.received_at) + grace_ms for query in self.queries}
+        due |= {query.id: now for query in self.queries if query.id in self._known_outcomes}
+        due |= {outcome.query_id: now for outcome in self.outcomes if outcome.query_id in self._known_queries}
+        return due
+
+
+def _known_conversions(connection: sqlite3.Connection, events: Sequence[Event]) -> set[str]:
+    """Tell which conversions are there already; a batch that brings none asks nothing."""
+    if VoiceConversion not in map(type, events):
+        return set()
+    ids = {event.id for event in events if isinstance(event, VoiceConversion)}
+    (found,) = connection.execute(CONVERSIONS["known"], (json_of(ids),)).fetchone()
+    return _ids(found)
+
+
+def _ids(text: str) -> set[str]:
+    return set(_id_lists.decode(text))
 
 
 def _json(value: Extra | list[Any] | None) -> str | None:  # Any: the caller's own JSON
-    return None if value is None else msgspec.json.encode(value).decode()
+    return None if value is None else json_of(value)
 
 
 def _query_row(query: VoiceQuery) -> Row:
@@ -98,3 +139,9 @@ def _outcome_row(outcome: VoiceOutcome) -> Row:
     """Give the cells in the order of the record's fields, the lists as JSON."""
     *cells, tool_calls, correlation_id, extra = msgspec.structs.astuple(outcome)
     return (*cells, _json(tool_calls), correlation_id, _json(extra))
+
+
+def _conversion_row(conversion: VoiceConversion) -> Row:
+    """Give the cells in the order of the record's fields, which is the statement's; `extra`, the last, as JSON."""
+    *cells, extra = msgspec.structs.astuple(conversion)
+    return (*cells, _json(extra))

@@ -17,24 +17,39 @@ from aura_analytics.store import queries
 from aura_analytics.store.port import (
     Changes,
     Claim,
+    ConversionRow,
     FailedEvaluation,
     FeedPoint,
+    HourlySums,
+    InteractionDetails,
+    Part,
     QueueDepth,
     WideRow,
 )
-from aura_analytics.store.sqlite import evaluation
+from aura_analytics.store.sqlite import evaluation, hourly
+from aura_analytics.store.sqlite.append import Row, json_of
 from aura_analytics.store.sqlite.connection import connect, fetch, path_of, translated
+from aura_analytics.store.sqlite.interaction import interaction
 from aura_analytics.store.sqlite.writer import Writer, touch
 
 EVENTS = queries.load("events")
+CONVERSIONS = queries.load("conversions")
 EVALUATION = queries.load("evaluation")
 FEED = queries.load("feed")
 
 READERS = 3
 # Text that a page of a snapshot may hold, in characters: it is held several times over on its way to the columns.
 PAGE_TEXT = 16 << 20
+LAST_ROW = 2**63 - 1
+# A part of a stream: four of DuckDB's row groups, since whole ones go to its file at once, compressed, and not over its
+# log. Rows in memory at once: many where texts are short, few where one takes a mebibyte.
+PART_ROWS = 4 * 122_880
+MOST_ROWS, FEWEST_ROWS = 4_096, 16
 # A follower that wasn't seen for this long no longer keeps the feed from being trimmed.
 FOLLOWER_FORGOTTEN_MS = 7 * 86_400_000
+
+# Hours that one transaction saves: while they are written, no events are.
+HOURLY_ROWS = 2_048
 
 Result = TypeVar("Result")
 
@@ -46,6 +61,7 @@ class SqliteStore:
     """
 
     def __init__(self, url: str, *, grace_ms: int = 120_000, most_waiting: int = 50_000, clock: Clock = now) -> None:
+        self._url = url
         self._path = path_of(url)
         self._grace_ms = grace_ms
         self._most_waiting = most_waiting
@@ -122,7 +138,7 @@ class SqliteStore:
         """Make failed ones due again."""
         if query_ids is None:
             return await self._execute("retry_all", now=now)
-        return await self._execute("retry_some", now=now, query_ids=_json(query_ids))
+        return await self._execute("retry_some", now=now, query_ids=json_of(list(query_ids)))
 
     async def queue_depth(self, *, now: int) -> QueueDepth:
         """Count what waits to be labelled."""
@@ -154,20 +170,48 @@ class SqliteStore:
 
     async def wide_rows(self, query_ids: Sequence[str]) -> list[WideRow]:
         """Give the joined rows of these interactions."""
-        keys = _json(query_ids)
+        keys = json_of(list(query_ids))
         return await self._read(lambda connection: fetch(connection, EVENTS["wide_rows"], (keys,)))
 
-    async def snapshot(self, batch: int) -> AsyncIterator[list[WideRow]]:
-        """Give all interactions in batches; each batch is a short read, so the log of the file can be trimmed between."""
-        last = 0
-        while rows := await self._read(partial(_page, after=last, batch=batch)):
-            last = rows[-1][0]
-            yield [row[1:] for row in rows]
+    async def snapshot(self, batch: int, part: Part | None = None) -> AsyncIterator[list[WideRow]]:
+        """Give interactions in batches; each batch is a short read, so the log of the file can be trimmed between."""
+        after, upto = (part.after, part.upto) if part else (0, LAST_ROW)
+        async for rows in self._pages(EVENTS["snapshot"], batch, after, upto):
+            yield rows
+
+    async def parts(self) -> list[Part]:
+        """Divide all interactions into parts."""
+        last, *texts = await self._read(lambda connection: connection.execute(EVENTS["extent"]).fetchone())
+        longest = max([1, *(length for length in texts if isinstance(length, int))])
+        batch_rows = max(FEWEST_ROWS, min(MOST_ROWS, PAGE_TEXT // longest))
+        return [
+            Part(url=self._url, after=after, upto=after + PART_ROWS, batch_rows=batch_rows)
+            for after in range(0, last or 0, PART_ROWS)
+        ]
 
     async def count(self) -> int:
         """Count the interactions."""
         (count,) = await self._read(lambda connection: connection.execute(EVENTS["count"]).fetchone())
         return int(count)
+
+    async def conversion_rows(self, ids: Sequence[str]) -> list[ConversionRow]:
+        """Give these conversions."""
+        keys = json_of(list(ids))
+        return await self._read(lambda connection: fetch(connection, CONVERSIONS["rows"], (keys,)))
+
+    async def conversion_snapshot(self, batch: int) -> AsyncIterator[list[ConversionRow]]:
+        """Give all conversions in batches."""
+        async for rows in self._pages(CONVERSIONS["snapshot"], batch, 0, LAST_ROW):
+            yield rows
+
+    async def interaction(self, query_id: str) -> InteractionDetails | None:
+        """Give one interaction with all that belongs to it."""
+        return await self._read(partial(interaction, query_id=query_id))
+
+    async def save_hourly(self, rows: Sequence[HourlySums]) -> None:
+        """Store sums of hours in place of those that stand."""
+        for start in range(0, len(rows), HOURLY_ROWS):
+            await self._write.change(partial(hourly.save, rows=rows[start : start + HOURLY_ROWS]))
 
     async def acknowledge(self, follower: str, point: FeedPoint, *, now: int) -> None:
         """Note how far a follower has come, and forget what all have."""
@@ -191,6 +235,12 @@ class SqliteStore:
         sql = EVALUATION[statement]
         return await self._write.change(lambda connection: connection.execute(sql, parameters).rowcount)
 
+    async def _pages(self, sql: str, batch: int, after: int, upto: int) -> AsyncIterator[list[Row]]:
+        """Read a table by its row numbers, which lead each row; a batch is a read by itself."""
+        while rows := await self._read(partial(_page, sql=sql, after=after, upto=upto, batch=batch)):
+            after = rows[-1][0]
+            yield [row[1:] for row in rows]
+
     async def _read(self, question: Callable[[sqlite3.Connection], Result]) -> Result:
         if self._closed:
             raise StoreUnavailable("the service is stopping")
@@ -204,10 +254,6 @@ class SqliteStore:
                 connection = self._local.connection = connect(self._path, read_only=True)
                 self._connections.append(connection)
             return question(connection)
-
-
-def _json(query_ids: Sequence[str]) -> str:
-    return msgspec.json.encode(list(query_ids)).decode()
 
 
 def _claim_due(connection: sqlite3.Connection, *, limit: int, now: int, lease_ms: int) -> list[Claim]:
@@ -232,18 +278,25 @@ def _knows(connection: sqlite3.Connection, *, point: FeedPoint) -> bool:
 
 def _changes(connection: sqlite3.Connection, *, after: FeedPoint, limit: int) -> Changes:
     """Read whole transactions until there are `limit` ids; the order of ids is that of their last change."""
-    ids: dict[str, None] = {}
+    interactions: dict[str, None] = {}
+    conversions: dict[str, None] = {}
     upto = after
-    for position, moment, query_ids in connection.execute(FEED["after"], (after.position,)):
-        ids |= dict.fromkeys(msgspec.json.decode(query_ids, type=list[str]))
+    for position, moment, query_ids, conversion_ids in connection.execute(FEED["after"], (after.position,)):
+        interactions |= dict.fromkeys(_ids(query_ids))
+        if conversion_ids is not None:
+            conversions |= dict.fromkeys(_ids(conversion_ids))
         upto = FeedPoint(position=position, moment=moment)
-        if len(ids) >= limit:
+        if len(interactions) + len(conversions) >= limit:
             break
-    return Changes(query_ids=list(ids), upto=upto)
+    return Changes(query_ids=list(interactions), conversion_ids=list(conversions), upto=upto)
 
 
-def _page(connection: sqlite3.Connection, *, after: int, batch: int) -> list[WideRow]:
-    return fetch(connection, EVENTS["snapshot"], (after, batch), most_text=PAGE_TEXT)
+def _ids(text: str) -> list[str]:
+    return msgspec.json.decode(text, type=list[str])
+
+
+def _page(connection: sqlite3.Connection, *, sql: str, after: int, upto: int, batch: int) -> list[Row]:
+    return fetch(connection, sql, (after, upto, batch), most_text=PAGE_TEXT)
 
 
 def _acknowledge(connection: sqlite3.Connection, *, follower: str, point: FeedPoint, now: int) -> None:

@@ -2,16 +2,15 @@
 
 import sqlite3
 from collections.abc import Sequence
-from typing import Any
 
-import msgspec
 from ulid import ULID
 
-from aura_analytics.events.records import Interaction, Verdict, VoiceOutcome, VoiceQuery
+from aura_analytics.events.records import Verdict
 from aura_analytics.store import queries
 from aura_analytics.store.port import Claim
-from aura_analytics.store.sqlite.append import Row, publish
+from aura_analytics.store.sqlite.append import Row, json_of, publish
 from aura_analytics.store.sqlite.connection import fetch
+from aura_analytics.store.sqlite.tolerance import interaction_of
 
 SQL = queries.load("evaluation")
 
@@ -23,97 +22,56 @@ def claim_due(connection: sqlite3.Connection, limit: int, *, now: int, lease_ms:
     attempts: dict[str, int] = dict(connection.execute(SQL["claim_due"], parameters).fetchall())
     if not attempts:
         return []
-    keys = msgspec.json.encode(list(attempts)).decode()
+    keys = json_of(list(attempts))
     rows = fetch(connection, SQL["claimed"], (keys,))
     if len(rows) < len(attempts):
         connection.execute(SQL["drop_orphans"], (lease,))
-    return [Claim(interaction=_interaction(row), lease=lease, attempts=attempts[row[0]]) for row in rows]
+    return [Claim(interaction=interaction_of(row), lease=lease, attempts=attempts[row[0]]) for row in rows]
 
 
 def settle(connection: sqlite3.Connection, verdicts: Sequence[tuple[Claim, Verdict]], *, now: int) -> int:
     """Store verdicts and remove their work; see `Store.settle`."""
-    kept: list[str] = []
-    for claim, verdict in verdicts:
-        if connection.execute(SQL["finish"], (claim.query_id, claim.lease)).fetchone() is None:
-            continue
-        saved = connection.execute(
-            SQL["save_verdict"],
-            (
-                verdict.query_id,
-                verdict.label,
-                verdict.reason,
-                verdict.confidence,
-                verdict.evaluated_at,
-                verdict.evaluated_by,
-                verdict.method,
-                verdict.explanation,
-            ),
-        )
-        if saved.rowcount:  # a person's label stays as it is
-            kept.append(verdict.query_id)
+    held = [verdict for claim, verdict in verdicts if _finish(connection, claim)]
+    _keep_history(connection, held)
+    kept = [verdict.query_id for verdict in held if _save(connection, verdict)]
     publish(connection, kept, now=now)
     return len(kept)
 
 
-# What others have written to the file may be of any type in any column; what is no value of its column counts as absent.
+def _finish(connection: sqlite3.Connection, claim: Claim) -> bool:
+    """Remove the work of a claim; tell whether its lease still held."""
+    return connection.execute(SQL["finish"], (claim.query_id, claim.lease)).fetchone() is not None
 
 
-def _flag(value: Any) -> bool | None:
-    return bool(value) if isinstance(value, int | float) else None
+def _keep_history(connection: sqlite3.Connection, verdicts: Sequence[Verdict]) -> None:
+    """Keep the labels that these are about to take the place of, unless they say the same."""
+    if not verdicts:
+        return
+    given = {verdict.query_id: verdict for verdict in verdicts}
+    standing = fetch(connection, SQL["labelled"], (json_of(list(given)),))
+    if giving_way := [row[0] for row in standing if _gives_way(row, given[row[0]])]:
+        connection.execute(SQL["keep_history"], (json_of(giving_way),))
 
 
-def _number(value: Any) -> Any:
-    return value if isinstance(value, int | float) else None
+def _gives_way(standing: Row, verdict: Verdict) -> bool:
+    """Whether a label is overwritten by another one: not a person's by an automatic one, and not by the same."""
+    _, label, reason, evaluated_by, method = standing
+    if evaluated_by == "human" and verdict.evaluated_by != "human":
+        return False
+    new = (verdict.label, verdict.reason, verdict.evaluated_by, verdict.method)
+    return (label, reason, evaluated_by, method) != new
 
 
-def _text(value: Any) -> str | None:
-    return value if isinstance(value, str) else None
-
-
-def _interaction(row: Row) -> Interaction:
-    query = VoiceQuery(
-        id=row[0],
-        store_id=row[1],
-        session_id=_text(row[2]),
-        user_id=_text(row[3]),
-        created_at=_number(row[4]) or 0,
-        received_at=_number(row[4]) or 0,
-        query_text=_text(row[5]) or "",
-        query_source=row[6],
-        transcription_conf=_number(row[7]),
-        audio_duration_ms=_number(row[8]),
-        intent=_text(row[9]),
-        fast_path=bool(_flag(row[10])),
+def _save(connection: sqlite3.Connection, verdict: Verdict) -> bool:
+    """Store a verdict; tell whether it stands now: a person's label stays as it is."""
+    cells = (
+        verdict.query_id,
+        verdict.label,
+        verdict.reason,
+        verdict.confidence,
+        verdict.evaluated_at,
+        verdict.evaluated_by,
+        verdict.method,
+        verdict.explanation,
     )
-    if row[11] is None:
-        return Interaction(query=query)
-    return Interaction(query=query, outcome=_outcome(row))
-
-
-def _outcome(row: Row) -> VoiceOutcome:
-    return VoiceOutcome(
-        query_id=row[0],
-        occurred_at=_number(row[4]) or 0,
-        received_at=_number(row[4]) or 0,
-        answer_text=_text(row[12]),
-        model_name=_text(row[13]),
-        latency_ms=_number(row[14]),
-        tokens_prompt=_number(row[15]),
-        tokens_completion=_number(row[16]),
-        tokens_total=_number(row[17]),
-        cost_usd=_number(row[18]),
-        action_taken=_text(row[19]),
-        action_success=_flag(row[20]),
-        error_flag=_flag(row[21]),
-        error_message=_text(row[22]),
-        tool_calls=_list(_text(row[23])),
-    )
-
-
-def _list(text: str | None) -> list[object] | None:
-    """Read a list of tool calls; what an older worker wrote may be any text."""
-    try:
-        value = None if text is None else msgspec.json.decode(text)
-    except msgspec.DecodeError:
-        return [text]
-    return value if value is None or isinstance(value, list) else [value]
+    return bool(connection.execute(SQL["save_verdict"], cells).rowcount)

@@ -22,10 +22,13 @@ NEEDED = {
     "voice_queries": {"id", "store_id", "created_at", "query_text", "query_source", "received_at", "extra"},
     "voice_outcomes": {"query_id", "latency_ms", "action_success", "error_message", "tokens_total", "extra"},
     "voice_evaluations": {"query_id", "label", "evaluated_by", "method", "explanation"},
+    "voice_stats_hourly": {"store_id", "hour_bucket", "total_latency_ms", "unique_sessions", "total_cost_usd"},
     "evaluation_queue": {"query_id", "due_at", "attempts", "lease", "failed_at"},
-    "change_feed": {"position", "changed_at", "query_ids"},
+    "change_feed": {"position", "changed_at", "query_ids", "conversion_ids"},
     "change_followers": {"name", "position"},
     "database_identity": {"token"},
+    "voice_conversions": {"id", "query_id", "session_id", "occurred_at", "value", "currency", "order_id", "extra"},
+    "voice_evaluation_history": {"query_id", "label", "evaluated_by", "method", "explanation"},
 }
 
 

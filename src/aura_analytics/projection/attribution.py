@@ -1,0 +1,68 @@
+"""Conversions, and which interaction each of them is owed to.
+
+One that names an interaction is owed to that; one that names a session, to the last helpful interaction of it before,
+within a window. What is owed may change: with the label of an interaction, with an outcome that comes late, with a query
+that comes after its conversion. So it is worked out anew for whatever a change touches.
+"""
+
+from aura_analytics.projection.meanings import IS_FAILED, IS_SUCCESSFUL
+
+COLUMNS = {
+    "id": "VARCHAR",
+    "query_id": "VARCHAR",
+    "session_id": "VARCHAR",
+    "store_id": "VARCHAR",
+    "occurred_at": "BIGINT",
+    "value": "DOUBLE",
+    "currency": "VARCHAR",
+    "order_id": "VARCHAR",
+}
+# Helpful: it worked, nothing went wrong, and nobody found it bad.
+IS_HELPFUL = f"{IS_SUCCESSFUL} AND NOT {IS_FAILED} AND coalesce(label <> 'BAD', true)"
+
+CREATE = (
+    f"CREATE TABLE conversions ({', '.join(f'{name} {kind}' for name, kind in COLUMNS.items())})",
+    """
+    CREATE TABLE attributions (
+        conversion_id VARCHAR, query_id VARCHAR, query_at BIGINT, store_id VARCHAR, session_id VARCHAR, intent VARCHAR,
+        query_text VARCHAR, value DOUBLE, currency VARCHAR, occurred_at BIGINT
+    )
+    """,
+)
+
+TABLE = "conversions"
+FORGET = "DELETE FROM conversions WHERE id IN (SELECT unnest($conversions::VARCHAR[]))"
+
+# The conversions that a change may have moved: new ones, and those of the interactions and sessions that changed.
+TOUCHED = """
+CREATE OR REPLACE TEMP TABLE touched AS SELECT * FROM conversions
+WHERE id IN (SELECT unnest($conversions::VARCHAR[])) OR query_id IN (SELECT unnest($queries::VARCHAR[]))
+   OR session_id IN (SELECT unnest($sessions::VARCHAR[]))
+"""
+TOUCHED_ALL = "CREATE OR REPLACE TEMP TABLE touched AS SELECT * FROM conversions"
+SPAN = "SELECT count(*), min(occurred_at), max(occurred_at) FROM touched"
+UNDO = "DELETE FROM attributions WHERE conversion_id IN (SELECT id FROM touched)"
+
+_OWED = "conversion.id, i.id, i.created_at, i.store_id, i.session_id, i.intent, i.query_text, conversion.value, conversion.currency, conversion.occurred_at"
+# To the interaction that is named. Nearly always it lies in the window before; only what is left is looked for everywhere.
+_BY_QUERY = f"""
+INSERT INTO attributions
+SELECT {_OWED} FROM touched AS conversion JOIN interactions AS i ON i.id = conversion.query_id
+WHERE {{condition}} AND conversion.id NOT IN (SELECT conversion_id FROM attributions)
+"""
+BY_QUERY_NEAR = _BY_QUERY.format(condition="i.created_at BETWEEN $low AND $high")
+BY_QUERY = _BY_QUERY.format(condition="true")
+UNOWED_WITH_QUERY = """
+SELECT count(*) FROM touched WHERE query_id IS NOT NULL AND id NOT IN (SELECT conversion_id FROM attributions)
+"""
+BY_SESSION = f"""
+INSERT INTO attributions
+SELECT {_OWED} FROM touched AS conversion JOIN (
+    SELECT id, created_at, store_id, session_id, intent, query_text FROM interactions
+    WHERE created_at BETWEEN $low AND $high AND {IS_HELPFUL}
+) AS i ON i.session_id = conversion.session_id
+WHERE i.created_at BETWEEN conversion.occurred_at - $window AND conversion.occurred_at
+  AND (conversion.store_id IS NULL OR i.store_id = conversion.store_id)
+  AND conversion.id NOT IN (SELECT conversion_id FROM attributions)
+QUALIFY row_number() OVER (PARTITION BY conversion.id ORDER BY i.created_at DESC, i.id DESC) = 1
+"""

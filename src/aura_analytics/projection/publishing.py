@@ -1,0 +1,77 @@
+"""The hourly sums that people's own dashboards read in the row database, kept true from the columns.
+
+A change marks its hour, with the position of the feed that brought it, in the transaction that takes it in. The sums of
+the marked hours are written back every few seconds, and only then do the marks go that were there when they were added
+up; so a crash at any moment leaves an hour to be written again, never one that is forgotten.
+"""
+
+from collections.abc import Collection
+
+import duckdb
+import msgspec
+
+from aura_analytics.projection import cubes, measures
+from aura_analytics.projection.coverage import HOUR_MS
+from aura_analytics.projection.question import Buckets, Question
+from aura_analytics.projection.relations import Relations
+from aura_analytics.projection.slices import Slice
+from aura_analytics.store.port import HourlySums
+
+CREATE = "CREATE TABLE unpublished_hours (hour BIGINT, position BIGINT)"
+MARK = "INSERT INTO unpublished_hours SELECT unnest($hours::BIGINT[]), $position"
+MARK_ALL = f"INSERT INTO unpublished_hours SELECT DISTINCT {cubes.HOUR_OF}, 0 FROM interactions"
+UNPUBLISHED = "SELECT DISTINCT hour FROM unpublished_hours WHERE hour >= 0 ORDER BY hour LIMIT 1000"
+POSITION = "SELECT position FROM projection_state"
+PUBLISHED = """
+DELETE FROM unpublished_hours WHERE position <= $position AND (hour < 0 OR hour IN (SELECT unnest($hours::BIGINT[])))
+"""
+
+MEASURES = ("queries", "successes", "failures", "latency_sum", "cost", "sessions")
+SUMS = f"""
+SELECT bucket, store_id, {", ".join(measures.merged(measure) for measure in MEASURES)} FROM {{cells}}
+WHERE bucket IN (SELECT unnest($hours::BIGINT[]))
+GROUP BY bucket, store_id
+"""
+EVERYTHING = 2**62
+
+
+class Publication(msgspec.Struct, frozen=True, kw_only=True):
+    """What is due to be written back: the sums of some hours as of a position of the feed."""
+
+    position: int
+    hours: list[int]
+    sums: list[HourlySums]
+
+
+def due(cursor: duckdb.DuckDBPyConnection) -> Publication:
+    """Add up the hours that are due, all of one moment; the cursor is in a transaction."""
+    (position,) = cursor.execute(POSITION).fetchone() or (0,)
+    hours = [hour for (hour,) in cursor.execute(UNPUBLISHED).fetchall()]
+    return Publication(position=position, hours=hours, sums=_sums(cursor, hours) if hours else [])
+
+
+def _sums(cursor: duckdb.DuckDBPyConnection, hours: Collection[int]) -> list[HourlySums]:
+    question = Question(
+        sql=SUMS,
+        parameters={"hours": list(hours)},
+        about=Slice(start=min(hours) * HOUR_MS, end=(max(hours) + 1) * HOUR_MS - 1),
+        answered_until=EVERYTHING,
+        measures=MEASURES,
+        split="store_id",
+        buckets=Buckets(unit_ms=HOUR_MS),
+    )
+    stale = [hour for (hour,) in cursor.execute(cubes.STALE_HOURS).fetchall()]
+    sql, values = Relations(question, stale_hours=lambda: stale, stale_days=list).expanded()
+    return [
+        HourlySums(
+            store_id=store,
+            hour_bucket=hour * 3600,
+            total_queries=queries,
+            successful_queries=successes,
+            failed_queries=failures,
+            total_latency_ms=latency,
+            unique_sessions=sessions,
+            total_cost_usd=cost,
+        )
+        for hour, store, queries, successes, failures, latency, cost, sessions in cursor.execute(sql, values).fetchall()
+    ]
