@@ -14,6 +14,7 @@ CREATE TABLE IF NOT EXISTS voice_conversions (
 );
 
 CREATE INDEX IF NOT EXISTS idx_voice_conversions_query ON voice_conversions (query_id) WHERE query_id IS NOT NULL;
+CREATE INDEX IF NOT EXISTS idx_voice_conversions_session ON voice_conversions (session_id) WHERE session_id IS NOT NULL;
 
 -- Which conversions a transaction brought; NULL where it brought none.
 ALTER TABLE change_feed ADD COLUMN conversion_ids TEXT; -- JSON array

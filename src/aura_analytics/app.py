@@ -15,13 +15,14 @@ import structlog
 import uvicorn
 from fastapi_offline import FastAPIOffline
 
-from aura_analytics.api import problems
+from aura_analytics.api import insights, interactions, problems
 from aura_analytics.api.cache import Cache
 from aura_analytics.api.description import describe
 from aura_analytics.api.endpoints import Health, router, state_router
 from aura_analytics.api.front import Front
 from aura_analytics.api.protocol import GatheringProtocol
 from aura_analytics.api.request_log import RequestLog
+from aura_analytics.clock import now
 from aura_analytics.errors import ProjectionUnavailable, SettingsError, StoreUnavailable
 from aura_analytics.evaluation.judgement import Judge
 from aura_analytics.evaluation.worker import Evaluator
@@ -29,6 +30,7 @@ from aura_analytics.ingest.endpoint import IngestEndpoint
 from aura_analytics.projection import Columns, Projection, RemoteProjection, announced, attribution_ms
 from aura_analytics.settings import Settings
 from aura_analytics.stats.reader import ColumnReader
+from aura_analytics.stats.summary import EvaluationQueue
 from aura_analytics.store import Store, columns_path, make_store, migrate
 from aura_analytics.version import __version__
 
@@ -144,13 +146,19 @@ def make_app(settings: Settings, store: Store, columns: Columns) -> RequestLog:
             return Health(status="unhealthy", version=__version__, statistics=phase)
         return Health(status="healthy", version=__version__, statistics=phase)
 
+    async def queue_depth() -> EvaluationQueue:
+        depth = await store.queue_depth(now=now())
+        return EvaluationQueue(due=depth.due, waiting=depth.waiting, failed=depth.failed)
+
     reading = FastAPIOffline(
         title="Aura Analytics",
         version=__version__,
         description="What a voice shopping assistant was asked, what became of it, and how good it was.",
     )
     describe(reading)
-    reading.include_router(router(make_reader(settings, columns)))
+    reader = make_reader(settings, columns)
+    for routes in (router(reader, queue_depth), interactions.router(reader, store), insights.router(reader)):
+        reading.include_router(routes)
     reading.include_router(state_router(health, columns))
     problems.install(reading)
     kept = Cache(reading, store, staleness_ms=settings.stats_max_staleness_ms // 2)

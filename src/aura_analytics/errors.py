@@ -4,10 +4,12 @@
     ├── SettingsError             a setting is unknown or impossible; stops the start
     ├── RequestError              what the caller sent can't be taken (4xx)
     │   ├── ParameterError        a query parameter or an argument can't be read (400)
+    │   ├── NotFound              what is asked for isn't there (404)
     │   ├── MalformedBody         the body is no JSON, no gzip, or empty (400)
     │   ├── EventsRejected        no event of the body could be taken (400)
     │   ├── BodyTooLarge          over a limit (413)
     │   └── UnsupportedMedia      a content type or encoding that isn't spoken (415)
+    ├── ExtraMissing              an optional part isn't installed (501)
     ├── Unavailable               can't be done right now; carries when to come back (503)
     │   ├── QueueFull             more waits for the disk than may wait
     │   ├── StoreUnavailable      the row database can't be used
@@ -68,6 +70,14 @@ class ParameterError(RequestError):
     title = "A parameter can't be read"
 
 
+class NotFound(RequestError):
+    """What is asked for isn't there."""
+
+    status = 404
+    code = "not_found"
+    title = "There is no such thing here"
+
+
 class MalformedBody(RequestError):
     """The body is no JSON, no gzip, or empty."""
 
@@ -103,6 +113,14 @@ class UnsupportedMedia(RequestError):
     status = 415
     code = "unsupported_media"
     title = "This content type or encoding isn't spoken here"
+
+
+class ExtraMissing(AuraError):
+    """An optional part isn't installed; the message says how it is."""
+
+    status = 501
+    code = "extra_missing"
+    title = "This needs a part that isn't installed"
 
 
 class Unavailable(AuraError):

@@ -41,6 +41,7 @@ CALLS: dict[str, Callable[[Store], Awaitable[object]]] = {
     "release": lambda store: store.release([CLAIM], now=NOW),
     "failed_evaluations": lambda store: store.failed_evaluations(1),
     "retry_failed": lambda store: store.retry_failed(now=NOW),
+    "surroundings": lambda store: store.surroundings(["a"], ["s"]),
     "parts": lambda store: store.parts(),
     "queue_depth": lambda store: store.queue_depth(now=NOW),
     "identity": lambda store: store.identity(),

@@ -1,68 +1,199 @@
 """The reading endpoints: parameters in, numbers from `stats` out."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from typing import Annotated, Any, Literal, Protocol, TypeVar, get_args
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Annotated, Any, Literal, Protocol, get_args
 
 import msgspec
-from fastapi import APIRouter, Depends, Query, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 from starlette.responses import StreamingResponse
 
-from aura_analytics.errors import ParameterError
+from aura_analytics.api.asking import Text, Texts, one_of, rows, scope_dependency
+from aura_analytics.api.cache import LASTING
+from aura_analytics.api.formats import Form, asked_form, contents, respond
 from aura_analytics.events.records import LABELS, Label
+from aura_analytics.stats import comparison, steps
 from aura_analytics.stats import scope as scopes
-from aura_analytics.stats.hourly import Hour, hourly
+from aura_analytics.stats.breakdown import (
+    IntentFigures,
+    ModelFigures,
+    Row,
+    StoreFigures,
+    breakdown,
+    compared_breakdown,
+)
+from aura_analytics.stats.groups import read_split, read_top
+from aura_analytics.stats.hourly import Hour, hourly, hourly_in
+from aura_analytics.stats.latency import Latency, latency, read_bars
+from aura_analytics.stats.metrics import read_metrics
+from aura_analytics.stats.quality import Quality, Reason, quality
 from aura_analytics.stats.reader import Reader
 from aura_analytics.stats.scope import Scope
-from aura_analytics.stats.summary import Summary, summary
+from aura_analytics.stats.summary import EvaluationQueue, Summary, summary
+from aura_analytics.stats.timeseries import Asked, Timeseries, flat, timeseries
 from aura_analytics.stats.top_queries import TopQuery, top_queries
 from aura_analytics.stats.training import ExampleFilter, Format, LabelledInteraction, dataset, examples
 from aura_analytics.stats.unanswered import UnansweredQuery, unanswered
+from aura_analytics.stats.visits import Visits, visits
 
 FORMATS: tuple[Format, ...] = get_args(Format)
 
-Choice = TypeVar("Choice", bound=str)
-Text = Annotated[str | None, Query()]
+AskedForm = Annotated[Form, Depends(asked_form)]
+Limit = Annotated[str | None, Query(description="1 to 100,000.")]
+Normalize = Annotated[bool, Query(description="All spellings of a text as one: case, punctuation, width.")]
+Zone = Annotated[str | None, Query(description="A time zone, such as `Europe/Berlin`; default `UTC`.")]
+Step = Annotated[str | None, Query(description="`minute`, `hour`, `day`, `week` or `month`.")]
+Compare = Annotated[str | None, Query(description="`previous`: beside the window of equal length right before.")]
+Bars = Annotated[str | None, Query(description="A histogram of so many bars of equal width.")]
+Metrics = Annotated[Texts, Query(description="What to show; may be given several times.")]
+Splits = Annotated[str | None, Query(description="`store`, `intent`, `model`, `source`, `label` or `action`.")]
+Top = Annotated[str | None, Query(description="How many groups have a series of their own, 1 to 50; default 5.")]
+
+QueueDepth = Callable[[], Awaitable[EvaluationQueue]]
 
 
-def router(reader: Reader) -> APIRouter:
-    """Make the endpoints over a reader."""
+def router(reader: Reader, queue_depth: QueueDepth | None = None) -> APIRouter:
+    """Make the endpoints over a reader.
+
+    Args:
+        reader: asks.
+        queue_depth: counts what waits to be labelled; without it the summary doesn't tell.
+    """
     routes = APIRouter()
+    _add_summary(routes, reader, queue_depth)
+    _add_lists(routes, reader)
+    _add_series(routes, reader)
+    _add_groups(routes, reader)
+    _add_distributions(routes, reader)
+    _add_training_data(routes, reader)
+    return routes
 
-    def asked_scope(
-        store: Annotated[str | None, Query(description="Only this store; also `storeId`, `store_id`.")] = None,
-        store_id_camel: Annotated[str | None, Query(alias="storeId", include_in_schema=False)] = None,
-        store_id: Annotated[str | None, Query(include_in_schema=False)] = None,
-        period: Annotated[str | None, Query(description="`<n>m`, `<n>h`, `<n>d` or `all`; default `24h`.")] = None,
-        since: Annotated[str | None, Query(alias="from", description="ISO 8601 or epoch ms, included.")] = None,
-        until: Annotated[str | None, Query(alias="to", description="ISO 8601 or epoch ms, included.")] = None,
-    ) -> Scope:
-        given = {name for name in (store, store_id_camel, store_id) if name is not None}
-        if len(given) > 1:
-            raise ParameterError("store, storeId and store_id name different stores; give one of them")
-        values = {"store": next(iter(given), None), "period": period, "from": since, "to": until}
-        return scopes.parse(values, now=reader.now)
 
-    asked = Annotated[Scope, Depends(asked_scope)]
+def _add_summary(routes: APIRouter, reader: Reader, queue_depth: QueueDepth | None) -> None:
+    asked = Annotated[Scope, Depends(scope_dependency(reader))]
 
-    @routes.get("/stats/summary", **_answers(Summary), summary="How the assistant is doing")
-    async def get_summary(scope: asked) -> Response:
-        return _json(await summary(reader, scope))
+    @routes.get("/stats/summary", **described(Summary), summary="How the assistant is doing")
+    async def get_summary(scope: asked, form: AskedForm, compare: Compare = None) -> Response:
+        before = comparison.previous(scope, reader.now) if comparison.read_compare(compare) else None
+        answer = await summary(reader, scope)
+        if queue_depth is not None and not scope.is_past(reader.answered_until):
+            answer = msgspec.structs.replace(answer, evaluation_queue=await queue_depth())
+        if before is None:
+            return await respond(form, answer, Summary, "summary")
+        return await _compared(form, answer, await summary(reader, before), "summary")
 
-    @routes.get("/stats/top-queries", **_answers(list[TopQuery]), summary="What shoppers say most")
-    async def get_top_queries(scope: asked, limit: Text = None) -> Response:
-        return _json(await top_queries(reader, scope, _rows(limit, 20)))
 
-    @routes.get("/stats/unanswered", **_answers(list[UnansweredQuery]), summary="What they didn't get, and why")
-    async def get_unanswered(scope: asked, limit: Text = None) -> Response:
-        return _json(await unanswered(reader, scope, _rows(limit, 20)))
+def _add_lists(routes: APIRouter, reader: Reader) -> None:
+    asked = Annotated[Scope, Depends(scope_dependency(reader))]
 
-    @routes.get("/stats/hourly", **_answers(list[Hour]), summary="Hour by hour")
-    async def get_hourly(scope: asked, limit: Text = None) -> Response:
-        return _json(await hourly(reader, scope, _rows(limit, scopes.MOST_ROWS)))
+    @routes.get("/stats/top-queries", **described(list[TopQuery]), summary="What shoppers say most")
+    async def get_top_queries(
+        scope: asked, form: AskedForm, limit: Limit = None, *, normalize: Normalize = False
+    ) -> Response:
+        found = await top_queries(reader, scope, rows(limit, 20), normalize=normalize)
+        return await respond(form, found, TopQuery, "top-queries")
 
-    @routes.get("/stats/dataset", **_answers(list[LabelledInteraction]), summary="Labelled interactions")
-    async def get_dataset(scope: asked, label: Text = None, limit: Text = None) -> Response:
-        return _json(await dataset(reader, scope, _label(label), _rows(limit, 1_000)))
+    @routes.get("/stats/unanswered", **described(list[UnansweredQuery]), summary="What they didn't get, and why")
+    async def get_unanswered(
+        scope: asked, form: AskedForm, limit: Limit = None, *, normalize: Normalize = False
+    ) -> Response:
+        found = await unanswered(reader, scope, rows(limit, 20), normalize=normalize)
+        return await respond(form, found, UnansweredQuery, "unanswered")
+
+
+def _add_series(routes: APIRouter, reader: Reader) -> None:
+    asked = Annotated[Scope, Depends(scope_dependency(reader))]
+
+    @routes.get("/stats/hourly", **described(list[Hour]), summary="Hour by hour")
+    async def get_hourly(scope: asked, form: AskedForm, tz: Zone = None, limit: Limit = None) -> Response:
+        most = rows(limit, scopes.MOST_ROWS)
+        if tz is None:
+            return await respond(form, await hourly(reader, scope, most), Hour, "hourly")
+        return await respond(form, await hourly_in(reader, scope, steps.read_zone(tz), most), Hour, "hourly")
+
+    @routes.get("/stats/timeseries", **described(Timeseries), summary="Metrics over time, without gaps")
+    async def get_timeseries(
+        scope: asked,
+        form: AskedForm,
+        *,
+        metric: Metrics = None,
+        step: Step = None,
+        tz: Zone = None,
+        split: Splits = None,
+        top: Top = None,
+        compare: Compare = None,
+    ) -> Response:
+        wanted = Asked(
+            metrics=read_metrics(metric),
+            step=steps.read_step(step),
+            zone=steps.read_zone(tz),
+            split=read_split(split),
+            top=read_top(top),
+            compare=comparison.read_compare(compare),
+        )
+        answer = await timeseries(reader, scope, wanted)
+        return await _json_or_table(form, answer, *flat(answer, compare=wanted.compare), "timeseries")
+
+
+def _add_groups(routes: APIRouter, reader: Reader) -> None:
+    asked = Annotated[Scope, Depends(scope_dependency(reader))]
+
+    async def listed(
+        scope: Scope, form: Form, kind: type[Row], name: str, limit: str | None, compare: str | None
+    ) -> Response:
+        most = rows(limit, 100)
+        if comparison.read_compare(compare):
+            beside = comparison.compared_kind(kind)
+            return await respond(form, await compared_breakdown(reader, scope, kind, most), beside, name)
+        return await respond(form, await breakdown(reader, scope, kind, most), kind, name)
+
+    @routes.get("/stats/intents", **described(list[IntentFigures]), summary="How each intent fares")
+    async def get_intents(scope: asked, form: AskedForm, limit: Limit = None, compare: Compare = None) -> Response:
+        return await listed(scope, form, IntentFigures, "intents", limit, compare)
+
+    @routes.get("/stats/models", **described(list[ModelFigures]), summary="How each model fares")
+    async def get_models(scope: asked, form: AskedForm, limit: Limit = None, compare: Compare = None) -> Response:
+        return await listed(scope, form, ModelFigures, "models", limit, compare)
+
+    @routes.get("/stats/stores", **described(list[StoreFigures]), summary="How each store fares")
+    async def get_stores(scope: asked, form: AskedForm, limit: Limit = None, compare: Compare = None) -> Response:
+        return await listed(scope, form, StoreFigures, "stores", limit, compare)
+
+
+def _add_distributions(routes: APIRouter, reader: Reader) -> None:
+    asked = Annotated[Scope, Depends(scope_dependency(reader))]
+
+    @routes.get("/stats/latency", **described(Latency), summary="How long answers took")
+    async def get_latency(scope: asked, form: AskedForm, buckets: Bars = None, compare: Compare = None) -> Response:
+        bars = read_bars(buckets)
+        before = comparison.previous(scope, reader.now) if comparison.read_compare(compare) else None
+        answer = await latency(reader, scope, bars)
+        if before is None:
+            return await respond(form, answer, Latency, "latency")
+        return await _compared(form, answer, await latency(reader, before, bars), "latency")
+
+    @routes.get("/stats/quality", **described(Quality), summary="How good the answers were, and why")
+    async def get_quality(scope: asked, form: AskedForm, step: Step = None, tz: Zone = None) -> Response:
+        answer = await quality(reader, scope, steps.read_step(step, "day"), steps.read_zone(tz))
+        return await _json_or_table(form, answer, answer.reasons, Reason, "quality")
+
+    @routes.get("/stats/sessions", **described(Visits), summary="How sessions went")
+    async def get_sessions(request: Request, scope: asked, form: AskedForm, compare: Compare = None) -> Response:
+        # A session may reach over the end of its window, and what it ends with may still be answered.
+        request.scope[LASTING] = False
+        before = comparison.previous(scope, reader.now) if comparison.read_compare(compare) else None
+        answer = await visits(reader, scope)
+        if before is None:
+            return await respond(form, answer, Visits, "sessions")
+        return await _compared(form, answer, await visits(reader, before), "sessions")
+
+
+def _add_training_data(routes: APIRouter, reader: Reader) -> None:
+    asked = Annotated[Scope, Depends(scope_dependency(reader))]
+
+    @routes.get("/stats/dataset", **described(list[LabelledInteraction]), summary="Labelled interactions")
+    async def get_dataset(scope: asked, form: AskedForm, label: Text = None, limit: Limit = None) -> Response:
+        found = await dataset(reader, scope, _label(label), rows(limit, 1_000))
+        return await respond(form, found, LabelledInteraction, "dataset")
 
     @routes.get(
         "/export/training-data",
@@ -72,21 +203,21 @@ def router(reader: Reader) -> APIRouter:
     )
     async def get_training_data(
         scope: asked,
+        *,
         label: Text = None,
         min_confidence: Text = None,
         max_latency: Text = None,
-        limit: Text = None,
+        limit: Limit = None,
         form: Annotated[str | None, Query(alias="format", description="openai, anthropic or gemini")] = None,
     ) -> Response:
         chosen = ExampleFilter(
             label=_label(label),
             min_confidence=scopes.number("min_confidence", min_confidence, 0.8, least=0, most=1),
-            max_latency_ms=scopes.number("max_latency", max_latency, 8_000, least=0, most=1e12),
+            max_latency_ms=scopes.number("max_latency", max_latency, 8_000, least=0, most=scopes.LONGEST_LATENCY_MS),
             limit=scopes.limit(limit, None),
         )
-        return await _download(examples(reader, scope, chosen, _format(form)), "training-data.ndjson")
-
-    return routes
+        lines = examples(reader, scope, chosen, one_of("format", form, FORMATS))
+        return await _download(lines, "training-data.ndjson")
 
 
 class Health(msgspec.Struct, frozen=True, kw_only=True):
@@ -115,7 +246,7 @@ def state_router(check: Callable[[], Awaitable[Health]], columns: Verified) -> A
     routes = APIRouter()
 
     @routes.head("/health", include_in_schema=False)
-    @routes.get("/health", **_answers(Health), summary="Whether the service can do its work")
+    @routes.get("/health", **described(Health, forms=False), summary="Whether the service can do its work")
     async def get_health() -> Response:
         health = await check()
         return _json(health, status=200 if health.status == "healthy" else 503)
@@ -129,14 +260,17 @@ def state_router(check: Callable[[], Awaitable[Health]], columns: Verified) -> A
     return routes
 
 
-def _answers(kind: Any) -> dict[str, Any]:  # Any: a type, and FastAPI's own keywords
-    """Describe an answer in the OpenAPI document by the type that is really sent."""
+def described(kind: Any, *, forms: bool = True) -> dict[str, Any]:
+    """Describe an answer in the OpenAPI document by the type that is really sent. Any: a type, and FastAPI's own keywords.
+
+    Args:
+        kind: the type.
+        forms: whether it also comes as CSV and Parquet.
+    """
     schema = msgspec.json.schema(kind, ref_template="#/components/schemas/{name}")
     schema = _inlined(schema, schema.pop("$defs", {}))
-    return {
-        "response_class": Response,
-        "responses": {200: {"description": "The numbers.", "content": {"application/json": {"schema": schema}}}},
-    }
+    content = contents(schema) if forms else {"application/json": {"schema": schema}}
+    return {"response_class": Response, "responses": {200: {"description": "The numbers.", "content": content}}}
 
 
 def _inlined(schema: Any, definitions: dict[str, Any]) -> Any:  # Any: a JSON schema
@@ -152,26 +286,20 @@ def _json(content: object, status: int = 200) -> Response:
     return Response(msgspec.json.encode(content), status_code=status, media_type="application/json")
 
 
-def _rows(text: str | None, default: int) -> int:
-    return scopes.limit(text, default) or default
+async def _compared(form: Form, answer: msgspec.Struct, before: msgspec.Struct, name: str) -> Response:
+    kind = comparison.compared_kind(type(answer))
+    return await respond(form, comparison.compared(answer, before), kind, name)
+
+
+async def _json_or_table(
+    form: Form, answer: msgspec.Struct, table: list[Any], kind: type[msgspec.Struct], name: str
+) -> Response:
+    """Write an answer as it is, or the rows of it as a table. Any: rows of that kind."""
+    return await respond(form, answer if form == "json" else table, kind, name)
 
 
 def _label(text: str | None) -> Label:
-    return _one_of("label", text.upper() if text else text, LABELS)
-
-
-def _format(text: str | None) -> Format:
-    return _one_of("format", text, FORMATS)
-
-
-def _one_of(name: str, text: str | None, choices: Sequence[Choice]) -> Choice:
-    """Read a choice; the first is the default."""
-    if text is None:
-        return choices[0]
-    for choice in choices:
-        if text == choice:
-            return choice
-    raise ParameterError(f"{name} is one of {', '.join(choices)}")
+    return one_of("label", text.upper() if text else text, LABELS)
 
 
 async def _download(lines: AsyncIterator[bytes], name: str) -> Response:

@@ -17,7 +17,7 @@ from aura_analytics.projection.publishing import Publication
 from aura_analytics.projection.question import Question
 from aura_analytics.projection.relations import Relations
 from aura_analytics.projection.unsettled import Ready
-from aura_analytics.store.port import ConversionRow, FeedPoint, WideRow
+from aura_analytics.store.port import ConversionRow, FeedPoint, Surroundings, WideRow
 
 log = structlog.get_logger()
 
@@ -118,7 +118,7 @@ class ColumnFile:
         """Add conversions of a snapshot."""
         with contextlib.closing(self._open.cursor()) as cursor:
             cursor.begin()
-            transport.append(cursor, rows, attribution.TABLE, list(attribution.COLUMNS))
+            attribution.append(cursor, rows)
             cursor.commit()
 
     def complete(self) -> None:
@@ -132,6 +132,7 @@ class ColumnFile:
         rows: Sequence[WideRow],
         upto: FeedPoint,
         conversions: Sequence[ConversionRow] = (),
+        around: Surroundings | None = None,
     ) -> set[int]:
         """Take in what changed, and where the feed stands now, in one transaction; give the moments that changed.
 
@@ -140,6 +141,7 @@ class ColumnFile:
             rows: what they are now; an id without a row is gone.
             upto: the point up to which that is all.
             conversions: what else came.
+            around: what the row database says about the interactions' sessions, which spares looking for it.
         """
         moments: set[int] = set()
 
@@ -160,10 +162,10 @@ class ColumnFile:
                 cursor.execute(schema.DELETE_GONE, [without])
             if conversions:
                 cursor.execute(attribution.FORGET, {"conversions": [row[0] for row in conversions]})
-                transport.append(cursor, conversions, attribution.TABLE, list(attribution.COLUMNS))
+                attribution.append(cursor, conversions)
             if rows or gone or conversions:
-                touched = upkeep.touched(query_ids, [*rows, *gone], conversions)
-                upkeep.keep(cursor, touched, self._attribution_ms, upto.position)
+                touched = upkeep.touched(query_ids, [*rows, *gone], conversions, None if gone else around)
+                upkeep.keep(cursor, touched, self._attribution_ms)
                 moments.update(touched.moments)
             cursor.execute(schema.WRITE_STATE, [upto.position, upto.moment])
 
@@ -189,7 +191,7 @@ class ColumnFile:
     def published(self, generation: int, publication: Publication) -> None:
         """Note that it was told."""
         with self._in_use(generation), contextlib.closing(self._open.cursor()) as cursor:
-            cursor.execute(publishing.PUBLISHED, {"position": publication.position, "hours": publication.hours})
+            cursor.execute(publishing.PUBLISHED, {"mark": publication.mark, "hours": publication.hours})
 
     def settle(self, generation: int, ready: Ready) -> None:
         """Compute the cubes of some hours or of a day anew, while changes may go on.

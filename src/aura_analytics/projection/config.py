@@ -10,6 +10,8 @@ def engine_config(*, memory_mb: int, threads: int) -> Config:
         "threads": str(threads),
         "autoinstall_known_extensions": "false",
         "autoload_known_extensions": "false",
+        # A table that isn't there is an error, and never a variable of the same name.
+        "python_enable_replacements": "false",
         # A checkpoint runs inside of a commit; rarer ones make the pauses of the feed rarer.
         "checkpoint_threshold": "64MB",
     }

@@ -11,7 +11,10 @@ import msgspec
 
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
-# Beyond it lie only moments that somebody wrote past the door; as the end of an open window it is far enough.
+# The last hour of the year 9999. Beyond it, and before 1970, lie only moments that somebody wrote past the door; they are
+# always read from the rows.
+LAST_HOUR = 253_402_300_799_999 // HOUR_MS
+# As the end of an open window it is far enough.
 FOREVER_MS = 2**62
 # More ranges than this are slower to look through than the cells between them.
 MOST_RANGES = 12

@@ -57,8 +57,8 @@ STALE_DAYS = "SELECT DISTINCT day FROM stale_days ORDER BY day DESC"
 
 # Every hour and day there is, to begin with.
 MARK_ALL = (
-    f"INSERT INTO stale_hours SELECT DISTINCT {HOUR_OF} FROM interactions",
-    f"INSERT INTO stale_days SELECT DISTINCT {DAY_OF} FROM interactions",
+    f"INSERT INTO stale_hours SELECT DISTINCT {HOUR_OF} FROM interactions WHERE created_at IS NOT NULL",
+    f"INSERT INTO stale_days SELECT DISTINCT {DAY_OF} FROM interactions WHERE created_at IS NOT NULL",
 )
 # A mark of its own for each change: settling takes away the marks that it saw, and those only.
 MARK_HOURS = "INSERT INTO stale_hours SELECT unnest($units::BIGINT[])"

@@ -14,13 +14,14 @@ import duckdb
 import structlog
 
 from aura_analytics.clock import Clock, now
-from aura_analytics.errors import FeedLost, ProjectionUnavailable, StoreUnavailable
+from aura_analytics.errors import FeedLost, ProjectionUnavailable, StoreUnavailable, Unavailable
 from aura_analytics.projection.columns import ColumnFile, State, is_damage
 from aura_analytics.projection.coverage import DAY_MS
 from aura_analytics.projection.port import Phase, ProjectionStatus, Verification
 from aura_analytics.projection.question import Question
 from aura_analytics.projection.rebuild import FILL_ROWS, Rebuild
 from aura_analytics.projection.unsettled import Unsettled
+from aura_analytics.projection.upkeep import sessions_of
 from aura_analytics.projection.verify import verify
 from aura_analytics.settings import Settings
 from aura_analytics.store import Store
@@ -352,10 +353,9 @@ class Projection:
             rows = await self._store.wide_rows(step)
             size = sum(len(cell) for row in rows for cell in row if isinstance(cell, str)) + 1
             self._step = max(16, min(APPLY_IDS, len(step) * STEP_TEXT // size, 4 * self._step))
-            last = () if ids else conversions
-            self._unsettled.touch(
-                await self._write(self._columns.apply, step, rows, self._point if ids else changes.upto, last)
-            )
+            around = await self._store.surroundings(step, sessions_of(rows))
+            upto, last = (self._point, ()) if ids else (changes.upto, conversions)
+            self._unsettled.touch(await self._write(self._columns.apply, step, rows, upto, last, around))
         if not changes.query_ids:
             await self._write(self._columns.apply, (), (), changes.upto, conversions)
 
@@ -366,8 +366,10 @@ class Projection:
                 if self._phase == "following":
                     await self._settle()
                     await self._publish()
-            except (ProjectionUnavailable, StoreUnavailable, duckdb.Error) as error:
-                log.warning("tending_failed", error=type(error).__name__)
+            except Unavailable as error:
+                log.warning("tending_waits", error=str(error))
+            except Exception:  # the edge of this loop: cubes that stay stale cost time, and never a number
+                log.exception("tending_failed")
             await asyncio.sleep(TEND_S)
 
     async def _settle(self) -> None:

@@ -1,8 +1,8 @@
 """The hourly sums that people's own dashboards read in the row database, kept true from the columns.
 
-A change marks its hour, with the position of the feed that brought it, in the transaction that takes it in. The sums of
-the marked hours are written back every few seconds, and only then do the marks go that were there when they were added
-up; so a crash at any moment leaves an hour to be written again, never one that is forgotten.
+A change marks its hour in the transaction that takes it in; marks are numbered. The sums of the marked hours are written
+back every few seconds, and only then do the marks go that were there when they were added up; so a crash at any moment
+leaves an hour to be written again, never one that is forgotten.
 """
 
 from collections.abc import Collection
@@ -11,24 +11,37 @@ import duckdb
 import msgspec
 
 from aura_analytics.projection import cubes, measures
-from aura_analytics.projection.coverage import HOUR_MS
+from aura_analytics.projection.coverage import HOUR_MS, LAST_HOUR
 from aura_analytics.projection.question import Buckets, Question
 from aura_analytics.projection.relations import Relations
 from aura_analytics.projection.slices import Slice
 from aura_analytics.store.port import HourlySums
 
-CREATE = "CREATE TABLE unpublished_hours (hour BIGINT, position BIGINT)"
-MARK = "INSERT INTO unpublished_hours SELECT unnest($hours::BIGINT[]), $position"
-MARK_ALL = f"INSERT INTO unpublished_hours SELECT DISTINCT {cubes.HOUR_OF}, 0 FROM interactions"
-UNPUBLISHED = "SELECT DISTINCT hour FROM unpublished_hours WHERE hour >= 0 ORDER BY hour LIMIT 1000"
-POSITION = "SELECT position FROM projection_state"
-PUBLISHED = """
-DELETE FROM unpublished_hours WHERE position <= $position AND (hour < 0 OR hour IN (SELECT unnest($hours::BIGINT[])))
+CREATE = "CREATE TABLE unpublished_hours (hour BIGINT, mark BIGINT)"
+MARK = """
+INSERT INTO unpublished_hours
+SELECT unnest($hours::BIGINT[]), (SELECT coalesce(max(mark), 0) + 1 FROM unpublished_hours)
+"""
+MARK_ALL = (
+    f"INSERT INTO unpublished_hours SELECT DISTINCT {cubes.HOUR_OF}, 0 FROM interactions WHERE created_at IS NOT NULL"
+)
+UNPUBLISHED = (
+    f"SELECT DISTINCT hour FROM unpublished_hours WHERE hour BETWEEN 0 AND {LAST_HOUR} ORDER BY hour LIMIT 1000"
+)
+LAST_MARK = "SELECT coalesce(max(mark), 0) FROM unpublished_hours"
+PUBLISHED = f"""
+DELETE FROM unpublished_hours WHERE mark <= $mark AND (hour NOT BETWEEN 0 AND {LAST_HOUR} OR hour IN (SELECT unnest($hours::BIGINT[])))
 """
 
 MEASURES = ("queries", "successes", "failures", "latency_sum", "cost", "sessions")
+# A row database takes no infinity, and whole milliseconds of 64 bits; least() also has an answer for what is no number.
+_MOST = {"latency_sum": "9e15", "cost": "1e300"}
+_SUMS = ", ".join(
+    f"least({measures.merged(measure)}, {_MOST[measure]})" if measure in _MOST else measures.merged(measure)
+    for measure in MEASURES
+)
 SUMS = f"""
-SELECT bucket, store_id, {", ".join(measures.merged(measure) for measure in MEASURES)} FROM {{cells}}
+SELECT bucket, store_id, {_SUMS} FROM {{cells}}
 WHERE bucket IN (SELECT unnest($hours::BIGINT[]))
 GROUP BY bucket, store_id
 """
@@ -36,18 +49,18 @@ EVERYTHING = 2**62
 
 
 class Publication(msgspec.Struct, frozen=True, kw_only=True):
-    """What is due to be written back: the sums of some hours as of a position of the feed."""
+    """What is due to be written back: the sums of some hours, and the last mark that they include."""
 
-    position: int
+    mark: int
     hours: list[int]
     sums: list[HourlySums]
 
 
 def due(cursor: duckdb.DuckDBPyConnection) -> Publication:
     """Add up the hours that are due, all of one moment; the cursor is in a transaction."""
-    (position,) = cursor.execute(POSITION).fetchone() or (0,)
+    (mark,) = cursor.execute(LAST_MARK).fetchone() or (0,)
     hours = [hour for (hour,) in cursor.execute(UNPUBLISHED).fetchall()]
-    return Publication(position=position, hours=hours, sums=_sums(cursor, hours) if hours else [])
+    return Publication(mark=mark, hours=hours, sums=_sums(cursor, hours) if hours else [])
 
 
 def _sums(cursor: duckdb.DuckDBPyConnection, hours: Collection[int]) -> list[HourlySums]:

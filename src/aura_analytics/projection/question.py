@@ -24,8 +24,8 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
 
     The SQL may name: `{rows}`, the interactions of the slice; `{turns}`, the same with `rephrased`, `repeated`, `cause`
     and, where the wish was said again, `next_…`; `{cells}`, the chosen `measures` of the slice by `bucket` and, where one is asked for, by the column
-    `split`; `{texts}`, what was said with its counts; `{latencies}`, how many answers took how long, by `bucket`. Each
-    relation gives the same however it is read, in no order, and maybe in several rows that add up. The measure `sessions`
+    `split`; `{texts}`, what was said with its counts; `{latencies}`, how many answers took how long, by `bucket` and
+    `split`. Each relation gives the same however it is read, in no order, and maybe in several rows that add up. The measure `sessions`
     doesn't add up: it may be asked for only where each step is one hour (or there is no cell in more than one row).
 
     Any: what a cell of a database can be.

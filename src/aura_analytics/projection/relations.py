@@ -80,7 +80,7 @@ class Relations:
             table, condition = cube
             within = self._units(coverage, HOUR_MS, "hour", "h")
             parts.append(
-                f"SELECT {self._bucket_of_hour()} AS bucket{split}, {', '.join(measures)} FROM {table}"
+                f"SELECT {self._bucket_of_cell('hour', HOUR_MS)} AS bucket{split}, {', '.join(measures)} FROM {table}"
                 f" WHERE {within} AND {condition}"
             )
         return " UNION ALL ".join(parts)
@@ -88,11 +88,11 @@ class Relations:
     def _hour_cube(self) -> tuple[str, str] | None:
         """Choose the hour cube that holds the question, and the condition on its rows; None where none does."""
         filters, split, buckets = self._about.filters, self._question.split, self._question.buckets
-        if buckets is not None and buckets.unit_ms != HOUR_MS:
+        if buckets is not None and buckets.unit_ms % HOUR_MS:
             return None
         if filters <= {"stores"} and split in (None, "store_id"):
             if filters:
-                return "cells", self._without_window
+                return "cells", f"store_id IS NOT NULL AND {self._without_window}"
             return "cells", "store_id IS NULL" if split is None else "store_id IS NOT NULL"
         if filters <= set(KINDS) and split in (None, *cubes.KIND_COLUMNS) and "sessions" not in self._question.measures:
             return "kinds", self._without_window
@@ -119,18 +119,20 @@ class Relations:
         return "store_texts" if filters <= {"stores", "intents", "text"} else None
 
     def _latencies(self) -> str:
-        buckets = self._question.buckets
-        usable = self._about.filters <= {"stores"} and buckets is None
+        buckets, split = self._question.buckets, self._question.split
+        by_day = buckets is None or buckets.unit_ms == DAY_MS
+        usable = self._about.filters <= {"stores"} and split in (None, "store_id") and by_day
         coverage = self._covered(DAY_MS) if usable else self._uncovered()
+        keys = f"bucket, {split}, latency_ms" if split else "bucket, latency_ms"
         raw = f"{self._rows_in(coverage, 'l')} AND latency_ms IS NOT NULL"
-        parts = [
-            f"SELECT {self._bucket_of_moment()} AS bucket, latency_ms, count(*) AS queries FROM ({raw}) GROUP BY ALL"
-        ]
+        source = f"SELECT *, {self._bucket_of_moment()} AS bucket FROM ({raw})"
+        parts = [f"SELECT {keys}, count(*) AS queries FROM ({source}) GROUP BY ALL"]
         if usable and coverage.first is not None:
             within = self._units(coverage, DAY_MS, "day", "ld")
-            table = "store_latencies" if self._about.filters else "latencies"
+            table = "store_latencies" if self._about.filters or split else "latencies"
             parts.append(
-                f"SELECT 0 AS bucket, latency_ms, queries FROM {table} WHERE {within} AND {self._without_window}"
+                f"SELECT {keys}, queries FROM (SELECT *, {self._bucket_of_cell('day', DAY_MS)} AS bucket FROM {table})"
+                f" WHERE {within} AND {self._without_window}"
             )
         return " UNION ALL ".join(parts)
 
@@ -183,8 +185,9 @@ class Relations:
         buckets = self._question.buckets
         return "0" if buckets is None else self._bucket(floored("created_at", buckets.unit_ms))
 
-    def _bucket_of_hour(self) -> str:
-        return "0" if self._question.buckets is None else self._bucket("hour")
+    def _bucket_of_cell(self, column: str, cell_ms: int) -> str:
+        buckets = self._question.buckets
+        return "0" if buckets is None else self._bucket(floored(column, buckets.unit_ms // cell_ms))
 
     def _bucket(self, unit: str) -> str:
         buckets = self._question.buckets

@@ -66,8 +66,8 @@ DELETE_GONE = "DELETE FROM interactions WHERE id IN (SELECT unnest(?::VARCHAR[])
 
 # The same, before they go: what else changes with them.
 READ_GONE = f"SELECT {', '.join(TYPES)} FROM interactions WHERE id IN (SELECT unnest(?::VARCHAR[]))"
-# A stream begins with a row that only tells the types of its columns; its id is empty, which no interaction's is.
-FILL_FROM_STREAM = f"INSERT INTO interactions SELECT {', '.join(TYPES)} FROM stream WHERE id <> ''"
+# A stream begins with a row that only tells the types of its columns; neither has it an outcome nor has it none.
+FILL_FROM_STREAM = f"INSERT INTO interactions SELECT {', '.join(TYPES)} FROM stream WHERE has_outcome >= 0"
 
 ID = WIDE_COLUMNS.index("id")
 CREATED_AT = WIDE_COLUMNS.index("created_at")

@@ -37,17 +37,21 @@ SELECT hash(session_id), session_id, store_id, count(*) OVER (PARTITION BY sessi
     SELECT session_id, store_id, {sums} FROM interactions WHERE {condition} GROUP BY session_id, store_id
 )
 """
-_AMONG = "session_id IN (SELECT unnest($sessions::VARCHAR[]))"
-_KEYS = "key IN (SELECT hash(unnest($sessions::VARCHAR[])))"
+# By the hash alone: sessions that share one go and come back together.
+_KEYS = "IN (SELECT hash(unnest($sessions::VARCHAR[])))"
 
 # All sessions, a part at a time, since each part takes its memory.
 PARTS = 8
 BUILD_PART = _INSERT.format(
     figures=", ".join(FIGURES), sums=_SUMS, condition=f"session_id IS NOT NULL AND hash(session_id) % {PARTS} = $part"
 )
-# From when to when some sessions were known to be.
-EXTENT = f"SELECT min(first_at), max(last_at) FROM sessions WHERE {_KEYS}"
-FORGET = f"DELETE FROM sessions WHERE {_KEYS} AND {_AMONG}"
+# Take some sessions out; give from when to when each was known to be.
+FORGET = f"DELETE FROM sessions WHERE key {_KEYS} RETURNING first_at, last_at"
+# The same where it is known from when to when they go: the range of time lets the scan skip nearly all of the table.
+FORGET_WITHIN = f"DELETE FROM sessions WHERE first_at BETWEEN $low AND $high AND key {_KEYS}"
+# Put them in as they are now.
 REMEMBER = _INSERT.format(
-    figures=", ".join(FIGURES), sums=_SUMS, condition=f"created_at BETWEEN $low AND $high AND {_AMONG}"
+    figures=", ".join(FIGURES),
+    sums=_SUMS,
+    condition=f"created_at BETWEEN $low AND $high AND session_id IS NOT NULL AND hash(session_id) {_KEYS}",
 )

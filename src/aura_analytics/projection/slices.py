@@ -76,6 +76,8 @@ class Slice(msgspec.Struct, frozen=True, kw_only=True):
     def conditions(self, *, window: bool = True) -> list[str]:
         """Give the conditions on a row of the wide table, over the names of `parameters`."""
         found = []
+        if window and self.start is None and self.end is None:
+            found.append("created_at IS NOT NULL")  # a moment that can't be read lies in no window
         if window and self.start is not None:
             found.append("created_at >= $start")
         if window and self.end is not None:

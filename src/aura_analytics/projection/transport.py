@@ -36,9 +36,9 @@ def append(
         appender.clear()
 
 
-def coerced(rows: Iterable[WideRow]) -> list[WideRow]:
+def coerced(rows: Iterable[WideRow], kinds: Sequence[str] = tuple(TYPES.values())) -> list[WideRow]:
     """Give rows in which every cell fits its column, for a database that holds others."""
-    return [tuple(_coerce(cell, kind) for cell, kind in zip(row, TYPES.values(), strict=True)) for row in rows]
+    return [tuple(fitting(cell, kind) for cell, kind in zip(row, kinds, strict=True)) for row in rows]
 
 
 def _as_text(blob: bytes) -> str:
@@ -46,7 +46,8 @@ def _as_text(blob: bytes) -> str:
     return "".join(chr(byte) if 32 <= byte <= 126 and byte not in b"\\'\"" else f"\\x{byte:02X}" for byte in blob)
 
 
-def _coerce(cell: Any, kind: str) -> Any:  # Any: what SQLite lets people store
+def fitting(cell: Any, kind: str) -> Any:  # Any: what SQLite lets people store
+    """Give a cell as its column holds it; None where it is no value of it."""
     if cell is None:
         return None
     if kind == "VARCHAR":
@@ -56,5 +57,5 @@ def _coerce(cell: Any, kind: str) -> Any:  # Any: what SQLite lets people store
             return float(cell)
         if kind == "BOOLEAN":
             return bool(cell)
-        return round(cell) if abs(cell) <= LARGEST_INT else None
+        return round(cell) if abs(cell) <= LARGEST_INT else None  # which is false of what is no number
     return None

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 
 import msgspec
 
-from aura_analytics.projection.coverage import HOUR_MS
+from aura_analytics.projection.coverage import HOUR_MS, LAST_HOUR
 
 # An hour or a day that has just changed is likely to change again.
 STILL_S = {"hour": 5.0, "day": 30.0}
@@ -40,8 +40,8 @@ class Unsettled:
     def note(self, hours: Iterable[int], days: Iterable[int]) -> None:
         """Note which cells are stale."""
         now = self._clock()
-        self._hours = {hour: self._hours.get(hour, now) for hour in hours}
-        self._days = {day: self._days.get(day, now) for day in days}
+        self._hours = {hour: self._hours.get(hour, now) for hour in hours if 0 <= hour <= LAST_HOUR}
+        self._days = {day: self._days.get(day, now) for day in days if 0 <= day <= LAST_HOUR // 24}
         stale = {("hour", hour) for hour in self._hours} | {("day", day) for day in self._days}
         self._touched = {cell: moment for cell, moment in self._touched.items() if cell in stale}
 

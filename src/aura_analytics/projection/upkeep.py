@@ -11,7 +11,8 @@ import msgspec
 
 from aura_analytics.projection import attribution, cubes, publishing, schema, sequence, sessions, spelling
 from aura_analytics.projection.coverage import DAY_MS, HOUR_MS
-from aura_analytics.store.port import ConversionRow, WideRow
+from aura_analytics.projection.transport import fitting
+from aura_analytics.store.port import ConversionRow, Surroundings, WideRow
 
 SESSION = schema.position("session_id")
 TEXT = schema.position("query_text")
@@ -22,25 +23,40 @@ FAR = 2**62
 
 
 class Touched(msgspec.Struct, frozen=True, kw_only=True):
-    """What a change touches: interactions, their sessions, their moments, what was said, and conversions."""
+    """What a change touches: interactions, their sessions, their moments, what was said, and conversions.
+
+    `around` is what the row database says about them; without it, all of the columns are looked through.
+    """
 
     queries: Collection[str]
     sessions: Collection[str]
     moments: Collection[int]
     texts: Collection[str]
     conversions: Collection[str] = ()
+    around: Surroundings | None = None
 
 
-def touched(query_ids: Collection[str], rows: Iterable[WideRow], conversions: Sequence[ConversionRow]) -> Touched:
-    """Gather what rows touch."""
-    found = list(rows)
+def touched(
+    query_ids: Collection[str],
+    rows: Iterable[WideRow],
+    conversions: Sequence[ConversionRow],
+    around: Surroundings | None = None,
+) -> Touched:
+    """Gather what rows touch, as the table holds them: others may have written a cell of another type."""
+    found = [(fitting(row[SESSION], "VARCHAR"), fitting(row[CREATED_AT], "BIGINT"), row[TEXT]) for row in rows]
     return Touched(
         queries=query_ids,
-        sessions={row[SESSION] for row in found if isinstance(row[SESSION], str)},
-        moments={row[CREATED_AT] for row in found if isinstance(row[CREATED_AT], int)},
-        texts={row[TEXT] for row in found if isinstance(row[TEXT], str) and not row[TEXT].isascii()},
+        sessions={session for session, _, _ in found if session is not None},
+        moments={moment for _, moment, _ in found if moment is not None},
+        texts={text for _, _, text in found if isinstance(text, str) and not text.isascii()},
         conversions=[row[0] for row in conversions],
+        around=around,
     )
+
+
+def sessions_of(rows: Iterable[WideRow]) -> list[str]:
+    """Give the sessions of rows."""
+    return list({row[SESSION] for row in rows if isinstance(row[SESSION], str)})
 
 
 def create(cursor: duckdb.DuckDBPyConnection) -> None:
@@ -60,35 +76,21 @@ def build(cursor: duckdb.DuckDBPyConnection, attribution_ms: int) -> None:
         cursor.execute(statement)
 
 
-def keep(cursor: duckdb.DuckDBPyConnection, change: Touched, attribution_ms: int, position: int) -> None:
-    """Let everything follow a change of the wide table, which was made in this transaction.
-
-    Args:
-        cursor: in a transaction.
-        change: what it touched.
-        attribution_ms: how long before a conversion the interaction may lie that it is owed to.
-        position: that of the feed, which brought the change.
-    """
+def keep(cursor: duckdb.DuckDBPyConnection, change: Touched, attribution_ms: int) -> None:
+    """Let everything follow a change of the wide table, which was made in this transaction."""
     if change.sessions:
         _keep_sessions(cursor, change)
     _fold(cursor, change.texts)
-    cursor.execute(
-        attribution.TOUCHED,
-        {
-            "conversions": list(change.conversions),
-            "queries": list(change.queries),
-            "sessions": list(change.sessions),
-        },
-    )
-    _attribute(cursor, attribution_ms)
-    mark(cursor, change.moments, position)
+    if _touch(cursor, change):
+        _attribute(cursor, attribution_ms, since=_since(change))
+    mark(cursor, change.moments)
 
 
-def mark(cursor: duckdb.DuckDBPyConnection, moments: Collection[int], position: int) -> None:
+def mark(cursor: duckdb.DuckDBPyConnection, moments: Collection[int]) -> None:
     """Mark the cells of some moments stale. A turn's hour also depends on what is said shortly after it."""
     hours = {moment // HOUR_MS for moment in moments}
     if hours:
-        cursor.execute(publishing.MARK, {"hours": sorted(hours), "position": position})
+        cursor.execute(publishing.MARK, {"hours": sorted(hours)})
     hours |= {(moment - sequence.REPHRASE_GAP_MS) // HOUR_MS for moment in moments}
     if hours:
         cursor.execute(cubes.MARK_HOURS, {"units": sorted(hours)})
@@ -119,13 +121,40 @@ def settle_day(cursor: duckdb.DuckDBPyConnection, day: int) -> None:
 
 
 def _keep_sessions(cursor: duckdb.DuckDBPyConnection, change: Touched) -> None:
-    among = {"sessions": list(change.sessions)}
-    moments = list(change.moments)
-    known = cursor.execute(sessions.EXTENT, among).fetchone() or (None, None)
-    moments += [moment for moment in known if moment is not None]
-    cursor.execute(sessions.FORGET, among)
-    if moments:
-        cursor.execute(sessions.REMEMBER, among | {"low": min(moments), "high": max(moments)})
+    """Let the sessions follow: the recent ones together, and those that go far back by themselves."""
+    spans = change.around.spans if change.around else {}
+    since = min(change.moments) - DAY_MS if change.moments else 0
+    recent = [session for session in change.sessions if session in spans and spans[session][0] >= since]
+    old = [session for session in change.sessions if session in spans and spans[session][0] < since]
+    for group in (recent, old):
+        if group:
+            known = [moment for session in group for moment in spans[session]]
+            window = {"low": min(*known, *change.moments), "high": max(*known, *change.moments)}
+            cursor.execute(sessions.FORGET_WITHIN, window | {"sessions": group})
+            cursor.execute(sessions.REMEMBER, window | {"sessions": group})
+    if unknown := [session for session in change.sessions if session not in spans]:
+        _look_everywhere(cursor, unknown, change.moments)
+
+
+def _look_everywhere(cursor: duckdb.DuckDBPyConnection, among: Sequence[str], moments: Collection[int]) -> None:
+    """Let sessions follow of which nothing is known beforehand."""
+    known = cursor.execute(sessions.FORGET, {"sessions": among}).fetchall()
+    found = [*moments, *(moment for extent in known for moment in extent if moment is not None)]
+    if found:
+        cursor.execute(sessions.REMEMBER, {"sessions": among, "low": min(found), "high": max(found)})
+
+
+def _touch(cursor: duckdb.DuckDBPyConnection, change: Touched) -> bool:
+    """Gather the conversions that a change may have moved; tell whether there may be any."""
+    conversions = list(change.conversions)
+    if change.around is None:
+        among = {"queries": list(change.queries), "sessions": list(change.sessions)}
+        cursor.execute(attribution.TOUCHED, among | {"conversions": conversions})
+        return True
+    conversions += change.around.conversion_ids
+    if conversions:
+        cursor.execute(attribution.TOUCHED_NAMED, {"conversions": conversions})
+    return bool(conversions)
 
 
 def _fold(cursor: duckdb.DuckDBPyConnection, texts: Collection[str]) -> None:
@@ -134,15 +163,26 @@ def _fold(cursor: duckdb.DuckDBPyConnection, texts: Collection[str]) -> None:
         cursor.execute(spelling.REMEMBER, {"texts": said, "folded": [spelling.folded(text) for text in said]})
 
 
-def _attribute(cursor: duckdb.DuckDBPyConnection, window_ms: int) -> None:
+def _since(change: Touched) -> int:
+    """Give the moment before which no interaction lies that a touched conversion may be owed to by its session."""
+    spans = change.around.spans if change.around else {}
+    if change.conversions or not spans or not spans.keys() >= set(change.sessions):
+        return -FAR
+    return min(first for first, _ in spans.values())
+
+
+def _attribute(cursor: duckdb.DuckDBPyConnection, window_ms: int, since: int = -FAR) -> None:
     """Work out what the touched conversions are owed to."""
-    count, first, last = cursor.execute(attribution.SPAN).fetchone() or (0, None, None)
-    if not count:
+    first, last, with_query, with_session = cursor.execute(attribution.SPAN).fetchone() or (None, None, 0, 0)
+    if first is None:
         return
     window: dict[str, Any] = {"low": first - window_ms, "high": last}
     cursor.execute(attribution.UNDO)
-    cursor.execute(attribution.BY_QUERY_NEAR, window)
-    left = cursor.execute(attribution.UNOWED_WITH_QUERY).fetchone()
-    if left and left[0]:
-        cursor.execute(attribution.BY_QUERY)
-    cursor.execute(attribution.BY_SESSION, window | {"window": window_ms})
+    if with_query:
+        cursor.execute(attribution.BY_QUERY_NEAR, window)
+        left = cursor.execute(attribution.UNOWED_WITH_QUERY).fetchone()
+        if left and left[0]:
+            cursor.execute(attribution.BY_QUERY)
+    if with_session:
+        low = max(since, first - window_ms)
+        cursor.execute(attribution.BY_SESSION, {"low": low, "high": last, "window": window_ms})

@@ -1,18 +1,21 @@
 """The hours of a window."""
 
 from datetime import UTC, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
 
 import msgspec
 
 from aura_analytics.projection import Buckets, Question
-from aura_analytics.projection.coverage import HOUR_MS
+from aura_analytics.projection.coverage import HOUR_MS, LAST_HOUR
 from aura_analytics.projection.measures import merged
+from aura_analytics.stats.counting import counted
+from aura_analytics.stats.grid import REST, Grid
+from aura_analytics.stats.metrics import COST_DIGITS, METRICS
 from aura_analytics.stats.reader import Reader
-from aura_analytics.stats.scope import Scope
-from aura_analytics.stats.summary import COST_DIGITS
-
-# Beyond it lie only moments that somebody wrote past the door, and no calendar that could show them.
-LAST_HOUR = 253_402_300_799_999 // HOUR_MS
+from aura_analytics.stats.scope import MOST_ROWS, Scope
+from aura_analytics.stats.steps import label
+from aura_analytics.stats.timeseries import in_steps
 
 MEASURES = ("queries", "successes", "failures", "latency_sum", "latency_count", "cost", "sessions")
 
@@ -26,8 +29,12 @@ LIMIT $limit
 """
 
 
+# The metrics of an hour of a time zone, in the order of an hour's figures.
+METRICS_OF_HOUR = [METRICS[name] for name in ("queries", "successes", "failures", "latency_avg", "cost", "sessions")]
+
+
 class Hour(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """One hour; `hour` is its start, ISO 8601 in UTC."""
+    """One hour that has any query; `hour` is its start, ISO 8601: in UTC, or with the offset of the zone asked for."""
 
     hour: str
     queries: int
@@ -60,3 +67,27 @@ async def hourly(reader: Reader, scope: Scope, limit: int) -> list[Hour]:
         )
         for hour, queries, successes, failures, latency, answers, cost, sessions in await reader.ask(question)
     ]
+
+
+async def hourly_in(reader: Reader, scope: Scope, zone: ZoneInfo, limit: int) -> list[Hour]:
+    """List the hours that the clocks of a time zone show, the newest first.
+
+    Raises:
+        ParameterError: the window has more hours than an answer may.
+    """
+    window, steps = await in_steps(reader, scope, "hour", zone, most=MOST_ROWS)
+    found = await counted(reader, Grid(scope=window, steps=steps), METRICS_OF_HOUR)
+    newest = sorted((step for step, place in found if place == REST), reverse=True)[:limit]
+    return [_hour(label(steps.starts[step], zone), found[step, REST]) for step in newest]
+
+
+def _hour(hour: str, figures: dict[str, Any]) -> Hour:  # Any: see `Metric.value`
+    return Hour(
+        hour=hour,
+        queries=figures["queries"],
+        successes=figures["successes"],
+        failures=figures["failures"],
+        avg_latency_ms=figures["latency_avg"],
+        cost_usd=figures["cost"],
+        sessions=figures["sessions"],
+    )

@@ -69,15 +69,16 @@ DEFAULT = ("queries", "success_rate", "latency_p95")
 
 
 def read_metrics(names: Sequence[str] | None) -> list[Metric]:
-    """Read the names of metrics; each counts once.
+    """Read the names of metrics, each text one or several with commas between; each name counts once.
 
     Raises:
         ParameterError: there is no such metric.
     """
-    for name in names or ():
+    wanted = dict.fromkeys(name for text in names or DEFAULT for name in text.split(","))
+    for name in wanted:
         if name not in METRICS:
-            raise ParameterError(f"metric is one of {', '.join(METRICS)}")
-    return [METRICS[name] for name in dict.fromkeys(names or DEFAULT)]
+            raise ParameterError(f"metric is one or more of {', '.join(METRICS)}")
+    return [METRICS[name] for name in wanted]
 
 
 def figures_of(metrics: Sequence[Metric]) -> list[str]:

@@ -42,8 +42,10 @@ class Steps(msgspec.Struct, frozen=True, kw_only=True):
         """The units that each lie wholly inside of one step."""
         return Buckets(unit_ms=next(unit for unit in UNITS_MS if all(start % unit == 0 for start in self.starts)))
 
-    def are_hours(self, end: int) -> bool:
+    def are_hours(self, end: int | None) -> bool:
         """Whether each step is one hour (UTC), the last one up to `end` at most."""
+        if end is None:
+            return False
         lengths = {after - before for before, after in pairwise(self.starts)}
         return self.buckets.unit_ms >= HOUR_MS and lengths <= {HOUR_MS} and end - self.starts[-1] < HOUR_MS
 
@@ -137,9 +139,7 @@ def _change(zone: ZoneInfo, low: int, high: int) -> int | None:
     return high
 
 
-def _by_calendar(
-    following: Callable[[date], date], zone: ZoneInfo, first: date, low: int, high: int
-) -> Iterator[int]:
+def _by_calendar(following: Callable[[date], date], zone: ZoneInfo, first: date, low: int, high: int) -> Iterator[int]:
     """Give the beginnings of days, weeks or months, from the last one that isn't after `low`."""
     last = None
     for day in _dates(first, following):

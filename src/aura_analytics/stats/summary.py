@@ -5,6 +5,7 @@ import msgspec
 from aura_analytics.projection import Question
 from aura_analytics.projection.measures import merged
 from aura_analytics.stats.conversions import converted_queries
+from aura_analytics.stats.metrics import COST_DIGITS
 from aura_analytics.stats.percentiles import PERCENTILES
 from aura_analytics.stats.reader import Reader
 from aura_analytics.stats.scope import Scope
@@ -25,7 +26,6 @@ MEASURES = (
     "review",
     "bad",
 )
-COST_DIGITS = 9
 
 # The figures of a window: what adds up, the percentiles of the latency, the sessions, and the queries with a conversion.
 SUMMARY = f"""
@@ -44,11 +44,20 @@ class Labels(msgspec.Struct, frozen=True, kw_only=True, rename={"good": "GOOD", 
     unlabelled: int
 
 
+class EvaluationQueue(msgspec.Struct, frozen=True, kw_only=True):
+    """How many interactions of the whole database wait to be labelled: due now, due later (or claimed), and given up."""
+
+    due: int
+    waiting: int
+    failed: int
+
+
 class Summary(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """The figures of a window. Rates are 0…1, and 0 where there is nothing to rate; an average of nothing is None.
 
     `conversion_rate` is the share of queries that a conversion is owed to. Percentiles are observed latencies: the
-    least that so many percent of the answers don't exceed.
+    least that so many percent of the answers don't exceed. `evaluation_queue` is that of the present, of all stores;
+    None where the window lies in the past.
     """
 
     store_id: str
@@ -69,6 +78,7 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     conversion_rate: float
     unanswered_rate: float
     labels: Labels
+    evaluation_queue: EvaluationQueue | None = None
     start: int | None = msgspec.field(name="from")
     end: int | None = msgspec.field(name="to")
 
@@ -82,7 +92,7 @@ async def summary(reader: Reader, scope: Scope) -> Summary:
     p50, p95, p99, sessions, converted = row[len(MEASURES) :]
     total, cost = sums["queries"], round(sums["cost"], COST_DIGITS)
     return Summary(
-        store_id=scope.store or "all",
+        store_id=scope.store_id,
         period=scope.period,
         total_queries=total,
         successful_queries=sums["successes"],

@@ -4,15 +4,15 @@ import msgspec
 
 from aura_analytics.projection import Question
 from aura_analytics.stats.reader import Reader
+from aura_analytics.stats.said import Aggregate, said
 from aura_analytics.stats.scope import Scope
+
+MEASURES: dict[str, Aggregate] = {"queries": "sum", "latency_sum": "fsum", "latency_count": "sum", "successes": "sum"}
 
 # The most frequent texts with their intent.
 TOP_QUERIES = """
-SELECT query_text, intent, sum(queries)::BIGINT AS occurrences, fsum(latency_sum), sum(latency_count)::BIGINT,
-       sum(successes)::BIGINT
-FROM {texts}
-GROUP BY query_text, intent
-ORDER BY occurrences DESC, query_text, intent NULLS FIRST
+SELECT query_text, intent, queries, latency_sum, latency_count, successes FROM ({said})
+ORDER BY queries DESC, query_text, intent NULLS FIRST
 LIMIT $limit
 """
 
@@ -27,9 +27,10 @@ class TopQuery(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     success_rate: float
 
 
-async def top_queries(reader: Reader, scope: Scope, limit: int) -> list[TopQuery]:
-    """List the texts, the most frequent first."""
-    question = Question(sql=TOP_QUERIES, parameters={"limit": limit}, about=scope, answered_until=reader.answered_until)
+async def top_queries(reader: Reader, scope: Scope, limit: int, *, normalize: bool = False) -> list[TopQuery]:
+    """List the texts, the most frequent first; with `normalize`, all spellings of a text as one."""
+    sql = TOP_QUERIES.replace("{said}", said(MEASURES, weight="queries", normalize=normalize))
+    question = Question(sql=sql, parameters={"limit": limit}, about=scope, answered_until=reader.answered_until)
     return [
         TopQuery(
             query_text=text,

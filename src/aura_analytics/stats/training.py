@@ -38,7 +38,7 @@ SELECT DISTINCT created_at FROM (
 
 # One chunk of them: older than the last cut, not older than the next.
 CHUNK = f"""
-SELECT query_text, answer_text FROM interactions
+SELECT query_text, answer_text FROM {{rows}}
 WHERE {IS_EXAMPLE} AND ($before IS NULL OR created_at < $before) AND ($not_before IS NULL OR created_at >= $not_before)
 ORDER BY created_at DESC, id DESC
 """

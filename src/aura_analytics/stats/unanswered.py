@@ -5,16 +5,19 @@ import msgspec
 from aura_analytics.projection import Question
 from aura_analytics.projection.meanings import REASONS
 from aura_analytics.stats.reader import Reader
+from aura_analytics.stats.said import Aggregate, said
 from aura_analytics.stats.scope import Scope
+
+MEASURES: dict[str, Aggregate] = {
+    "missed": "sum",
+    "last_missed": "max",
+    **{f"for_{reason}": "sum" for reason in REASONS},
+}
 
 # The unanswered queries by text and intent, with every reason that any of them has.
 UNANSWERED = f"""
-SELECT query_text, intent, sum(missed)::BIGINT AS occurrences, max(last_missed) AS last_seen,
-       {", ".join(f"sum(for_{reason}) > 0" for reason in REASONS)}
-FROM {{texts}}
-WHERE missed > 0
-GROUP BY query_text, intent
-ORDER BY occurrences DESC, last_seen DESC, query_text, intent NULLS FIRST
+SELECT query_text, intent, missed, last_missed, {", ".join(f"for_{reason} > 0" for reason in REASONS)} FROM ({{said}})
+ORDER BY missed DESC, last_missed DESC, query_text, intent NULLS FIRST
 LIMIT $limit
 """
 
@@ -29,9 +32,13 @@ class UnansweredQuery(msgspec.Struct, frozen=True, kw_only=True, rename="camel")
     reasons: list[str]
 
 
-async def unanswered(reader: Reader, scope: Scope, limit: int) -> list[UnansweredQuery]:
-    """List the unanswered queries, the most frequent first, the latest first among equals."""
-    question = Question(sql=UNANSWERED, parameters={"limit": limit}, about=scope, answered_until=reader.answered_until)
+async def unanswered(reader: Reader, scope: Scope, limit: int, *, normalize: bool = False) -> list[UnansweredQuery]:
+    """List the unanswered queries, the most frequent first, the latest first among equals.
+
+    With `normalize`, all spellings of a text are one.
+    """
+    sql = UNANSWERED.replace("{said}", said(MEASURES, weight="missed", normalize=normalize, among="missed > 0"))
+    question = Question(sql=sql, parameters={"limit": limit}, about=scope, answered_until=reader.answered_until)
     return [
         UnansweredQuery(
             query_text=text,

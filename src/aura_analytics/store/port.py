@@ -73,13 +73,20 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ArrowStream(Protocol):
-    """Rows in the order of WIDE_COLUMNS by Arrow's capsules, led by one with an empty id that only tells the types."""
+    """Rows in the order of WIDE_COLUMNS by Arrow's capsules, led by one with `has_outcome` -1 that only tells the types."""
 
     def __arrow_c_stream__(self, requested_schema: object = None) -> object:
         """Begin to read, each time anew: the first time, a reader only looks at the types."""
 
     def close(self) -> None:
         """Let go of the database."""
+
+
+class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
+    """What lies around some interactions: from when to when each session goes, and the conversions that name any of them."""
+
+    spans: dict[str, tuple[int, int]]
+    conversion_ids: list[str]
 
 
 class Changes(msgspec.Struct, frozen=True, kw_only=True):
@@ -213,6 +220,9 @@ class Store(Protocol):
 
     async def wide_rows(self, query_ids: Sequence[str]) -> list[WideRow]:
         """Give the joined rows of these interactions, in any order; an id that isn't there has no row."""
+
+    async def surroundings(self, query_ids: Sequence[str], session_ids: Sequence[str]) -> Surroundings:
+        """Give what lies around these interactions and sessions; a session whose moments can't be read has no span."""
 
     def snapshot(self, batch: int, part: Part | None = None) -> AsyncIterator[list[WideRow]]:
         """Give all interactions, or those of a part, in batches, in the order in which they came.

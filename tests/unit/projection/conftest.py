@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from aura_analytics.store import Store
-from unit.projection.running import Projections, RawSql, Snapshots, Stores
+from unit.projection.running import Projections, RawSql, Rebuilds, Stores
 
 
 @pytest.fixture
@@ -43,9 +43,9 @@ async def projections(stores: Stores) -> AsyncIterator[Projections]:  # noqa: AR
 
 
 @pytest.fixture
-def snapshots(monkeypatch: pytest.MonkeyPatch, store: Store) -> Snapshots:
-    """The snapshots of `store` from now on."""
-    return Snapshots(store, monkeypatch)
+def rebuilds(monkeypatch: pytest.MonkeyPatch, store: Store) -> Rebuilds:
+    """The rebuilds from `store` from now on."""
+    return Rebuilds(store, monkeypatch)
 
 
 @pytest.fixture

@@ -2,13 +2,15 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from aura_analytics.projection import Projection
+from aura_analytics.projection import Projection, Question
 from aura_analytics.store import Store
-from aura_analytics.store.port import WIDE_COLUMNS, WideRow
+from aura_analytics.store.port import WIDE_COLUMNS, ConversionRow, WideRow
 from aura_analytics.store.sqlite import SqliteStore, migrate
 
 RawSql = Callable[[str], None]
@@ -73,18 +75,29 @@ class Projections:
             await self.stop(projection)
 
 
-class Snapshots:
-    """Counts the snapshots that are taken of a store: a rebuild takes one, following takes none."""
+class Rebuilds:
+    """Counts the rebuilds from a store: each takes all conversions once, and nothing else asks for those."""
 
     def __init__(self, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.taken = 0
-        taking = store.snapshot
+        self.begun = 0
+        taking = store.conversion_snapshot
 
-        def counting(batch: int) -> AsyncIterator[list[WideRow]]:
-            self.taken += 1
+        def counting(batch: int) -> AsyncIterator[list[ConversionRow]]:
+            self.begun += 1
             return taking(batch)
 
-        monkeypatch.setattr(store, "snapshot", counting)
+        monkeypatch.setattr(store, "conversion_snapshot", counting)
+
+
+def asking(sql: str, **parameters: Any) -> Question:
+    """A question about nothing in particular."""
+    return Question(sql=sql, parameters=parameters)
+
+
+def spoil(projection: Projection, sql: str) -> None:
+    """Change the columns behind the back of what follows into them."""
+    with closing(projection._columns._open.cursor()) as cursor:
+        cursor.execute(sql)
 
 
 async def rows_of(store: Store) -> list[WideRow]:
@@ -97,7 +110,7 @@ async def rows_of(store: Store) -> list[WideRow]:
 
 async def assert_equal(store: Store, projection: Projection) -> int:
     """Compare all rows with all columns; give how many interactions there are."""
-    held = await projection.ask(f"SELECT {', '.join(WIDE_COLUMNS)} FROM interactions ORDER BY id, has_outcome")
+    held = await projection.ask(asking(f"SELECT {', '.join(WIDE_COLUMNS)} FROM interactions ORDER BY id, has_outcome"))
     assert held == await rows_of(store)
     return len(held)
 

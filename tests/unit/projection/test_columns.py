@@ -7,14 +7,17 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import msgspec
 import pytest
 
 from aura_analytics.errors import ProjectionUnavailable
 from aura_analytics.projection import schema
 from aura_analytics.projection.columns import ColumnFile, State
+from aura_analytics.projection.coverage import DAY_MS
 from aura_analytics.projection.transport import SLICE_ROWS, coerced
 from aura_analytics.store.port import WIDE_COLUMNS, FeedPoint, WideRow
 from contract.making import outcome, query, wide
+from unit.projection.running import asking
 
 START = FeedPoint(position=3, moment=33)
 NEXT = FeedPoint(position=4, moment=44)
@@ -29,7 +32,7 @@ def row(id: str, **cells: Any) -> WideRow:
 
 
 def opened(path: Path | None) -> ColumnFile:
-    return ColumnFile(path, memory_mb=256, threads=1)
+    return ColumnFile(path, memory_mb=256, threads=1, attribution_ms=DAY_MS)
 
 
 @pytest.fixture
@@ -43,7 +46,7 @@ def table() -> Iterator[ColumnFile]:
 
 
 def ask(columns: ColumnFile, sql: str, **parameters: Any) -> list[tuple[Any, ...]]:
-    return columns.ask(columns.generation, sql, parameters or None)
+    return columns.ask(columns.generation, asking(sql, **parameters))
 
 
 def test_the_table_has_the_columns_of_the_rows(table: ColumnFile) -> None:
@@ -70,14 +73,18 @@ def test_a_state_is_read_back(columns: Path) -> None:
     made.begin("identity", "follower", START)
     made.fill([row("a")])
     made.close()
-    assert made.open() == State(
-        version=schema.VERSION, identity="identity", follower="follower", point=START, complete=False
+    state = State(
+        version=schema.VERSION,
+        identity="identity",
+        follower="follower",
+        attribution_ms=DAY_MS,
+        point=START,
+        complete=False,
     )
+    assert made.open() == state
     made.apply((), (), NEXT)
     made.close()
-    assert made.open() == State(
-        version=schema.VERSION, identity="identity", follower="follower", point=NEXT, complete=True
-    )
+    assert made.open() == msgspec.structs.replace(state, point=NEXT, complete=True)
     assert ask(made, ALL) == [row("a")]
     made.close()
 
@@ -85,7 +92,11 @@ def test_a_state_is_read_back(columns: Path) -> None:
 @pytest.mark.parametrize(
     "statements",
     [
-        [f"UPDATE projection_state SET version = {schema.VERSION + 1}"],
+        ["UPDATE projection_state SET version = version || '+'"],
+        ["UPDATE projection_state SET version = 'another one, DuckDB 1.0.0'"],
+        [f"UPDATE projection_state SET attribution_ms = {DAY_MS - 1}"],
+        ["ALTER TABLE projection_state DROP COLUMN attribution_ms"],
+        ["ALTER TABLE projection_state ALTER COLUMN version TYPE INTEGER USING 1"],
         ["DELETE FROM projection_state"],
         ["DROP TABLE projection_state"],
         ["DROP TABLE interactions"],
@@ -211,7 +222,7 @@ def test_a_question_of_an_earlier_file_is_refused(table: ColumnFile) -> None:
     generation = table.generation
     table.begin("identity", "follower", START)
     with pytest.raises(ProjectionUnavailable):
-        table.ask(generation, ALL)
+        table.ask(generation, asking(ALL))
     assert ask(table, ALL) == []
 
 

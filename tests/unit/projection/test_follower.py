@@ -16,23 +16,27 @@ import pytest
 
 from aura_analytics.errors import ProjectionOwned, ProjectionUnavailable, StoreUnavailable
 from aura_analytics.events.records import Event
-from aura_analytics.projection import Projection, follower
+from aura_analytics.projection import Projection, follower, rebuild
 from aura_analytics.projection.columns import ColumnFile
+from aura_analytics.projection.coverage import DAY_MS
 from aura_analytics.store import Store
-from aura_analytics.store.port import Changes, FeedPoint, WideRow
+from aura_analytics.store.port import Changes, FeedPoint, Part, WideRow
 from contract.making import LATER, LEASE_MS, NOW, outcome, query, verdicts
 from unit.projection.running import (
     Projections,
     RawSql,
-    Snapshots,
+    Rebuilds,
     Stores,
+    asking,
     assert_equal,
     phase,
     position,
+    spoil,
     until,
 )
 
-COUNT = "SELECT count(*) FROM interactions"
+COUNT_SQL = "SELECT count(*) FROM interactions"
+COUNT = asking(COUNT_SQL)
 
 
 def interactions(count: int, prefix: str = "q") -> list[Event]:
@@ -76,7 +80,7 @@ async def test_it_follows_appends_outcomes_and_verdicts(
     await store.append([query("orphan"), outcome("c")])
     await label_all(store)
     assert await assert_equal(store, projection) == 4
-    assert await projection.ask("SELECT count(*) FROM interactions WHERE label = 'GOOD'") == [(4,)]
+    assert await projection.ask(asking("SELECT count(*) FROM interactions WHERE label = 'GOOD'")) == [(4,)]
 
 
 async def test_an_answer_holds_all_that_was_acknowledged_before_the_question(
@@ -87,7 +91,7 @@ async def test_an_answer_holds_all_that_was_acknowledged_before_the_question(
         await store.append([query(f"q{n}")])
         assert await counted(projection) == n
         await store.append([outcome(f"q{n}")])
-        assert await projection.ask(f"{COUNT} WHERE has_outcome") == [(n,)]
+        assert await projection.ask(asking(f"{COUNT_SQL} WHERE has_outcome")) == [(n,)]
 
 
 async def test_an_answer_holds_what_another_server_acknowledged(
@@ -137,7 +141,7 @@ async def test_more_than_one_transaction_of_the_columns_is_caught_up_with(
     store: Store, projections: Projections, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(follower, "APPLY_IDS", 50)
-    monkeypatch.setattr(follower, "FILL_ROWS", 70)
+    monkeypatch.setattr(rebuild, "FILL_ROWS", 70)
     await store.append(interactions(500, "old"))
     projection = await projections.built(store, None)
     for part in range(10):
@@ -175,26 +179,26 @@ async def test_any_sequence_of_changes_ends_up_equal(
 
 
 async def test_a_restart_goes_on_from_its_point_without_a_rebuild(
-    store: Store, columns: Path, projections: Projections, snapshots: Snapshots
+    store: Store, columns: Path, projections: Projections, rebuilds: Rebuilds
 ) -> None:
     await store.append(interactions(50))
     await projections.stop(await projections.built(store, columns))
-    assert snapshots.taken == 1
+    assert rebuilds.begun == 1
     await store.append(interactions(20, "later"))
     await label_all(store, 10)
     projection = await projections.built(store, columns)
     assert await counted(projection) == 70
-    assert snapshots.taken == 1
+    assert rebuilds.begun == 1
     assert await assert_equal(store, projection) == 70
 
 
 async def test_a_restart_on_a_database_without_any_change_yet_needs_no_rebuild(
-    store: Store, columns: Path, projections: Projections, snapshots: Snapshots
+    store: Store, columns: Path, projections: Projections, rebuilds: Rebuilds
 ) -> None:
     await projections.stop(await projections.built(store, columns))
     await store.append([query("a")])
     assert await counted(await projections.built(store, columns)) == 1
-    assert snapshots.taken == 1
+    assert rebuilds.begun == 1
 
 
 async def test_a_kept_copy_is_waited_for_and_one_in_memory_is_not(
@@ -210,7 +214,7 @@ async def test_a_kept_copy_is_waited_for_and_one_in_memory_is_not(
 
 
 async def test_two_copies_of_one_database_are_both_right(
-    store: Store, tmp_path: Path, projections: Projections, snapshots: Snapshots
+    store: Store, tmp_path: Path, projections: Projections, rebuilds: Rebuilds
 ) -> None:
     first = await projections.built(store, tmp_path / "first.duckdb")
     second = await projections.built(store, tmp_path / "second.duckdb")
@@ -219,35 +223,42 @@ async def test_two_copies_of_one_database_are_both_right(
     await projections.stop(second)
     await store.append(interactions(10, "more"))
     await projections.stop(first)
-    taken = snapshots.taken
+    taken = rebuilds.begun
     second = await projections.built(store, tmp_path / "second.duckdb")
-    assert snapshots.taken == taken
+    assert rebuilds.begun == taken
     assert await assert_equal(store, second) == 20
 
 
 # Whatever became of the file.
 
 
+async def no_parts() -> list[Part]:
+    """Nothing that can be streamed, so that all of it goes row by row."""
+    return []
+
+
 @pytest.fixture
-async def copied(store: Store, columns: Path, projections: Projections) -> Path:
+async def copied(store: Store, columns: Path, projections: Projections, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The file of a whole copy of 2,000 interactions, which nobody has open."""
     await store.append(interactions(2_000))
-    await projections.stop(await projections.built(store, columns))
+    with monkeypatch.context() as patched:
+        patched.setattr(store, "parts", no_parts)
+        await projections.stop(await projections.built(store, columns))
     return columns
 
 
-async def assert_rebuilt(store: Store, columns: Path, projections: Projections, snapshots: Snapshots) -> None:
+async def assert_rebuilt(store: Store, columns: Path, projections: Projections, rebuilds: Rebuilds) -> None:
     """Start on what is there: the copy is built anew, is equal, follows, and goes on after a restart."""
-    taken = snapshots.taken
+    taken = rebuilds.begun
     projection = await projections.built(store, columns)
-    assert snapshots.taken == taken + 1
+    assert rebuilds.begun == taken + 1
     await assert_equal(store, projection)
     await store.append([query("after")])
     await assert_equal(store, projection)
     await projections.stop(projection)
-    taken = snapshots.taken
+    taken = rebuilds.begun
     projection = await projections.built(store, columns)
-    assert snapshots.taken == taken
+    assert rebuilds.begun == taken
     await assert_equal(store, projection)
     await projections.stop(projection)
 
@@ -263,18 +274,16 @@ def write_rubbish(file: Path) -> None:
     file.write_bytes(random.Random(1).randbytes(50_000))
 
 
-def spoil(file: Path, tenth: int) -> None:
+def scribble(file: Path, tenth: int) -> None:
     """Write rubbish over two blocks' worth of a file."""
     with file.open("r+b") as opened:
         opened.seek(file.stat().st_size * tenth // 10)
         opened.write(random.Random(1).randbytes(8_192))
 
 
-async def test_a_lost_file_is_rebuilt(
-    store: Store, copied: Path, projections: Projections, snapshots: Snapshots
-) -> None:
+async def test_a_lost_file_is_rebuilt(store: Store, copied: Path, projections: Projections, rebuilds: Rebuilds) -> None:
     await asyncio.to_thread(copied.unlink)
-    await assert_rebuilt(store, copied, projections, snapshots)
+    await assert_rebuilt(store, copied, projections, rebuilds)
 
 
 @pytest.mark.parametrize("left", [0, 1, 4_096, 12_288, 0.3, 0.7, -1])
@@ -282,27 +291,27 @@ async def test_a_truncated_file_is_rebuilt(
     store: Store,
     copied: Path,
     projections: Projections,
-    snapshots: Snapshots,
+    rebuilds: Rebuilds,
     left: float,
 ) -> None:
     truncate(copied, left)
-    await assert_rebuilt(store, copied, projections, snapshots)
+    await assert_rebuilt(store, copied, projections, rebuilds)
 
 
 @pytest.mark.parametrize("name", ["aura.columns.duckdb", "locks/blocked.duckdb"])
 async def test_a_file_of_rubbish_is_rebuilt_wherever_it_lies(
-    store: Store, copied: Path, projections: Projections, snapshots: Snapshots, name: str
+    store: Store, copied: Path, projections: Projections, rebuilds: Rebuilds, name: str
 ) -> None:
     rubbish = copied.parent / name
     write_rubbish(rubbish)
-    await assert_rebuilt(store, rubbish, projections, snapshots)
+    await assert_rebuilt(store, rubbish, projections, rebuilds)
 
 
 @pytest.mark.parametrize("tenth", range(10))
 async def test_a_file_with_rubbish_inside_is_rebuilt_or_whole(
     store: Store, copied: Path, projections: Projections, tenth: int
 ) -> None:
-    spoil(copied, tenth)
+    scribble(copied, tenth)
     projection = await projections.built(store, copied)
     async with asyncio.timeout(30):
         while True:
@@ -328,18 +337,18 @@ async def test_the_copy_of_another_database_is_rebuilt(
     copied: Path,
     tmp_path: Path,
     projections: Projections,
-    snapshots: Snapshots,
+    rebuilds: Rebuilds,
 ) -> None:
     other = await stores.open(tmp_path / "other.db")
     await other.append(interactions(2_000, "other"))
     foreign = tmp_path / "other.duckdb"
     await projections.stop(await projections.built(other, foreign))
     shutil.copy(foreign, copied)
-    await assert_rebuilt(store, copied, projections, snapshots)
+    await assert_rebuilt(store, copied, projections, rebuilds)
 
 
 async def test_the_copy_of_another_database_whose_feed_stands_at_the_same_point_is_rebuilt(
-    *, stores: Stores, store: Store, raw: RawSql, tmp_path: Path, projections: Projections, snapshots: Snapshots
+    *, stores: Stores, store: Store, raw: RawSql, tmp_path: Path, projections: Projections, rebuilds: Rebuilds
 ) -> None:
     """As of databases that others have filled: their feeds are empty, and only the databases' identities differ."""
     foreign = tmp_path / "other.duckdb"
@@ -347,7 +356,7 @@ async def test_the_copy_of_another_database_whose_feed_stands_at_the_same_point_
     raw("INSERT INTO voice_queries (id, store_id, created_at, query_text) VALUES ('a', 's', 1, 't')")
     projection = await projections.built(store, foreign)
     assert await assert_equal(store, projection) == 1
-    assert snapshots.taken == 1
+    assert rebuilds.begun == 1
 
 
 @pytest.mark.parametrize("appended_since", [0, 1, 5])
@@ -384,7 +393,7 @@ async def test_a_copy_that_stood_still_for_too_long_is_rebuilt(
     copied: Path,
     tmp_path: Path,
     projections: Projections,
-    snapshots: Snapshots,
+    rebuilds: Rebuilds,
 ) -> None:
     [name] = followers(file)
     await store.forget_follower(name)
@@ -394,20 +403,20 @@ async def test_a_copy_that_stood_still_for_too_long_is_rebuilt(
     assert await store.changes(FeedPoint(position=0, moment=0), 10) != Changes(
         query_ids=[], upto=FeedPoint(position=0, moment=0)
     )
-    await assert_rebuilt(store, copied, projections, snapshots)
+    await assert_rebuilt(store, copied, projections, rebuilds)
 
 
 async def test_a_copy_that_never_became_whole_is_rebuilt(
-    store: Store, columns: Path, projections: Projections, snapshots: Snapshots
+    store: Store, columns: Path, projections: Projections, rebuilds: Rebuilds
 ) -> None:
     """As a process leaves it that was killed in the middle of a rebuild."""
     await store.append(interactions(100))
-    half = ColumnFile(columns, memory_mb=256, threads=1)
+    half = ColumnFile(columns, memory_mb=256, threads=1, attribution_ms=DAY_MS)
     half.open()
     half.begin(await store.identity(), "killed", await store.feed_head())
     half.fill(await store.wide_rows([f"q{n}" for n in range(40)]))
     half.close()
-    await assert_rebuilt(store, columns, projections, snapshots)
+    await assert_rebuilt(store, columns, projections, rebuilds)
 
 
 async def test_a_stop_in_the_middle_of_a_rebuild_leaves_nothing_that_is_trusted(
@@ -420,14 +429,15 @@ async def test_a_stop_in_the_middle_of_a_rebuild_leaves_nothing_that_is_trusted(
     snapshot = store.snapshot
     begun = asyncio.Event()
 
-    async def stuck(_: int) -> AsyncIterator[list[WideRow]]:
-        async for batch in snapshot(10):
+    async def stuck(_: int, part: Part | None = None) -> AsyncIterator[list[WideRow]]:
+        async for batch in snapshot(10, part):
             yield batch
             begun.set()
             await asyncio.Event().wait()
 
     with monkeypatch.context() as patched:
         patched.setattr(store, "snapshot", stuck)
+        patched.setattr(store, "parts", no_parts)
         projection = await projections.start(store, columns)
         await begun.wait()
         await projections.stop(projection)
@@ -441,7 +451,7 @@ async def test_a_stop_in_the_middle_of_a_rebuild_leaves_nothing_that_is_trusted(
 async def test_a_rebuild_mends_what_is_wrong(store: Store, columns: Path, projections: Projections) -> None:
     await store.append(interactions(30))
     projection = await projections.built(store, columns)
-    await projection.ask("DELETE FROM interactions WHERE id = 'q7'")
+    spoil(projection, "DELETE FROM interactions WHERE id = 'q7'")
     assert await counted(projection) == 29
     await projection.rebuild()
     await projection.built()
@@ -454,7 +464,7 @@ async def test_a_rebuild_while_appends_go_on_ends_up_equal(
     projections: Projections,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(follower, "FILL_ROWS", 20)
+    monkeypatch.setattr(rebuild, "FILL_ROWS", 20)
     await store.append(interactions(400))
     projection = await projections.built(store, columns)
     await projection.rebuild()
@@ -466,21 +476,21 @@ async def test_a_rebuild_while_appends_go_on_ends_up_equal(
 
 
 async def test_a_rebuild_asked_for_right_after_the_start_is_done(
-    store: Store, copied: Path, projections: Projections, snapshots: Snapshots
+    store: Store, copied: Path, projections: Projections, rebuilds: Rebuilds
 ) -> None:
-    taken = snapshots.taken
+    taken = rebuilds.begun
     projection = await projections.start(store, copied)
     await projection.rebuild()
     await projection.built()
     assert await counted(projection) == 2_000
-    assert snapshots.taken == taken + 1
+    assert rebuilds.begun == taken + 1
 
 
 async def test_a_rebuild_asked_for_while_changes_come_in_is_done(
-    store: Store, projections: Projections, snapshots: Snapshots
+    store: Store, projections: Projections, rebuilds: Rebuilds
 ) -> None:
     projection = await projections.built(store, None)
-    taken = snapshots.taken
+    taken = rebuilds.begun
     before = await position(projection)
 
     async def moved() -> bool:
@@ -492,13 +502,13 @@ async def test_a_rebuild_asked_for_while_changes_come_in_is_done(
         await projection.rebuild()
     await projection.built()
     assert await counted(projection) == 1
-    assert snapshots.taken == taken + 1
+    assert rebuilds.begun == taken + 1
 
 
 async def test_readers_during_a_rebuild_get_whole_answers_or_none(
     store: Store, projections: Projections, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(follower, "FILL_ROWS", 20)
+    monkeypatch.setattr(rebuild, "FILL_ROWS", 20)
     monkeypatch.setattr(follower, "REBUILD_PATIENCE_S", 0.001)
     await store.append(interactions(600))
     projection = await projections.built(store, None)
@@ -524,9 +534,9 @@ async def test_a_reader_of_a_long_rebuild_is_told_to_come_back(
     snapshot = store.snapshot
     go_on = asyncio.Event()
 
-    async def slow(batch: int) -> AsyncIterator[list[WideRow]]:
+    async def slow(batch: int, part: Part | None = None) -> AsyncIterator[list[WideRow]]:
         await go_on.wait()
-        async for rows in snapshot(batch):
+        async for rows in snapshot(batch, part):
             yield rows
 
     monkeypatch.setattr(store, "snapshot", slow)
@@ -567,7 +577,7 @@ async def test_a_reader_of_columns_that_do_not_keep_up_is_told_so(
 async def test_progress_is_told_until_the_end(
     store: Store, projections: Projections, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(follower, "FILL_ROWS", 10)
+    monkeypatch.setattr(rebuild, "FILL_ROWS", 10)
     await store.append(interactions(50))
     projection = await projections.start(store, None)
     told: list[float] = []
@@ -598,14 +608,14 @@ async def test_a_database_out_of_reach_for_a_moment_costs_no_rebuild(
     store: Store,
     columns: Path,
     projections: Projections,
-    snapshots: Snapshots,
+    rebuilds: Rebuilds,
     monkeypatch: pytest.MonkeyPatch,
     method: str,
 ) -> None:
     """As when another process holds the lock of the file for too long."""
     monkeypatch.setattr(follower, "ACKNOWLEDGE_S", 0)
     projection = await projections.built(store, columns)
-    taken = snapshots.taken
+    taken = rebuilds.begun
     works = getattr(store, method)
     failed = asyncio.Event()
 
@@ -620,7 +630,7 @@ async def test_a_database_out_of_reach_for_a_moment_costs_no_rebuild(
     await store.append([query("b")])
     await projection.built()
     assert await counted(projection) == 2
-    assert snapshots.taken == taken
+    assert rebuilds.begun == taken
 
 
 async def test_a_database_out_of_reach_at_the_start_is_waited_for(
@@ -668,14 +678,14 @@ async def test_damage_that_a_question_runs_into_is_repaired(
 
 
 async def test_a_question_that_is_wrong_is_no_damage(
-    store: Store, projections: Projections, snapshots: Snapshots
+    store: Store, projections: Projections, rebuilds: Rebuilds
 ) -> None:
     projection = await projections.built(store, None)
-    taken = snapshots.taken
+    taken = rebuilds.begun
     with pytest.raises(duckdb.ProgrammingError):
-        await projection.ask("SELECT nothing FROM nowhere")
+        await projection.ask(asking("SELECT nothing FROM nowhere"))
     assert await counted(projection) == 0
-    assert snapshots.taken == taken
+    assert rebuilds.begun == taken
 
 
 HOLD = """
@@ -708,7 +718,7 @@ async def test_a_file_that_another_process_follows_into_is_not_taken_before_that
     store: Store,
     copied: Path,
     projections: Projections,
-    snapshots: Snapshots,
+    rebuilds: Rebuilds,
     held_elsewhere: Callable[[], None],
 ) -> None:
     refused = Projection(store, copied, memory_mb=256, threads=1)
@@ -718,7 +728,7 @@ async def test_a_file_that_another_process_follows_into_is_not_taken_before_that
     await asyncio.to_thread(held_elsewhere)
     projection = await projections.built(store, copied)
     assert await assert_equal(store, projection) == 2_000
-    assert snapshots.taken == 0  # the refusal left the file as it was
+    assert rebuilds.begun == 0  # the refusal left the file as it was
 
 
 # Cells that are no value of their column.
@@ -741,7 +751,7 @@ async def test_a_cell_of_the_wrong_type_does_not_stop_the_feed(
     store: Store,
     raw: RawSql,
     projections: Projections,
-    snapshots: Snapshots,
+    rebuilds: Rebuilds,
     when: str,
     table: str,
     key: str,
@@ -750,18 +760,18 @@ async def test_a_cell_of_the_wrong_type_does_not_stop_the_feed(
     becomes: object,
 ) -> None:
     await store.append([query("a"), outcome("a", latency_ms=1), query("b"), outcome("b", latency_ms=2)])
-    spoil = f"UPDATE {table} SET {column} = {cell} WHERE {key} = 'a'"
+    change = f"UPDATE {table} SET {column} = {cell} WHERE {key} = 'a'"
     if when == "before the copy":
-        raw(spoil)
+        raw(change)
     projection = await projections.built(store, None)
     if when != "before the copy":
-        raw(spoil)
-    taken = snapshots.taken
+        raw(change)
+    taken = rebuilds.begun
     for round_number in range(2):  # the spoilt row changes, is labelled, and others come
         await label_all(store)
         await store.append([query(f"c{round_number}")])
-        found = await projection.ask(f"SELECT id, {column} FROM interactions ORDER BY id")
+        found = await projection.ask(asking(f"SELECT id, {column} FROM interactions ORDER BY id"))
         assert [id for id, _ in found] == ["a", "b", *(f"c{n}" for n in range(round_number + 1))]
         assert becomes is ... or found[0][1] == becomes
-    assert await projection.ask(f"{COUNT} WHERE label = 'GOOD'") == [(3,)]
-    assert snapshots.taken == taken
+    assert await projection.ask(asking(f"{COUNT_SQL} WHERE label = 'GOOD'")) == [(3,)]
+    assert rebuilds.begun == taken

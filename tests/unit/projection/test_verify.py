@@ -10,7 +10,7 @@ from aura_analytics.projection import verify as verifying
 from aura_analytics.projection.verify import verify
 from aura_analytics.store import Store
 from contract.making import LATER, LEASE_MS, outcome, query, verdicts
-from unit.projection.running import Projections, RawSql
+from unit.projection.running import Projections, RawSql, spoil
 
 
 @pytest.fixture(autouse=True)
@@ -92,7 +92,7 @@ async def test_an_outcome_that_vanished_is_named(store: Store, projection: Proje
 
 @pytest.mark.parametrize("id", ["q00", "q14", "q29"])
 async def test_a_row_that_the_columns_lack_is_named(store: Store, projection: Projection, id: str) -> None:
-    await projection.ask(f"DELETE FROM interactions WHERE id = '{id}'")
+    spoil(projection, f"DELETE FROM interactions WHERE id = '{id}'")
     assert await verify(store, projection) == Verification(
         interactions=30, differing=1, differences=[Difference(query_id=id, column=None, in_rows=1, in_columns=0)]
     )
@@ -109,7 +109,7 @@ async def test_a_row_that_only_the_columns_have_is_named(
 
 
 async def test_a_row_that_the_columns_have_twice_is_named(store: Store, projection: Projection) -> None:
-    await projection.ask("INSERT INTO interactions SELECT * FROM interactions WHERE id = 'q14'")
+    spoil(projection, "INSERT INTO interactions SELECT * FROM interactions WHERE id = 'q14'")
     assert await verify(store, projection) == Verification(
         interactions=30, differing=1, differences=[Difference(query_id="q14", column=None, in_rows=1, in_columns=2)]
     )

@@ -9,6 +9,7 @@ import pytest
 
 from aura_analytics.events.records import Event, Verdict
 from aura_analytics.projection import Projection
+from aura_analytics.projection.unsettled import Ready
 from aura_analytics.stats.reader import ColumnReader
 from aura_analytics.store.sqlite import SqliteStore, migrate
 from contract.making import GRACE_MS, LATER, LEASE_MS, NOW, Watch
@@ -43,3 +44,15 @@ def loaded(tmp_path: Path) -> Loaded:
             await store.close()
 
     return load
+
+
+async def settle(reader: ColumnReader) -> None:
+    """Compute all cubes of a reader's columns anew, which else happens when they have lain still."""
+    projection = reader._columns
+    assert isinstance(projection, Projection)
+    await projection.caught_up()
+    file = projection._columns
+    hours, days = await projection._aside(file.stale, file.generation)
+    for ready in [*(Ready(hours=(hour, hour)) for hour in hours), *(Ready(day=day) for day in days)]:
+        await projection._aside(file.settle, file.generation, ready)
+    assert await projection._aside(file.stale, file.generation) == ([], [])

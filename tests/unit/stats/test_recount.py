@@ -1,5 +1,6 @@
 """Every figure, over whatever interactions, is what a plain count in Python gives that follows the contract's words."""
 
+import itertools
 import json
 import math
 from collections import Counter, defaultdict
@@ -23,6 +24,7 @@ from aura_analytics.stats.top_queries import top_queries
 from aura_analytics.stats.training import ExampleFilter, dataset, examples
 from aura_analytics.stats.unanswered import unanswered
 from contract.making import GRACE_MS, NOW, outcome, query, verdict
+from unit.stats.conftest import settle
 
 Loaded = Callable[..., AbstractAsyncContextManager[ColumnReader]]
 
@@ -317,7 +319,7 @@ async def compare_examples(
         assert some == b"".join(line + b"\n" for line in lines[:2])
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     history=histories(),
     asked_for=questions,
@@ -337,7 +339,9 @@ async def test_every_figure_is_that_of_a_plain_count(
     outcomes = [told.outcome for told in history if told.outcome]
     verdicts = {told.query.id: told.verdict for told in history if told.verdict}
     async with loaded([*outcomes, *(told.query for told in history)], verdicts) as reader:
-        for store, window in asked_for:
+        for settled, (store, window) in itertools.product([False, True], asked_for):
+            if settled:
+                await settle(reader)
             scope = scopes.parse({"store": store, **window}, now=NOW)
             counted = [told for told in history if in_scope(told, scope)]
             event(f"interactions in scope: {len(counted) // 10 * 10}+")

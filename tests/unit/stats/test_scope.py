@@ -1,7 +1,6 @@
 """What a number is about: how people write windows, stores and limits, and what they are told when they write it wrong."""
 
-import sqlite3
-from collections.abc import Iterator
+import re
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
@@ -9,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aura_analytics.errors import ParameterError
-from aura_analytics.stats.scope import MOST_ROWS, WHERE, Scope, limit, moment, number, parse
+from aura_analytics.projection.slices import ABSENT
+from aura_analytics.stats.scope import MOST_ROWS, Scope, limit, moment, number, parse
 
 NOW = 1_760_000_000_000
 MINUTE = 60_000
@@ -120,7 +120,7 @@ class TestStore:
 
     @pytest.mark.parametrize("store", ["shop", "all", " ", "';--", "übergröße", "a" * 10_000])
     def test_any_other_text_is_a_store(self, store: str) -> None:
-        assert parse({"store": store, "period": "all"}, now=NOW) == Scope(store=store)
+        assert parse({"store": store, "period": "all"}, now=NOW) == Scope(stores=(store,))
 
     def test_an_empty_one_is_told(self) -> None:
         with pytest.raises(ParameterError, match="leave it out for all stores"):
@@ -206,32 +206,64 @@ class TestNumber:
             number("min_confidence", text, 0.8, least=0, most=1)
 
 
-class TestCondition:
-    """`WHERE` means what the contract says. Any SQL database will do to ask it."""
-
-    @pytest.fixture
-    def database(self) -> Iterator[sqlite3.Connection]:
-        connection = sqlite3.connect(":memory:")
-        connection.execute("CREATE TABLE rows (store_id TEXT, created_at INTEGER)")
-        connection.executemany("INSERT INTO rows VALUES (?, ?)", [("a", 4), ("a", 5), ("a", 9), ("a", 10), ("b", 7)])
-        yield connection
-        connection.close()
-
+class TestFilters:
     @pytest.mark.parametrize(
-        ("scope", "found"),
+        ("values", "scope"),
         [
-            (Scope(), [4, 5, 7, 9, 10]),
-            (Scope(start=5, end=9), [5, 7, 9]),
-            (Scope(start=5), [5, 7, 9, 10]),
-            (Scope(end=9), [4, 5, 7, 9]),
-            (Scope(start=7, end=7), [7]),
-            (Scope(store="a"), [4, 5, 9, 10]),
-            (Scope(store="a", start=5, end=9), [5, 9]),
-            (Scope(store="b", start=8), []),
-            (Scope(store="A"), []),
+            ({"store": ["a", "b", "a"]}, Scope(stores=("a", "b"))),
+            ({"intent": "find,order"}, Scope(intents=("find,order",))),
+            ({"intent": ["find", "(none)"]}, Scope(intents=("find", ABSENT))),
+            (
+                {"model": ["m"], "action": ["FAQ"], "reason": ["slow"]},
+                Scope(models=("m",), actions=("FAQ",), reasons=("slow",)),
+            ),
+            ({"label": ["good", "Bad", "GOOD", "(NONE)"]}, Scope(labels=("GOOD", "BAD", ABSENT))),
+            ({"source": ["Voice", "test"]}, Scope(sources=("voice", "test"))),
+            ({"user": ["u", "v"], "session": "s", "text": " a "}, Scope(user="v", session="s", text=" a ")),
+            ({"latency_min": "0", "latency_max": "1e12"}, Scope(latency_min=0, latency_max=1e12)),
+            ({"confidence_min": "0.5", "confidence_max": ".5"}, Scope(confidence_min=0.5, confidence_max=0.5)),
+            ({"store": [], "intent": [], "user": []}, Scope()),
         ],
     )
-    def test_both_ends_are_included(self, database: sqlite3.Connection, scope: Scope, found: list[int]) -> None:
-        rows = database.execute(f"SELECT created_at FROM rows WHERE {WHERE} ORDER BY 1", scope.parameters)
+    def test_they_are_read(self, values: dict[str, str | list[str]], scope: Scope) -> None:
+        assert parse({"period": "all", **values}, now=NOW) == scope
 
-        assert [moment for (moment,) in rows] == found
+    @pytest.mark.parametrize("name", ["intent", "model", "source", "label", "reason", "action"])
+    def test_an_empty_value_is_told_how_to_ask_for_what_is_absent(self, name: str) -> None:
+        with pytest.raises(ParameterError, match=f"^{name} is empty; leave it out for all, or write "):
+            parse({name: ["x", ""] if name not in {"source", "label"} else ""}, now=NOW)
+
+    @pytest.mark.parametrize("name", ["user", "session", "text"])
+    def test_an_empty_text_is_told(self, name: str) -> None:
+        with pytest.raises(ParameterError, match=f"^{name} is empty; leave it out for all$"):
+            parse({name: ""}, now=NOW)
+
+    @pytest.mark.parametrize(("name", "choices"), [("source", "voice, text, test"), ("label", "GOOD, REVIEW, BAD")])
+    def test_a_choice_that_there_is_not_is_told_those_that_there_are(self, name: str, choices: str) -> None:
+        with pytest.raises(ParameterError, match=f"^{name} is one of {choices}, or "):
+            parse({name: ["other"]}, now=NOW)
+
+    @pytest.mark.parametrize(
+        ("name", "most"),
+        [("latency_min", "1e+12"), ("latency_max", "1e+12"), ("confidence_min", "1"), ("confidence_max", "1")],
+    )
+    @pytest.mark.parametrize("text", ["-1", "nan", "much", "", "1e13"])
+    def test_a_bound_that_is_none_is_told(self, name: str, most: str, text: str) -> None:
+        with pytest.raises(ParameterError, match=f"^{name} is a number from 0 to {re.escape(most)}$"):
+            parse({name: text}, now=NOW)
+
+    @pytest.mark.parametrize("name", ["latency", "confidence"])
+    def test_bounds_the_wrong_way_round_are_told(self, name: str) -> None:
+        with pytest.raises(ParameterError, match=f"^{name}_min lies over {name}_max$"):
+            parse({f"{name}_min": "0.5", f"{name}_max": "0.25"}, now=NOW)
+
+    @pytest.mark.parametrize(
+        ("stores", "store_id"), [((), "all"), (("a",), "a"), (("a", "b"), "a,b"), (("all",), "all")]
+    )
+    def test_the_stores_have_one_name(self, stores: tuple[str, ...], store_id: str) -> None:
+        assert Scope(stores=stores).store_id == store_id
+
+
+@pytest.mark.parametrize(("end", "is_past"), [(None, False), (NOW, True), (NOW - 1, True), (NOW + 1, False)])
+def test_a_window_is_past_once_nothing_in_it_awaits_an_outcome(*, end: int | None, is_past: bool) -> None:
+    assert Scope(end=end).is_past(NOW) is is_past

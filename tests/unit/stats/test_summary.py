@@ -9,7 +9,7 @@ import pytest
 
 from aura_analytics.stats.reader import ColumnReader
 from aura_analytics.stats.scope import Scope, parse
-from aura_analytics.stats.summary import Summary, summary
+from aura_analytics.stats.summary import Labels, Summary, summary
 from contract.making import GRACE_MS, NOW, outcome, query, verdict
 
 Loaded = Callable[..., AbstractAsyncContextManager[ColumnReader]]
@@ -37,10 +37,18 @@ async def test_an_empty_window_has_zeros_and_no_average(loaded: Loaded) -> None:
         successful_queries=0,
         failed_queries=0,
         average_latency_ms=None,
+        p50_latency_ms=None,
+        p95_latency_ms=None,
+        p99_latency_ms=None,
         total_cost_usd=0,
+        cost_per_successful_query_usd=None,
+        total_tokens=0,
+        prompt_tokens=0,
+        completion_tokens=0,
         unique_sessions=0,
         conversion_rate=0,
         unanswered_rate=0,
+        labels=Labels(good=0, review=0, bad=0, unlabelled=0),
         start=None,
         end=None,
     )
@@ -149,5 +157,5 @@ async def test_a_store_has_only_its_own(loaded: Loaded) -> None:
     stores = ["a", "a", "A", "b", "a'; --"]
     async with loaded([query(str(n), store_id=store) for n, store in enumerate(stores)]) as reader:
         for store in set(stores):
-            found = await summary(reader, Scope(store=store))
+            found = await summary(reader, Scope(stores=(store,)))
             assert (found.store_id, found.total_queries) == (store, stores.count(store))

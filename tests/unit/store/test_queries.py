@@ -31,7 +31,7 @@ def python_sources() -> list[str]:
 
 
 def test_there_are_files_with_statements() -> None:
-    assert NOUNS == ["conversions", "evaluation", "events", "feed", "hourly", "interaction"]
+    assert NOUNS == ["conversions", "evaluation", "events", "feed", "hourly", "interaction", "surroundings"]
     assert len(STATEMENTS) > 20
 
 

@@ -55,10 +55,10 @@ LIMIT ?;
 SELECT count(*) FROM voice_queries;
 
 -- name: stream_types
--- A row that tells the types of the streamed rows' columns, with an id that no interaction has.
+-- A row that tells the types of the streamed rows' columns, with a `has_outcome` that no interaction has.
 SELECT
     '' AS id, '' AS store_id, '' AS session_id, '' AS user_id, 0 AS created_at, '' AS query_text, '' AS
-    query_source, 0.5 AS transcription_conf, 0 AS audio_duration_ms, '' AS intent, 0 AS fast_path, 0 AS has_outcome,
+    query_source, 0.5 AS transcription_conf, 0 AS audio_duration_ms, '' AS intent, 0 AS fast_path, -1 AS has_outcome,
     '' AS answer_text, '' AS model_name, 0.5 AS latency_ms, 0 AS tokens_prompt, 0 AS tokens_completion, 0 AS
     tokens_total, 0.5 AS cost_usd, '' AS action_taken, 0 AS action_success, 0 AS error_flag, '' AS error_message, ''
     AS tool_calls, '' AS label, '' AS reason, 0.5 AS confidence, 0 AS evaluated_at, '' AS evaluated_by;

@@ -24,12 +24,14 @@ from aura_analytics.store.port import (
     InteractionDetails,
     Part,
     QueueDepth,
+    Surroundings,
     WideRow,
 )
 from aura_analytics.store.sqlite import evaluation, hourly
 from aura_analytics.store.sqlite.append import Row, json_of
 from aura_analytics.store.sqlite.connection import connect, fetch, path_of, translated
 from aura_analytics.store.sqlite.interaction import interaction
+from aura_analytics.store.sqlite.surroundings import surroundings
 from aura_analytics.store.sqlite.writer import Writer, touch
 
 EVENTS = queries.load("events")
@@ -172,6 +174,10 @@ class SqliteStore:
         """Give the joined rows of these interactions."""
         keys = json_of(list(query_ids))
         return await self._read(lambda connection: fetch(connection, EVENTS["wide_rows"], (keys,)))
+
+    async def surroundings(self, query_ids: Sequence[str], session_ids: Sequence[str]) -> Surroundings:
+        """Give what lies around these interactions."""
+        return await self._read(partial(surroundings, query_ids=query_ids, session_ids=session_ids))
 
     async def snapshot(self, batch: int, part: Part | None = None) -> AsyncIterator[list[WideRow]]:
         """Give interactions in batches; each batch is a short read, so the log of the file can be trimmed between."""
