@@ -26,7 +26,11 @@ ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
 COMMAND = Path(sys.executable).parent / "aura-analytics"
 RECORDINGS = ROOT.parent / "shared" / "data" / "slurp.events.ndjson.gz"
-DEMO_TABLES = 2
+# What a terminal of a hundred columns that knows no colours shows.
+TERMINAL = {"TTY_COMPATIBLE": "1", "TERM": "dumb", "COLUMNS": "100", "LINES": "50"}
+
+# The endpoints as OpenAPI describes them. Any: its own objects.
+Paths = dict[str, dict[str, Any]]
 
 
 def main() -> None:
@@ -35,7 +39,13 @@ def main() -> None:
     arguments.add_argument("--check", action="store_true")
     arguments.add_argument("--data", type=Path, default=RECORDINGS, help="recorded interactions")
     given = arguments.parse_args()
-    sections: dict[str, Callable[[], str]] = {"settings": settings, "demo": demo, "endpoints": endpoints}
+    paths = described()
+    sections: dict[str, Callable[[], str]] = {
+        "settings": settings,
+        "demo": demo,
+        "endpoints": lambda: endpoints(paths),
+        "filters": lambda: filters(paths),
+    }
     if given.data.exists():
         sections["recordings"] = lambda: recordings(given.data)
     text = README.read_text("utf-8")
@@ -78,27 +88,53 @@ def demo() -> str:
     return f"```console\n$ make demo\n{printed}\n…\n```"
 
 
-def endpoints() -> str:
-    """Make the table of endpoints from the service's own description."""
+def described() -> Paths:
+    """Ask a service for its own description of its endpoints."""
     with tempfile.TemporaryDirectory() as folder, started(["serve", "--port", "0"], folder, log=True) as process:
         url = next(
             found[1] for line in process.stderr if (found := re.search(r'"url":"([^"]+)","event":"serving"', line))
         )
-        paths: dict[str, Any] = httpx.get(f"{url}/openapi.json", trust_env=False).raise_for_status().json()["paths"]
+        paths: Paths = httpx.get(f"{url}/openapi.json", trust_env=False).raise_for_status().json()["paths"]
         process.send_signal(signal.SIGTERM)
         process.communicate(timeout=60)
+    return paths
+
+
+def endpoints(paths: Paths) -> str:
+    """Make the table of endpoints; what all that count interactions take is named once, by `filters`."""
     rows = ["| endpoint | what it answers | parameters |", "| --- | --- | --- |"]
-    rows += [
-        f"| `{method.upper()} {path}` | {one['summary']} | {', '.join(parameters(one))} |"
-        for path, methods in paths.items()
-        for method, one in methods.items()
-    ]
+    shared = set(common(paths))
+    for path, methods in paths.items():
+        for method, one in methods.items():
+            names = [parameter["name"] for parameter in one.get("parameters", []) if parameter["in"] == "query"]
+            own = [f"`{name}`" for name in names if name not in shared]
+            shown = ["filters", *own] if shared <= set(names) else own
+            rows.append(f"| `{method.upper()} {path}` | {one['summary']} | {', '.join(shown)} |")
     return "\n".join(rows)
 
 
-def parameters(operation: dict[str, Any]) -> list[str]:
-    """Name an endpoint's parameters."""
-    return [f"`{parameter['name']}`" for parameter in operation.get("parameters", [])]
+def filters(paths: Paths) -> str:
+    """Make the table of what all endpoints that count interactions take."""
+    rows = ["| filter | what it takes |", "| --- | --- |"]
+    rows += [f"| `{name}` | {text} |" for name, text in common(paths).items()]
+    return "\n".join(rows)
+
+
+def common(paths: Paths) -> dict[str, str]:
+    """Give what all endpoints with a period take, but for the form of the answer, with their descriptions."""
+    taken = [
+        {
+            parameter["name"]: parameter["description"]
+            for parameter in one.get("parameters", [])
+            if "description" in parameter
+        }
+        for methods in paths.values()
+        for one in methods.values()
+    ]
+    counting = [parameters for parameters in taken if "period" in parameters]
+    return {
+        name: text for name, text in counting[0].items() if name != "format" and all(name in one for one in counting)
+    }
 
 
 def recordings(path: Path) -> str:
@@ -112,11 +148,12 @@ def recordings(path: Path) -> str:
             ["stats", "summary", "--period", "all"],
             ["stats", "top-queries", "--period", "all", "--limit", "5"],
             ["stats", "unanswered", "--period", "all", "--limit", "5"],
-            ["stats", "hourly", "--period", "all", "--limit", "3"],
+            ["stats", "timeseries", "--period", "all", "--step", "month", "--metric", "queries", "--split", "store"],
+            ["insights", "causes", "--period", "all", "--examples", "0"],
         ):
             real = [str(path) if argument == shown else argument for argument in arguments]
             output = subprocess.run(
-                [COMMAND, *real], cwd=folder, env=environment(), check=True, capture_output=True, text=True
+                [COMMAND, *real], cwd=folder, env=environment() | TERMINAL, check=True, capture_output=True, text=True
             ).stdout
             printed = "\n".join(line.rstrip() for line in output.splitlines()).strip("\n")
             session.append(f"$ aura-analytics {' '.join(arguments)}\n{printed}")

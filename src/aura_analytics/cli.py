@@ -1,32 +1,26 @@
 """The command line: arguments only. Each command calls one function of a room below."""
 
-import asyncio
 import os
 import sys
-from collections.abc import Callable, Coroutine
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, NoReturn, TypeVar
+from typing import Annotated, Any, NoReturn
 
 import typer
-import uvloop
-from rich.table import Table
 
 from aura_analytics import app as rooms
-from aura_analytics import logs
 from aura_analytics.demo.run import demo as run_demo
 from aura_analytics.errors import AuraError
 from aura_analytics.events.records import Label
 from aura_analytics.logs import plain
-from aura_analytics.settings import Settings, load
 from aura_analytics.stats.training import ExampleFilter
 from aura_analytics.store import migrate as run_migrate
-from aura_analytics.terminal import commands, tables
+from aura_analytics.terminal import commands, options, reading, tables
 from aura_analytics.terminal.export import export as run_export
+from aura_analytics.terminal.reading import Database
+from aura_analytics.terminal.running import run, settings_for
 from aura_analytics.terminal.screen import notes, results
 from aura_analytics.version import __version__
-
-Result = TypeVar("Result")
 
 cli = typer.Typer(
     name="aura-analytics",
@@ -36,18 +30,9 @@ cli = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-stats = typer.Typer(help="Print a statistic.", no_args_is_help=True)
-cli.add_typer(stats, name="stats")
+reading.add_to(cli)
 
-HELP_DATABASE = "The row database; AURA_DATABASE_URL by default."
-
-Database = Annotated[str | None, typer.Option("--database", metavar="URL", help=HELP_DATABASE)]
-Store = Annotated[str | None, typer.Option("--store", help="Only this store.")]
-Period = Annotated[str | None, typer.Option("--period", help="30m, 24h, 7d …, or all; by default 24h.")]
-Since = Annotated[str | None, typer.Option("--from", help="ISO 8601 or epoch milliseconds, included.")]
-Until = Annotated[str | None, typer.Option("--to", help="ISO 8601 or epoch milliseconds, included.")]
-Limit = Annotated[int | None, typer.Option("--limit", min=1, max=100_000, help="Most rows.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON; so does a pipe.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 class Dialect(StrEnum):
@@ -102,14 +87,14 @@ def serve(
     port: Annotated[str | None, typer.Option(help="Port to serve on; PORT by default, 0 takes a free one.")] = None,
 ) -> None:
     """Serve ingest, evaluation and statistics."""
-    settings = _settings(database, log_level="info", HOST=host, PORT=port)
-    _run(rooms.serve(settings))
+    settings = settings_for(database, log_level="info", HOST=host, PORT=port)
+    run(rooms.serve(settings))
 
 
 @cli.command()
 def migrate(database: Database = None) -> None:
     """Bring the database to this version's shape."""
-    applied = run_migrate(_settings(database))
+    applied = run_migrate(settings_for(database))
     for name in applied:
         results().print(f"applied {name}")
     if not applied:
@@ -126,49 +111,11 @@ def ingest(
     as_json: AsJson = False,
 ) -> None:
     """Take in files of events."""
-    settings = _settings(database)
-    loaded = _run(commands.ingest(settings, files, url))
+    settings = settings_for(database)
+    loaded = run(commands.ingest(settings, files, url))
     commands.show_loaded(loaded, as_json=as_json)
     if loaded.rejected:
         raise typer.Exit(1)
-
-
-@stats.command()
-def summary(
-    database: Database = None,
-    store: Store = None,
-    period: Period = None,
-    since: Since = None,
-    until: Until = None,
-    as_json: AsJson = False,
-) -> None:
-    """How the assistant is doing."""
-    where = _where(store, period, since, until)
-    answer = _run(commands.ask(_settings(database), "/stats/summary", where))
-    commands.show(answer, tables.summary_table, as_json=as_json)
-
-
-def _list_command(name: str, text: str, table: Callable[[Any], Table]) -> None:
-    """Add the command of one list: the endpoint and the command have one name."""
-
-    @stats.command(name, help=text)
-    def command(
-        database: Database = None,
-        store: Store = None,
-        period: Period = None,
-        since: Since = None,
-        until: Until = None,
-        limit: Limit = None,
-        as_json: AsJson = False,
-    ) -> None:
-        where = _where(store, period, since, until) | {"limit": limit}
-        answer = _run(commands.ask(_settings(database), f"/stats/{name}", where))
-        commands.show(answer, table, as_json=as_json)
-
-
-_list_command("top-queries", "What shoppers say most.", tables.top_queries_table)
-_list_command("unanswered", "What they didn't get, and why.", tables.unanswered_table)
-_list_command("hourly", "Hour by hour.", tables.hourly_table)
 
 
 @cli.command()
@@ -179,31 +126,30 @@ def evaluate(
     as_json: AsJson = False,
 ) -> None:
     """Label what is due, now."""
-    settings = _settings(database)
+    settings = settings_for(database)
     if failed:
-        commands.show(_run(commands.failed(settings)), tables.failed_table, as_json=as_json)
+        commands.show(run(commands.failed(settings)), tables.failed_table, as_json=as_json)
         return
-    commands.show_tally(_run(commands.evaluate(settings, retry=retry)), as_json=as_json)
+    commands.show_tally(run(commands.evaluate(settings, retry=retry)), as_json=as_json)
 
 
 @cli.command()
+@options.scoped(without="label")
 def export(
+    where: dict[str, Any],  # Any: a text, or several
     database: Database = None,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="A file; by default standard output.")] = None,
     dialect: Annotated[Dialect, typer.Option("--format", help="Whose tuning format.")] = Dialect.openai,
     label: Annotated[LabelName, typer.Option(case_sensitive=False, help="Only this label.")] = LabelName.good,
     min_confidence: Annotated[float, typer.Option(min=0, max=1, help="Least confidence of the label.")] = 0.8,
     max_latency: Annotated[float, typer.Option(min=0, help="Longest answer, in milliseconds.")] = 8_000,
-    store: Store = None,
-    period: Annotated[str | None, typer.Option("--period", help="30m, 24h, 7d …; by default all.")] = None,
-    since: Since = None,
-    until: Until = None,
     limit: Annotated[int | None, typer.Option(min=1, max=100_000, help="Most examples; by default all.")] = None,
 ) -> None:
-    """Write training data: a chat example a line."""
+    """Write training data: a chat example a line. Without a period it is all there is."""
     chosen = ExampleFilter(label=_label(label), min_confidence=min_confidence, max_latency_ms=max_latency, limit=limit)
-    where = _where(store, period if period or since or until else "all", since, until)
-    _run(run_export(_settings(database), where, chosen, dialect.value, output))
+    if not {"period", "from", "to"} & where.keys():
+        where = where | {"period": "all"}
+    run(run_export(settings_for(database), where, chosen, dialect.value, output))
 
 
 @cli.command()
@@ -215,7 +161,7 @@ def verify(
     as_json: AsJson = False,
 ) -> None:
     """Compare rows and columns, cell by cell; each difference is named."""
-    found = _run(commands.verify(_settings(database), rebuild=rebuild))
+    found = run(commands.verify(settings_for(database), rebuild=rebuild))
     commands.show_verification(found, as_json=as_json)
     if found["differing"]:
         raise typer.Exit(1)
@@ -228,30 +174,10 @@ def demo(
     port: Annotated[str | None, typer.Option(help="Port to serve on; PORT by default, 0 takes a free one.")] = None,
 ) -> None:
     """Serve, send 400 interactions of made-up shops through it, label them, and show the numbers."""
-    settings = _settings(database, HOST=host, PORT=port)
-    _run(run_demo(settings))
-
-
-def _settings(database: str | None, *, log_level: str = "warning", **overrides: str | None) -> Settings:
-    """Read the settings. Only a server tells of every request by default; a command's result is its output."""
-    settings = load(overrides={"AURA_DATABASE_URL": database, **overrides}, defaults={"LOG_LEVEL": log_level})
-    logs.configure(settings.log_level, settings.log_format)
-    return settings
-
-
-def _where(store: str | None, period: str | None, since: str | None, until: str | None) -> dict[str, Any]:
-    return {"store": store, "period": period, "from": since, "to": until}
+    settings = settings_for(database, HOST=host, PORT=port)
+    run(run_demo(settings))
 
 
 def _label(name: LabelName) -> Label:
     labels: dict[LabelName, Label] = {LabelName.good: "GOOD", LabelName.review: "REVIEW", LabelName.bad: "BAD"}
     return labels[name]
-
-
-def _run(work: Coroutine[Any, Any, Result]) -> Result:
-    """Run one command's work; a second thought (Ctrl-C) ends it quietly."""
-    try:
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            return runner.run(work)
-    except KeyboardInterrupt:
-        raise typer.Exit(130) from None

@@ -42,6 +42,7 @@ GIVEN: dict[str, tuple[str, Any]] = {
     "INGEST_QUEUE_EVENTS": ("10", 10),
     "INGEST_QUEUE_BYTES": ("2048", 2048),
     "STATS_MAX_STALENESS_MS": ("1500", 1500),
+    "STATS_CONVERSION_WINDOW_HOURS": ("0.5", 0.5),
     "STATS_MEMORY_MB": ("64", 64),
     "STATS_THREADS": ("1", 1),
     "ANALYTICS_WORKER_URL": ("http://127.0.0.1:8787", "http://127.0.0.1:8787"),
@@ -83,6 +84,7 @@ IMPOSSIBLE = (
     ("INGEST_QUEUE_EVENTS", "0", "a whole number from 1"),
     ("INGEST_QUEUE_BYTES", "1", "a whole number from 1024"),
     ("STATS_MAX_STALENESS_MS", "-1", "a whole number from 0 to 86400000"),
+    ("STATS_CONVERSION_WINDOW_HOURS", "0", "hours, up to 8760"),
     ("STATS_MEMORY_MB", "63", "a whole number from 64 to 1048576"),
     ("STATS_THREADS", "0", "a whole number from 1 to 1024"),
 )
@@ -143,6 +145,7 @@ class TestSources:
             ("ingest_max_events", 10_000),
             ("ingest_max_extra_bytes", 8 * 1024),
             ("stats_max_staleness_ms", 0),
+            ("stats_conversion_window_hours", 24),
         ],
     )
     def test_the_defaults_are_the_contracts(self, name: str, default: object) -> None:

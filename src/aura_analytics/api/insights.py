@@ -6,6 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query, Response
 
 from aura_analytics.api.asking import one_of, rows, scope_dependency
+from aura_analytics.api.description import PROBLEM
 from aura_analytics.api.endpoints import described
 from aura_analytics.api.formats import Form, asked_form, respond
 from aura_analytics.stats import scope as scopes
@@ -88,7 +89,10 @@ def _add_topics(routes: APIRouter, reader: Reader) -> None:
     # Comparing thousands of texts takes seconds and memory: one such request at a time.
     one_at_a_time = asyncio.Lock()
 
-    @routes.get("/insights/demand", **described(Demand), summary="What shoppers asked for in vain, by topic")
+    by_topic = described(Demand)
+    by_topic["responses"][501] = PROBLEM | {"description": "The extra `topics` isn't installed."}
+
+    @routes.get("/insights/demand", **by_topic, summary="What shoppers asked for in vain, by topic")
     async def get_demand(scope: asked, form: AskedForm, limit: Limit = None) -> Response:
         most = rows(limit, 20)
         async with one_at_a_time:

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from starlette.datastructures import URL
 
 from aura_analytics.api.asking import Text, one_of, rows, scope_dependency
+from aura_analytics.api.description import PROBLEM
 from aura_analytics.api.endpoints import described
 from aura_analytics.api.formats import Form, asked_form, respond
 from aura_analytics.errors import NotFound, ParameterError
@@ -47,7 +48,10 @@ def router(reader: Reader, store: Rows) -> APIRouter:
             answer.headers["link"] = _next(request.url, page.next_cursor)
         return answer
 
-    @routes.get("/interactions/{query_id:path}", **described(Details, forms=False), summary="One interaction, whole")
+    whole = described(Details, forms=False)
+    whole["responses"][404] = PROBLEM | {"description": "No interaction has this id."}
+
+    @routes.get("/interactions/{query_id:path}", **whole, summary="One interaction, whole")
     async def get_interaction(query_id: str) -> Response:
         found = await details(store, reader, query_id)
         if found is None:

@@ -12,21 +12,27 @@ from aura_analytics.app import Running, serve
 from aura_analytics.clock import now
 from aura_analytics.errors import AuraError
 from aura_analytics.settings import Settings
-from aura_analytics.terminal import service, tables
+from aura_analytics.terminal import figures, insights, service, tables
 from aura_analytics.terminal.commands import show_tally
 from aura_analytics.terminal.screen import notes, results
 
 BATCH_INTERACTIONS = 50
 PERIOD = "7d"
+IDS = ("query_id", "session_id", "order_id")
 
 
 class Told(msgspec.Struct, frozen=True):
-    """One made-up interaction: how long ago it was, and its events' fields. Any: as the documented dialect has them."""
+    """One made-up interaction, and what was bought then: how long ago, and the events' fields.
+
+    Any: as the documented dialect has them.
+    """
 
     seconds_ago: int
     query: dict[str, Any]
     outcome: dict[str, Any] | None = None
     outcome_after_ms: int | None = None
+    conversion: dict[str, Any] | None = None
+    conversion_after_s: int = 0
 
 
 async def demo(settings: Settings) -> None:
@@ -68,33 +74,36 @@ def interactions() -> Iterator[Told]:
 
 
 def events(told: Told, present: int) -> list[dict[str, Any]]:  # Any: as the documented dialect has them
-    """Make the events of one interaction, in the days before the present (epoch milliseconds).
-
-    Ids carry the day, so that another day's demonstration isn't taken for a repetition.
-    """
+    """Make the events of one interaction, in the days before the present (epoch milliseconds)."""
     day = datetime.fromtimestamp(present / 1000, UTC).strftime("%Y%m%d")
     said_at = present - told.seconds_ago * 1000
-    query = told.query | {"query_id": f"{told.query['query_id']}-{day}"}
-    query |= {"session_id": f"{told.query['session_id']}-{day}"} if told.query.get("session_id") else {}
-    made = [{"event_type": "voice_query", "timestamp": _iso(said_at), **query}]
+    query = _of_day(told.query, day)
+    made = [_event("voice_query", said_at, query)]
     if told.outcome is not None:
-        answered_at = said_at + (told.outcome_after_ms or 0)
-        made.append(
-            {
-                "event_type": "voice_outcome",
-                "timestamp": _iso(answered_at),
-                "query_id": query["query_id"],
-                **told.outcome,
-            }
-        )
+        fields = {"query_id": query["query_id"], **told.outcome}
+        made.append(_event("voice_outcome", said_at + (told.outcome_after_ms or 0), fields))
+    if told.conversion is not None:
+        bought_at = said_at + told.conversion_after_s * 1000
+        made.append(_event("voice_conversion", bought_at, _of_day(told.conversion, day)))
     return made
+
+
+def _of_day(fields: dict[str, Any], day: str) -> dict[str, Any]:
+    """Have ids carry the day, so that another day's demonstration isn't taken for a repetition."""
+    return fields | {name: f"{fields[name]}-{day}" for name in IDS if fields.get(name)}
+
+
+def _event(kind: str, moment: int, fields: dict[str, Any]) -> dict[str, Any]:
+    return {"event_type": kind, "timestamp": _iso(moment), **fields}
 
 
 async def _print(client: httpx.AsyncClient) -> None:
     console = results()
-    console.print(tables.summary_table(await service.get(client, "/stats/summary", {"period": PERIOD})))
+    console.print(figures.summary_table(await service.get(client, "/stats/summary", {"period": PERIOD})))
     top = await service.get(client, "/stats/top-queries", {"period": PERIOD, "limit": 10})
     console.print(tables.top_queries_table(top))
+    broken = await service.get(client, "/insights/causes", {"period": PERIOD, "examples": 0})
+    console.print(insights.where_it_broke(broken))
     missed = await service.get(client, "/stats/unanswered", {"period": PERIOD, "limit": 10})
     console.print(tables.unanswered_table(missed))
 
@@ -109,8 +118,9 @@ def _hints(url: str) -> None:
 Serving on {url} until you press Ctrl-C. Open {url}/docs, or try in another terminal:
 
   curl '{url}/stats/summary?period=7d&store=pixel-gaming'
-  curl '{url}/stats/hourly?period=24h'
-  curl '{url}/stats/dataset?period=7d&label=BAD'
+  curl '{url}/stats/timeseries?period=7d&step=day&split=store&format=csv'
+  curl '{url}/insights/causes?period=7d&label=BAD'
+  curl '{url}/interactions?period=7d&text=gift'
   curl -X POST {url}/ingest -H 'Content-Type: application/json' \\
        -d '{{"event_type": "voice_query", "store_id": "my-shop", "query_text": "do you have red shoes"}}'
   curl '{url}/stats/top-queries?store=my-shop'

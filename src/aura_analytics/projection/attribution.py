@@ -38,6 +38,8 @@ CREATE = (
         query_text VARCHAR, value DOUBLE, currency VARCHAR, occurred_at BIGINT
     )
     """,
+    # A row for each interaction that any conversion is owed to, so that counting them needs no distinct.
+    "CREATE TABLE converted (query_id VARCHAR, query_at BIGINT, store_id VARCHAR)",
 )
 
 FORGET = "DELETE FROM conversions WHERE id IN (SELECT unnest($conversions::VARCHAR[]))"
@@ -57,6 +59,14 @@ ARRIVING = f"CREATE OR REPLACE TEMP TABLE arriving ({', '.join(f'{name} {kind}' 
 ARRIVED = "INSERT INTO conversions SELECT *, hash(query_id), hash(session_id) FROM arriving"
 TOUCHED_ALL = "CREATE OR REPLACE TEMP TABLE touched AS SELECT * FROM conversions"
 SPAN = "SELECT min(occurred_at), max(occurred_at), count(query_id), count(session_id) FROM touched"
+# Whether any of them belongs to a session that isn't among those that changed.
+ELSEWHERE = """
+SELECT count(*) FROM touched WHERE session_id IS NOT NULL AND session_id NOT IN (SELECT unnest($sessions::VARCHAR[]))
+"""
+OWED_BEFORE = """
+CREATE OR REPLACE TEMP TABLE owed_before AS
+SELECT query_id FROM attributions WHERE conversion_id IN (SELECT id FROM touched)
+"""
 UNDO = "DELETE FROM attributions WHERE conversion_id IN (SELECT id FROM touched)"
 
 _OWED = "conversion.id, i.id, i.created_at, i.store_id, i.session_id, i.intent, i.query_text, conversion.value, conversion.currency, conversion.occurred_at"
@@ -82,6 +92,18 @@ WHERE i.created_at BETWEEN conversion.occurred_at - $window AND conversion.occur
   AND conversion.id NOT IN (SELECT conversion_id FROM attributions)
 QUALIFY row_number() OVER (PARTITION BY conversion.id ORDER BY i.created_at DESC, i.id DESC) = 1
 """
+
+_OWED_NOW = """
+query_id IN (
+    SELECT query_id FROM owed_before
+    UNION SELECT query_id FROM attributions WHERE conversion_id IN (SELECT id FROM touched)
+)
+"""
+# What was owed to and what is now: counted anew.
+RECOUNT = (
+    f"DELETE FROM converted WHERE {_OWED_NOW}",
+    f"INSERT INTO converted SELECT DISTINCT query_id, query_at, store_id FROM attributions WHERE {_OWED_NOW}",
+)
 
 
 def append(cursor: duckdb.DuckDBPyConnection, rows: Sequence[ConversionRow]) -> None:

@@ -71,6 +71,10 @@ class ColumnFile:
         """
         if self._path is not None:
             _refuse_foreign(self._path)
+            if "?" in str(self._path):  # DuckDB takes what follows for options of the file
+                raise SettingsError(
+                    "the columns' path can't hold a question mark; set AURA_COLUMNS_PATH to another one"
+                )
         try:
             self._connect()
             return self._read_state()

@@ -67,12 +67,12 @@ def _joined(ranges: list[Range]) -> list[Range]:
 
 
 def _few(ranges: list[Range]) -> list[Range]:
-    """Join the ranges that lie closest together, until there are few; what lies between them is read from the rows."""
-    while len(ranges) > MOST_RANGES:
-        gaps = [(after[0] - before[1], place) for place, (before, after) in enumerate(pairwise(ranges))]
-        _, place = min(gaps)
-        ranges = [*ranges[:place], (ranges[place][0], ranges[place + 1][1]), *ranges[place + 2 :]]
-    return ranges
+    """Keep only the widest gaps between ranges; what lies between the others is read from the rows as well."""
+    if len(ranges) <= MOST_RANGES:
+        return ranges
+    gaps = sorted(range(1, len(ranges)), key=lambda place: ranges[place][0] - ranges[place - 1][1], reverse=True)
+    cuts = sorted(gaps[: MOST_RANGES - 1])
+    return [(ranges[begin][0], ranges[end - 1][1]) for begin, end in pairwise([0, *cuts, len(ranges)])]
 
 
 def cells_in(coverage: Coverage, unit_ms: int) -> list[Range]:

@@ -47,8 +47,9 @@ BUILD_PART = _INSERT.format(
 )
 # Take some sessions out; give from when to when each was known to be.
 FORGET = f"DELETE FROM sessions WHERE key {_KEYS} RETURNING first_at, last_at"
-# The same where it is known from when to when they go: the range of time lets the scan skip nearly all of the table.
-FORGET_WITHIN = f"DELETE FROM sessions WHERE first_at BETWEEN $low AND $high AND key {_KEYS}"
+# The same where it is known from when to when they go: the range of time lets the scan skip nearly all of the table. Any
+# overlap will do, since somebody may have deleted a session's first turns.
+FORGET_WITHIN = f"DELETE FROM sessions WHERE last_at >= $low AND first_at <= $high AND key {_KEYS}"
 # Put them in as they are now.
 REMEMBER = _INSERT.format(
     figures=", ".join(FIGURES),

@@ -82,7 +82,7 @@ def keep(cursor: duckdb.DuckDBPyConnection, change: Touched, attribution_ms: int
         _keep_sessions(cursor, change)
     _fold(cursor, change.texts)
     if _touch(cursor, change):
-        _attribute(cursor, attribution_ms, since=_since(change))
+        _attribute(cursor, attribution_ms, since=_since(cursor, change))
     mark(cursor, change.moments)
 
 
@@ -163,12 +163,13 @@ def _fold(cursor: duckdb.DuckDBPyConnection, texts: Collection[str]) -> None:
         cursor.execute(spelling.REMEMBER, {"texts": said, "folded": [spelling.folded(text) for text in said]})
 
 
-def _since(change: Touched) -> int:
+def _since(cursor: duckdb.DuckDBPyConnection, change: Touched) -> int:
     """Give the moment before which no interaction lies that a touched conversion may be owed to by its session."""
     spans = change.around.spans if change.around else {}
-    if change.conversions or not spans or not spans.keys() >= set(change.sessions):
+    if not spans:
         return -FAR
-    return min(first for first, _ in spans.values())
+    elsewhere = cursor.execute(attribution.ELSEWHERE, {"sessions": list(spans)}).fetchone()
+    return -FAR if elsewhere and elsewhere[0] else min(first for first, _ in spans.values())
 
 
 def _attribute(cursor: duckdb.DuckDBPyConnection, window_ms: int, since: int = -FAR) -> None:
@@ -177,6 +178,7 @@ def _attribute(cursor: duckdb.DuckDBPyConnection, window_ms: int, since: int = -
     if first is None:
         return
     window: dict[str, Any] = {"low": first - window_ms, "high": last}
+    cursor.execute(attribution.OWED_BEFORE)
     cursor.execute(attribution.UNDO)
     if with_query:
         cursor.execute(attribution.BY_QUERY_NEAR, window)
@@ -186,3 +188,5 @@ def _attribute(cursor: duckdb.DuckDBPyConnection, window_ms: int, since: int = -
     if with_session:
         low = max(since, first - window_ms)
         cursor.execute(attribution.BY_SESSION, {"low": low, "high": last, "window": window_ms})
+    for statement in attribution.RECOUNT:
+        cursor.execute(statement)

@@ -14,6 +14,8 @@ from aura_analytics.stats.scope import Scope
 KNOWN = frozenset({"stores", "intents", "session", "text"})
 VALUE_DIGITS = 9
 
+_WINDOW = "query_at IS NOT NULL AND ($start IS NULL OR query_at >= $start) AND ($end IS NULL OR query_at <= $end)"
+
 # By intent: the queries, the conversions that are owed to them, to how many of them, and their value by currency.
 BY_INTENT = f"""
 WITH owed AS MATERIALIZED ({{owed}}),
@@ -103,16 +105,15 @@ async def conversions(reader: Reader, scope: Scope) -> Conversions:
 
 def converted_queries(about: Slice) -> str:
     """Give the SQL of one number: the queries of a slice that at least one conversion is owed to."""
+    if about.filters <= {"stores"}:
+        return f"SELECT count(*) FROM converted WHERE {_WINDOW} AND {about.where(window=False)}"
     return f"SELECT count(DISTINCT query_id) FROM ({owed(about)})"
 
 
 def owed(about: Slice) -> str:
     """Give the SQL of the attributions to the interactions of a slice; the relation `{rows}` may stand in it."""
     if about.filters <= KNOWN:
-        window = (
-            "query_at IS NOT NULL AND ($start IS NULL OR query_at >= $start) AND ($end IS NULL OR query_at <= $end)"
-        )
-        return f"SELECT * FROM attributions WHERE {window} AND {about.where(window=False)}"
+        return f"SELECT * FROM attributions WHERE {_WINDOW} AND {about.where(window=False)}"
     return "SELECT * FROM attributions WHERE query_id IN (SELECT id FROM {rows})"
 
 

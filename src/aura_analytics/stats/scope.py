@@ -107,15 +107,15 @@ def _chosen(name: str, value: str | Sequence[str] | None) -> tuple[str, ...]:
 
 
 def _choice(name: str, text: str) -> str:
+    if name in KNOWN:
+        for known in (*KNOWN[name], ABSENT):
+            if text.casefold() == known.casefold():
+                return known
+        raise ParameterError(f"{name} is one of {', '.join(KNOWN[name])}, or {ABSENT} for those without one")
     if not text:
         every = "all stores" if name == "store" else f"all, or write {ABSENT} for those without one"
         raise ParameterError(f"{name} is empty; leave it out for {every}")
-    if name not in KNOWN:
-        return text
-    for known in (*KNOWN[name], ABSENT):
-        if text.casefold() == known.casefold():
-            return known
-    raise ParameterError(f"{name} is one of {', '.join(KNOWN[name])}, or {ABSENT} for those without one")
+    return text
 
 
 def _given(name: str, text: str | None) -> str | None:

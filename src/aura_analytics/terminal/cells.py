@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
+from itertools import pairwise
 
 from rich import box
 from rich.console import Console, ConsoleOptions, RenderResult
@@ -14,7 +15,7 @@ from aura_analytics.logs import plain
 NOTHING = "–"
 BLOCKS = "▁▂▃▄▅▆▇█"
 EIGHTHS = ("", "▏", "▎", "▍", "▌", "▋", "▊", "▉")
-LEAST_WIDTH, BAR_WIDTH = 8, 32
+LEAST_WIDTH, BAR_WIDTH, SHORT_BAR = 8, 32, 16
 SECOND_MS, MINUTE_MS = 1_000, 60_000
 
 
@@ -65,14 +66,21 @@ def dollars(value: float | None) -> str:
     return NOTHING if value is None else f"${value:,.4f}"
 
 
-def amount(value: float, currency: str | None) -> str:
+def amount(value: float | None, currency: str | None) -> Text:
     """Show what somebody paid; the currency is what an event said."""
-    return f"{value:,.2f} {plain(currency)}" if currency else f"{value:,.2f}"
+    if value is None:
+        return said(None)
+    return said(f"{value:,.2f} {currency}" if currency else f"{value:,.2f}")
 
 
 def moment(epoch_ms: int) -> str:
     """Show a moment (UTC) to the minute."""
     return datetime.fromtimestamp(epoch_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M")
+
+
+def start(moment: str) -> str:
+    """Show where a step starts by the clock of its zone; a day is a day."""
+    return moment[:16].replace("T", " ").removesuffix(" 00:00")
 
 
 def length(value: float | None) -> str:
@@ -82,6 +90,12 @@ def length(value: float | None) -> str:
     if value < MINUTE_MS:
         return f"{value / SECOND_MS:.0f} s"
     return f"{value / MINUTE_MS:,.0f} min"
+
+
+def lines(texts: Iterable[Text]) -> Text:
+    """Show texts below each other; a dash where there are none."""
+    found = list(texts)
+    return Text("\n").join(found) if found else said(None)
 
 
 def points(value: float) -> str:
@@ -95,27 +109,36 @@ def relative(value: float | None) -> str:
 
 
 class Bar:
-    """A bar that takes a share of the room it has."""
+    """A bar that takes a share of the room it has, which is `width` at most."""
 
-    def __init__(self, share: float) -> None:
+    def __init__(self, share: float, width: int = BAR_WIDTH) -> None:
         self._share = min(1.0, max(0.0, share))
+        self._width = width
 
     def __rich_measure__(self, console: Console, options: ConsoleOptions) -> Measurement:
         """Tell how much room a bar takes."""
-        return Measurement(LEAST_WIDTH, min(BAR_WIDTH, max(LEAST_WIDTH, options.max_width)))
+        return Measurement(LEAST_WIDTH, min(self._width, max(LEAST_WIDTH, options.max_width)))
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """Draw it, to an eighth of a character."""
-        eighths = round(self._share * min(BAR_WIDTH, options.max_width) * len(EIGHTHS))
+        eighths = round(self._share * min(self._width, options.max_width) * len(EIGHTHS))
         yield Text("█" * (eighths // len(EIGHTHS)) + EIGHTHS[eighths % len(EIGHTHS)], style="cyan", no_wrap=True)
 
 
 class Sparkline:
-    """A line of blocks, one for each value, or one for several neighbours where there is less room than values."""
+    """A line of blocks, one for each value, or one for several neighbours where there is less room than values.
 
-    def __init__(self, values: Sequence[float | None], *, most: float | None = None, style: str = "cyan") -> None:
+    Args:
+        values: what is drawn; None where there is none.
+        beside: another line's, so that both have one scale.
+        style: the colour.
+    """
+
+    def __init__(
+        self, values: Sequence[float | None], *, beside: Sequence[float | None] = (), style: str = "cyan"
+    ) -> None:
         self._values = values
-        self._most = most
+        self._beside = beside
         self._style = style
 
     def __rich_measure__(self, console: Console, options: ConsoleOptions) -> Measurement:
@@ -125,12 +148,13 @@ class Sparkline:
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """Draw it from nothing to the greatest value."""
-        yield Text(sparkline(gathered(self._values, options.max_width), self._most), style=self._style, no_wrap=True)
+        drawn, beside = (gathered(values, options.max_width) for values in (self._values, self._beside))
+        greatest = max((value for value in (*drawn, *beside) if value is not None), default=0.0)
+        yield Text(sparkline(drawn, greatest), style=self._style, no_wrap=True)
 
 
-def sparkline(values: Sequence[float | None], most: float | None = None) -> str:
+def sparkline(values: Sequence[float | None], greatest: float) -> str:
     """Draw values as blocks, from nothing to the greatest; what is absent stays blank."""
-    greatest = max((value for value in values if value is not None), default=0.0) if most is None else most
     return "".join(" " if value is None else _block(value, greatest) for value in values)
 
 
@@ -145,7 +169,7 @@ def gathered(values: Sequence[float | None], width: int) -> Sequence[float | Non
     if len(values) <= width:
         return values
     edges = [round(place * len(values) / width) for place in range(width + 1)]
-    return [_average(values[low:high]) for low, high in zip(edges, edges[1:], strict=False)]
+    return [_average(values[low:high]) for low, high in pairwise(edges)]
 
 
 def _average(values: Iterable[float | None]) -> float | None:

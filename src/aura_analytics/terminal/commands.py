@@ -1,13 +1,14 @@
 """What the commands do, between their arguments and what they print."""
 
 import json
+import sys
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
 import httpx
 import msgspec
-from rich.table import Table
+from rich.console import RenderableType
 
 from aura_analytics.app import make_evaluator, make_judge, opened_store
 from aura_analytics.clock import now
@@ -29,6 +30,12 @@ async def ask(settings: Settings, path: str, parameters: Mapping[str, Any]) -> A
     """Ask one endpoint of this database's service."""
     async with service.reached_service(settings) as client:
         return await service.get(client, path, parameters)
+
+
+async def ask_for_csv(settings: Settings, path: str, parameters: Mapping[str, Any]) -> bytes:
+    """Ask one endpoint of this database's service for its answer as CSV."""
+    async with service.reached_service(settings) as client:
+        return (await service.answer(client, path, {**parameters, "format": "csv"})).content
 
 
 async def ingest(settings: Settings, names: Sequence[str], url: str | None) -> Loaded:
@@ -109,12 +116,22 @@ async def verify(settings: Settings, *, rebuild: bool) -> dict[str, Any]:
         return found
 
 
-def show(answer: Any, table: Callable[[Any], Table], *, as_json: bool) -> None:  # Any: the endpoint's JSON
+def show(answer: Any, table: Callable[[Any], RenderableType], *, as_json: bool) -> None:  # Any: the endpoint's JSON
     """Print an answer: a table on a terminal, JSON where asked."""
     if as_json:
         _print_json(answer)
     else:
         results().print(table(answer))
+
+
+def show_csv(body: bytes) -> None:
+    """Print CSV: as it is in a pipe, and so that nothing in it acts on it on a terminal."""
+    console = results()
+    if not console.is_terminal:
+        sys.stdout.buffer.write(body)
+        return
+    for line in body.decode().split("\r\n")[:-1]:
+        console.print(plain(line), markup=False, emoji=False, soft_wrap=True)
 
 
 def show_loaded(loaded: Loaded, *, as_json: bool) -> None:

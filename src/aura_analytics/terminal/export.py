@@ -18,7 +18,7 @@ from aura_analytics.terminal.service import explain, own_projection, serving_at
 
 
 async def export(
-    settings: Settings, where: Mapping[str, str | None], chosen: ExampleFilter, form: Format, output: Path | None
+    settings: Settings, where: Mapping[str, str | list[str]], chosen: ExampleFilter, form: Format, output: Path | None
 ) -> int:
     """Write chat examples as NDJSON to a file or to standard output; give how many.
 
@@ -68,9 +68,9 @@ def _writable(path: Path) -> Iterator[BinaryIO]:
 
 
 async def _from_server(
-    url: str, where: Mapping[str, str | None], chosen: ExampleFilter, form: Format
+    url: str, where: Mapping[str, str | list[str]], chosen: ExampleFilter, form: Format
 ) -> AsyncIterator[bytes]:
-    parameters: dict[str, str | float] = {name: value for name, value in where.items() if value is not None}
+    parameters: dict[str, str | float | list[str]] = {**where}
     parameters |= {"label": chosen.label, "min_confidence": chosen.min_confidence, "format": form}
     parameters |= {"max_latency": chosen.max_latency_ms} | ({"limit": chosen.limit} if chosen.limit else {})
     async with (

@@ -74,33 +74,39 @@ def _label(name: str) -> Callable[[Row], Any]:
 
 def latency_table(answer: Row) -> RenderableType:
     """Show how long answers took, and how many took how long."""
-    rows = [(_edges(bar, cells.ms), bar["count"]) for bar in answer["histogram"]]
-    return Group(_figures(answer, LATENCY), bars("How long answers took", "from", "answers", rows))
+    rows = [(cells.ms(bar["from"]), bar["count"]) for bar in answer["histogram"]]
+    return _with_bars(_figures(answer, LATENCY), "How long answers took", "from", "answers", rows)
 
 
 def sessions_table(answer: Row) -> RenderableType:
     """Show how sessions went, and how many turns they had."""
-    rows = [(_edges(bar, cells.count, whole=True), bar["count"]) for bar in answer["turns"]]
-    return Group(_figures(answer, SESSIONS), bars("How many turns", "turns", "sessions", rows))
+    rows = [(_turns(bar), bar["count"]) for bar in answer["turns"]]
+    return _with_bars(_figures(answer, SESSIONS), "How many turns", "turns", "sessions", rows)
 
 
-def bars(title: str, what: str, counted: str, rows: Sequence[tuple[str, int]]) -> Table:
+def _with_bars(figures: Table, title: str, what: str, counted: str, rows: Sequence[tuple[str, int]]) -> RenderableType:
+    """Put a distribution below figures, where there is anything."""
+    return Group(figures, _bars(title, what, counted, rows)) if rows else figures
+
+
+def _bars(title: str, what: str, counted: str, rows: Sequence[tuple[str, int]]) -> Table:
     """Show a distribution: a bar for each row, the greatest of them fills its column."""
     table = cells.table(title, f">{what}", f">{counted}", ">share", "")
     total = sum(number for _, number in rows)
     most = max((number for _, number in rows), default=0)
     for name, number in rows:
-        table.add_row(name, f"{number:,}", cells.rate(number / total if total else 0.0), Bar(number / most if most else 0))
+        table.add_row(
+            name, f"{number:,}", cells.rate(number / total if total else 0.0), Bar(number / most if most else 0)
+        )
     return table
 
 
-def _edges(bar: Row, shown: Callable[[Any], str], *, whole: bool = False) -> str:
-    low, high = bar["from"], bar["below"]
-    if high is None:
-        return f"{shown(low)} and more" if not whole else f"{low:,.0f} and more"
-    if not whole:
-        return shown(low)
-    return f"{low:,.0f}" if high - low <= 1 else f"{low:,.0f} to {high - 1:,.0f}"
+def _turns(bar: Row) -> str:
+    """Name the turns of a bar."""
+    low, below = bar["from"], bar["below"]
+    if below is None:
+        return f"{low:,.0f} and more"
+    return f"{low:,.0f}" if below - low <= 1 else f"{low:,.0f} to {below - 1:,.0f}"
 
 
 def quality_table(answer: Row) -> RenderableType:
@@ -113,7 +119,8 @@ def quality_table(answer: Row) -> RenderableType:
         share = labels[name] / total if total else 0.0
         table.add_row(name, f"{labels[name]:,}", cells.rate(share), Bar(share))
     table.add_row("quality", cells.rate(answer["quality"]), "", "")
-    return Group(table, _reasons(answer["reasons"]), _over_time(answer))
+    reasons = [_reasons(answer["reasons"])] if answer["reasons"] else []
+    return Group(table, *reasons, _over_time(answer))
 
 
 def _reasons(rows: Sequence[Row]) -> Table:
@@ -121,7 +128,9 @@ def _reasons(rows: Sequence[Row]) -> Table:
     for row in rows:
         name = cells.said(row["reason"])
         share = row["share"]
-        table.add_row(row["label"], name, cells.said(row["evaluatedBy"]), f"{row['count']:,}", cells.rate(share), Bar(share))
+        table.add_row(
+            row["label"], name, cells.said(row["evaluatedBy"]), f"{row['count']:,}", cells.rate(share), Bar(share)
+        )
     return table
 
 
@@ -151,16 +160,16 @@ def conversions_table(answer: Row) -> RenderableType:
         table.add_row("after no known query", f"{answer['unattributed']:,}", "")
     for revenue in answer["revenue"]:
         table.add_row("revenue", cells.amount(revenue["value"], revenue["currency"]), "")
-    return Group(table, _by_intent(answer["byIntent"]))
+    return Group(table, _by_intent(answer["byIntent"])) if answer["conversions"] else table
 
 
 def _by_intent(rows: Sequence[Row]) -> Table:
     table = cells.table("After which queries", "intent", ">queries", ">conversions", ">rate", ">revenue")
     for row in rows:
         if row["conversions"]:
-            revenue = ", ".join(cells.amount(one["value"], one["currency"]) for one in row["revenue"])
+            revenue = cells.lines(cells.amount(one["value"], one["currency"]) for one in row["revenue"])
             numbers = (f"{row['queries']:,}", f"{row['conversions']:,}", cells.rate(row["conversionRate"]))
-            table.add_row(cells.said(row["intent"]), *numbers, revenue or cells.NOTHING)
+            table.add_row(cells.said(row["intent"]), *numbers, revenue)
     return table
 
 
@@ -176,16 +185,18 @@ def heading(answer: Row) -> str:
 def _figures(answer: Row, figures: Sequence[Figure]) -> Table:
     """Show figures, each a line; beside the window before where the answer has it."""
     compared = answer.get("previous") is not None
-    table = cells.table(heading(answer), "", ">", ">before", ">change") if compared else cells.table(heading(answer), "", ">", ">")
+    table = (
+        cells.table(heading(answer), "", ">", ">before", ">change")
+        if compared
+        else cells.table(heading(answer), "", ">", ">")
+    )
     table.show_header = compared
     for called, name, shown in figures:
         _add(table, answer, called, name, shown)
     return table
 
 
-def _add(
-    table: Table, answer: Row, called: str, name: str | Callable[[Row], Any], shown: Callable[[Any], str]
-) -> None:
+def _add(table: Table, answer: Row, called: str, name: str | Callable[[Row], Any], shown: Callable[[Any], str]) -> None:
     value = _value(answer, name)
     if answer.get("previous") is not None:
         before = _value(answer["previous"], name)

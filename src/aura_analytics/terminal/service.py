@@ -62,19 +62,24 @@ async def _own_projection(settings: Settings, store: Store, stack: AsyncExitStac
 
 
 async def get(client: httpx.AsyncClient, path: str, parameters: Mapping[str, Any]) -> Any:  # Any: the endpoint's JSON
-    """Ask one endpoint; parameters that are None are left out.
+    """Ask one endpoint, as `answer` does."""
+    return (await answer(client, path, parameters)).json()
+
+
+async def answer(client: httpx.AsyncClient, path: str, parameters: Mapping[str, Any]) -> httpx.Response:
+    """Ask one endpoint; parameters that are None are left out. Any: texts, numbers, or several of them.
 
     Raises:
         LoadError: it answered with a problem; its words are the error's.
     """
     given = {name: value for name, value in parameters.items() if value is not None}
     try:
-        answer = await client.get(path, params=given)
+        found = await client.get(path, params=given)
     except httpx.HTTPError as error:
         raise LoadError(f"the service doesn't answer: {str(error) or type(error).__name__}") from error
-    if answer.is_success:
-        return answer.json()
-    raise LoadError(explain(answer))
+    if found.is_success:
+        return found
+    raise LoadError(explain(found))
 
 
 def explain(answer: httpx.Response) -> str:

@@ -9,8 +9,8 @@ from aura_analytics.projection import Question
 from aura_analytics.projection.columns import ColumnFile
 from aura_analytics.projection.coverage import DAY_MS
 from aura_analytics.projection.unsettled import Ready
-from aura_analytics.store.port import ConversionRow, FeedPoint
-from unit.projection.recount import Cells, Change, row
+from aura_analytics.store.port import CONVERSION_COLUMNS, ConversionRow, FeedPoint, Surroundings
+from unit.projection.recount import Cells, Change, grouped, row
 from unit.projection.running import asking
 
 
@@ -26,6 +26,7 @@ class Filled:
         rows: what it holds to begin with.
         conversions: the same.
         attribution_ms: how long before a conversion the interaction may lie that it is owed to.
+        told: whether each change comes with what a row database says around it.
     """
 
     def __init__(
@@ -35,13 +36,17 @@ class Filled:
         conversions: Sequence[ConversionRow] = (),
         *,
         attribution_ms: int = DAY_MS,
+        told: bool = False,
     ) -> None:
+        self._told = told
+        self._rows: dict[str, Cells] = {cells["id"]: cells for cells in rows}
+        self._conversions = list(conversions)
         self.file = ColumnFile(path, memory_mb=256, threads=1, attribution_ms=attribution_ms)
         self.file.open()
         self.file.begin("identity", "follower", point(1))
-        self.file.fill([row(cells) for cells in rows])
+        self.file.fill([row(cells) for cells in self._rows.values()])
         if conversions:
-            self.file.fill_conversions(list(conversions))
+            self.file.fill_conversions(self._conversions)
         self.file.complete()
         self.position = 1
         self.file.apply((), (), point(1))
@@ -49,7 +54,26 @@ class Filled:
     def apply(self, change: Change, conversions: Sequence[ConversionRow] = ()) -> set[int]:
         """Take a change in."""
         self.position += 1
-        return self.file.apply(change.ids, [row(cells) for cells in change.rows], point(self.position), conversions)
+        self._rows |= {cells["id"]: cells for cells in change.rows}
+        self._rows = {id: cells for id, cells in self._rows.items() if id not in change.gone}
+        self._conversions += conversions
+        around = self._around(change) if self._told else None
+        rows = [row(cells) for cells in change.rows]
+        return self.file.apply(change.ids, rows, point(self.position), conversions, around)
+
+    def _around(self, change: Change) -> Surroundings:
+        sessions = {cells["session_id"] for cells in change.rows} - {None}
+        turns = grouped(self._rows.values(), lambda cells: cells["session_id"])
+        moments = {session: [cells["created_at"] for cells in turns[session]] for session in sessions}
+        query_id, session_id = (CONVERSION_COLUMNS.index(name) for name in ("query_id", "session_id"))
+        return Surroundings(
+            spans={session: (min(found), max(found)) for session, found in moments.items()},
+            conversion_ids=[
+                bought[0]
+                for bought in self._conversions
+                if bought[query_id] in change.ids or bought[session_id] in sessions
+            ],
+        )
 
     def ask(self, question: Question | str, **parameters: Any) -> list[tuple[Any, ...]]:
         """Ask; a text is a question about nothing in particular."""

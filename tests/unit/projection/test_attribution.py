@@ -58,6 +58,9 @@ def attributed(columns: Filled) -> dict[str, tuple[Any, ...]]:
     found = columns.ask(f"SELECT conversion_id, {', '.join(OWED)} FROM attributions")
     kept = {row[0]: row[1:] for row in found}
     assert len(kept) == len(found)
+    assert sorted(columns.ask("SELECT query_id, query_at, store_id FROM converted")) == sorted(
+        {row[:3] for row in kept.values()}
+    )
     return kept
 
 
@@ -93,7 +96,7 @@ def test_any_order_of_arrival_gives_what_a_recount_gives(data: st.DataObject) ->
     )
     arrived: list[Change] = []
     known: list[Conversion] = []
-    with filled(attribution_ms=WINDOW_MS) as columns:
+    with filled(attribution_ms=WINDOW_MS, told=data.draw(st.booleans())) as columns:
         while events:
             together, events = events[:3], events[3:]
             held = {cells["id"] for cells in after(arrived)}
@@ -143,6 +146,17 @@ def test_one_that_names_an_unknown_query_is_owed_to_its_session_until_that_comes
         columns.apply(Change([interaction("late", created_at=10**10)]))
         assert attributed(columns)["c"][0] == "late"
         columns.apply(Change([], ["late"]))
+        assert attributed(columns)["c"][0] == "q"
+
+
+@pytest.mark.parametrize("told", [True, False])
+def test_a_query_that_is_named_but_unknown_does_not_narrow_the_look_at_other_sessions(told: bool) -> None:
+    """As when its outcome comes first: the conversion that names it is looked at again, and stays whose it was."""
+    with filled(rows=[interaction("q", created_at=500, **GOOD)], attribution_ms=WINDOW_MS, told=told) as columns:
+        columns.apply(Change([]), [line(conversion("c", query_id="late", session_id="s", occurred_at=2_000))])
+        assert attributed(columns)["c"][0] == "q"
+        other = interaction("other", session_id="t", created_at=1_000)
+        columns.apply(Change([other], ["late"]))
         assert attributed(columns)["c"][0] == "q"
 
 

@@ -250,5 +250,5 @@ def test_a_step_of_a_series_may_hold_several_units() -> None:
     with filled(rows=rows) as columns:
         expected = [(0, 7), (1, 24), (2, 29)]
         assert columns.ask(question) == expected
-        columns.settle_all()
+        columns.settle(Ready(hours=(-30, 29)))
         assert columns.ask(question) == expected

@@ -8,13 +8,15 @@ from hypothesis import strategies as st
 
 from aura_analytics.projection import Question, Slice
 from aura_analytics.stats.sessions import distinct_sessions
+from aura_analytics.store.port import Surroundings
 from unit.projection import recount
-from unit.projection.filled import Filled, filled
-from unit.projection.recount import MOMENTS, Cells, Change, histories, holds, interaction
+from unit.projection.filled import Filled, filled, point
+from unit.projection.recount import MOMENTS, Cells, Change, histories, holds, interaction, row
 
 FIGURES = ("first_at", "last_at", "turns", "successes", "failures", "missed_at", "open_at", "tokens", "cost")
 UNTIL_NOBODY_WAITS = 0
-WINDOWS = st.tuples(*[st.none() | st.builds(lambda at, off: at + off, MOMENTS, st.sampled_from([-1, 0, 1]))] * 2)
+ENDS = st.none() | st.builds(lambda at, off: at + off, MOMENTS, st.sampled_from([-1, 0, 1]))
+WINDOWS = st.tuples(ENDS, ENDS).filter(lambda ends: None in ends or ends[0] <= ends[1])
 
 
 def held(columns: Filled) -> dict[tuple[str, str], dict[str, Any]]:
@@ -69,11 +71,11 @@ def assert_same(columns: Filled, rows: list[Cells], windows: list[tuple[int | No
 
 
 @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
-@given(changes=histories(), windows=st.lists(WINDOWS, min_size=1, max_size=3))
+@given(changes=histories(), windows=st.lists(WINDOWS, min_size=1, max_size=3), told=st.booleans())
 def test_any_sequence_of_changes_leaves_the_sessions_of_the_rows(
-    changes: list[Change], windows: list[tuple[int | None, int | None]]
+    changes: list[Change], windows: list[tuple[int | None, int | None]], told: bool
 ) -> None:
-    with filled(rows=changes[0].rows) as columns:
+    with filled(rows=changes[0].rows, told=told) as columns:
         for n in range(1, len(changes) + 1):
             assert_same(columns, recount.after(changes[:n]), windows if n in (1, len(changes)) else [])
             if n < len(changes):
@@ -116,6 +118,29 @@ def test_a_late_turn_far_from_the_others_joins_its_session() -> None:
         columns.apply(Change([interaction("c", session_id="s", created_at=0)]))
         session = held(columns)["s", "a"]
         assert (session["first_at"], session["last_at"], session["turns"]) == (-(10**9), 10**9, 3)
+
+
+def test_a_session_whose_first_turns_were_deleted_by_hand_is_still_one() -> None:
+    """The row database knows of a shorter session then than the columns do."""
+    rows = [interaction(f"q{at}", session_id="s", created_at=at) for at in (5, 10**9)]
+    with filled(rows=rows) as columns:
+        around = Surroundings(spans={"s": (10**9, 10**9 + 1)}, conversion_ids=[])
+        more = interaction("more", session_id="s", created_at=10**9 + 1)
+        columns.file.apply(["more"], [row(more)], point(9), (), around)
+        assert len(held(columns)) == 1
+        assert seen(columns, Slice()) == 1
+
+
+def test_sessions_of_several_ages_follow_together() -> None:
+    ages = [0, 10, 10**9, 3 * 10**9]
+    rows = [interaction(f"q{at}", session_id=f"s{at}", created_at=at) for at in ages]
+    with filled(rows=rows, told=True) as columns:
+        now = [interaction(f"now{at}", session_id=f"s{at}", created_at=3 * 10**9 + 5) for at in ages]
+        columns.apply(Change(now))
+        assert held(columns) == recounted([*rows, *now])
+        late = [interaction("late", session_id="s10", created_at=-5), interaction("first", session_id="new")]
+        columns.apply(Change(late))
+        assert held(columns) == recounted([*rows, *now, *late])
 
 
 def test_a_session_whose_id_is_no_text_is_known_by_what_it_became() -> None:

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from hypothesis import strategies as st
 
@@ -33,7 +33,7 @@ class Held:
         self.columns = ColumnFile(None, memory_mb=256, threads=1, attribution_ms=attribution_ms)
         self._position = 0
 
-    def __enter__(self) -> "Held":
+    def __enter__(self) -> Self:
         self.columns.open()
         self.columns.begin("identity", "follower", self._point())
         return self
@@ -41,7 +41,7 @@ class Held:
     def __exit__(self, *_: object) -> None:
         self.columns.close()
 
-    def fill(self, rows: Iterable[Row], conversions: Sequence[ConversionRow] = ()) -> "Held":
+    def fill(self, rows: Iterable[Row], conversions: Sequence[ConversionRow] = ()) -> Self:
         """Fill them, as a rebuild does."""
         self.columns.fill([cells(row) for row in rows])
         if conversions:
@@ -54,7 +54,7 @@ class Held:
         self._position += 1
         self.columns.apply([row["id"] for row in rows], [cells(row) for row in rows], self._point(), conversions)
 
-    def settle(self, settled: Settled) -> "Held":
+    def settle(self, settled: Settled) -> Self:
         """Compute cubes anew."""
         generation = self.columns.generation
         hours, days = self.columns.stale(generation)
@@ -83,7 +83,16 @@ def cells(row: Row) -> tuple[Any, ...]:
 HOUR = NOW // HOUR_MS * HOUR_MS
 EDGES = (HOUR, HOUR - HOUR_MS, HOUR - 30 * HOUR_MS, NOW - GRACE_MS)
 MOMENTS = sorted({edge + near for edge in EDGES for near in (-REPHRASE_GAP_MS - 1, -REPHRASE_GAP_MS, -1, 0, 1)})
-TEXTS = ["red shoes", "Red shoes!", "show me red sneakers", "red shoes please", "blue shoes", "where is my order", "?!", ""]
+TEXTS = [
+    "red shoes",
+    "Red shoes!",
+    "show me red sneakers",
+    "red shoes please",
+    "blue shoes",
+    "where is my order",
+    "?!",
+    "",
+]
 
 _flag = st.sampled_from([None, True, False])
 _asked = st.fixed_dictionaries(
@@ -205,7 +214,7 @@ def _turn(row: Row, then: Row | None) -> Row:
     if row["session_id"] is None:
         then = None
     known = {name: row[name] for name in twin.Turn.__struct_fields__ if name in row}
-    after = {
+    after: dict[str, Any] = {
         "next_text": then["query_text"] if then else None,
         "next_intent": then["intent"] if then else None,
         "next_at": then["created_at"] if then else None,

@@ -32,7 +32,7 @@ def measures(one: Broken) -> dict[str, int]:
     return {name: getattr(one, name) for name in MEASURES}
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(
     rows=histories(),
     settled=st.sampled_from(SETTLED),
@@ -43,6 +43,7 @@ def measures(one: Broken) -> dict[str, int]:
     examples=st.sampled_from([0, 1, 3]),
 )
 async def test_every_figure_is_that_of_a_plain_look(
+    *,
     rows: list[Row],
     settled: Settled,
     window: list[int | None],

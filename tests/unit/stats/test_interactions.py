@@ -87,7 +87,7 @@ def ordered(rows: list[Row], sort: Sort, order: Order) -> list[str]:
     among=filters,
 )
 async def test_all_pages_together_are_every_interaction_once_in_order(
-    rows: list[Row], sort: Sort, order: Order, limit: int, window: list[int | None], among: dict[str, Any]
+    *, rows: list[Row], sort: Sort, order: Order, limit: int, window: list[int | None], among: dict[str, Any]
 ) -> None:
     scope = Scope(start=window[0], end=window[1], **among)
     with Held() as held:

@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -44,7 +44,7 @@ ends = st.none() | st.sampled_from(MOMENTS)
 owed = st.lists(
     st.tuples(st.integers(0, 24), st.sampled_from([None, 1.5, 20.0]), st.sampled_from([None, "EUR", "USD"])), max_size=6
 )
-several = {"max_examples": 40, "deadline": None}
+several = settings(max_examples=40, deadline=None)
 
 
 class Told(msgspec.Struct, frozen=True):
@@ -113,7 +113,7 @@ def or_0(value: Any) -> Any:
     return 0 if value is None else value
 
 
-def rank(values: list[float], percent: int) -> float | None:
+def rank(values: Sequence[float], percent: int) -> float | None:
     return sorted(values)[math.ceil(len(values) * percent / 100) - 1] if values else None
 
 
@@ -202,7 +202,9 @@ def groups(rows: list[Row], column: str) -> dict[str | None, list[Row]]:
 # The comparisons.
 
 
-def points(history: Told, rows: list[Row], labels: list[str], label: Callable[[Row], str], names: list[str]) -> Any:
+def points(
+    history: Told, rows: list[Row], labels: list[str], label: Callable[[Row], str], names: list[str]
+) -> list[Point]:
     by_label = defaultdict(list)
     for row in rows:
         by_label[label(row)].append(row)
@@ -215,7 +217,7 @@ def points(history: Told, rows: list[Row], labels: list[str], label: Callable[[R
     return expected
 
 
-@settings(**several)
+@several
 @given(
     history=told(),
     settled=st.sampled_from(SETTLED),
@@ -226,7 +228,7 @@ def points(history: Told, rows: list[Row], labels: list[str], label: Callable[[R
     names=st.lists(st.sampled_from(list(METRICS)), min_size=1, max_size=4, unique=True) | st.just(list(METRICS)),
 )
 async def test_series_are_those_of_a_plain_count(
-    history: Told, settled: Settled, zone: ZoneInfo, step: StepName, split: Split | None, top: int, names: list[str]
+    *, history: Told, settled: Settled, zone: ZoneInfo, step: StepName, split: Split | None, top: int, names: list[str]
 ) -> None:
     if step in ("minute", "hour") and history.scope.end is None and history.scope.start is not None:
         step = "day"  # up to the present these would be too many to look at one by one
@@ -252,7 +254,7 @@ async def test_series_are_those_of_a_plain_count(
     assert [(one.split, one.other, one.points) for one in found.series] == wanted
 
 
-@settings(**several)
+@several
 @given(history=told(), settled=st.sampled_from(SETTLED), zone=zones, limit=st.sampled_from([2, 100_000]))
 async def test_hours_of_a_zone_are_those_of_a_plain_count(
     history: Told, settled: Settled, zone: ZoneInfo, limit: int
@@ -273,7 +275,7 @@ async def test_hours_of_a_zone_are_those_of_a_plain_count(
     assert [msgspec.structs.astuple(row) for row in found] == expected
 
 
-@settings(**several)
+@several
 @given(
     history=told(),
     settled=st.sampled_from(SETTLED),
@@ -292,7 +294,7 @@ async def test_groups_are_those_of_a_plain_count(history: Told, settled: Settled
     assert [msgspec.structs.asdict(row) for row in found] == expected
 
 
-@settings(**several)
+@several
 @given(history=told(), settled=st.sampled_from(SETTLED))
 async def test_a_summary_of_a_part_is_that_of_a_plain_count(history: Told, settled: Settled) -> None:
     with Held() as held:
@@ -313,7 +315,7 @@ async def test_a_summary_of_a_part_is_that_of_a_plain_count(history: Told, settl
     )
 
 
-@settings(**several)
+@several
 @given(history=told(), settled=st.sampled_from(SETTLED), bars=st.none() | st.integers(1, 5))
 async def test_latencies_are_those_of_a_plain_count(history: Told, settled: Settled, bars: int | None) -> None:
     with Held() as held:
@@ -339,7 +341,7 @@ async def test_latencies_are_those_of_a_plain_count(history: Told, settled: Sett
         assert len(found.histogram) == (bars if min(values) < max(values) else 1)
 
 
-@settings(**several)
+@several
 @given(history=told(), settled=st.sampled_from(SETTLED), zone=zones)
 async def test_labels_are_those_of_a_plain_count(history: Told, settled: Settled, zone: ZoneInfo) -> None:
     with Held() as held:
@@ -366,7 +368,7 @@ def is_abandoned(said: list[Row]) -> bool:
     )
 
 
-@settings(**several)
+@several
 @given(history=told(), settled=st.sampled_from(SETTLED))
 async def test_sessions_are_those_of_a_plain_count(history: Told, settled: Settled) -> None:
     with Held() as held:
@@ -399,7 +401,7 @@ async def test_sessions_are_those_of_a_plain_count(history: Told, settled: Settl
         assert bar.count == sum(bar.least <= size and (bar.below is None or size < bar.below) for size in sizes)
 
 
-@settings(**several)
+@several
 @given(history=told(), step=st.sampled_from(["hour", "day"]), zone=zones, split=st.sampled_from([None, "intent"]))
 async def test_a_comparison_puts_two_windows_side_by_side(
     history: Told, step: StepName, zone: ZoneInfo, split: Split | None

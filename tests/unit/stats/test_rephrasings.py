@@ -55,7 +55,7 @@ def frequent(again: list[Row]) -> list[Pair]:
     return sorted(found, key=lambda one: (one.count, one.created_at, one.id), reverse=True)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(
     rows=histories(),
     settled=st.sampled_from(SETTLED),
@@ -65,7 +65,7 @@ def frequent(again: list[Row]) -> list[Pair]:
     least=st.sampled_from([1, 3]),
 )
 async def test_every_figure_is_that_of_a_plain_look(
-    rows: list[Row], settled: Settled, window: list[int | None], among: dict[str, Any], limit: int, least: int
+    *, rows: list[Row], settled: Settled, window: list[int | None], among: dict[str, Any], limit: int, least: int
 ) -> None:
     scope = Scope(start=window[0], end=window[1], **among)
     found = [turn for turn in turns(rows) if within(turn, scope)]

@@ -1,79 +1,42 @@
 """The tables: every figure where it belongs, and nothing that people said does anything to a terminal."""
 
-import io
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from rich.console import Console
 from rich.table import Table
 
+from aura_analytics.terminal.figures import summary_table
 from aura_analytics.terminal.tables import (
+    dataset_table,
     differences_table,
     failed_table,
     hourly_table,
-    summary_table,
+    intents_table,
+    interactions_table,
+    models_table,
+    stores_table,
     top_queries_table,
     unanswered_table,
 )
-
-# Any, throughout: the endpoints' JSON.
-Row = dict[str, Any]
-MOMENT = 1_704_110_400_000
-LAST_MOMENT = 253_402_300_799_999
-HOSTILE = (
-    "\x1b[31mred\x1b[0m",
-    "\x1b]0;title\x07",
-    "\x9b31m",
-    "two\nlines",
-    "over\rwritten",
-    "\x08\x08\x08erased",
-    "[red]markup[/red]",
-    "[/]",
-    "[/red]",
-    "[link=a:b]here[/link]",
-    "[",
-    "\\[red]",
-    ":apple:",
-    "\u202ereversed",
-    "\u2028",
-    "nul\0",
-    "\ud83d",
+from unit.terminal.answers import (
+    DATASET,
+    DIFFERENCE,
+    FAILED,
+    GROUP,
+    HOSTILE,
+    HOUR,
+    INTERACTION,
+    SUMMARY,
+    TOP,
+    UNANSWERED,
+    Row,
+    cells,
+    shown,
 )
 
-SUMMARY: Row = {
-    "storeId": "shop",
-    "period": "24h",
-    "totalQueries": 12_345,
-    "successfulQueries": 9_876,
-    "failedQueries": 123,
-    "unansweredRate": 0.0526,
-    "averageLatencyMs": 1234.5678,
-    "totalCostUsd": 1234.56789,
-    "uniqueSessions": 4_321,
-    "conversionRate": 0.8,
-}
-TOP: Row = {"queryText": "red apples", "intent": "find", "count": 1_234, "avgLatencyMs": 812.4, "successRate": 97.53}
-UNANSWERED: Row = {
-    "queryText": "red apples",
-    "intent": "find",
-    "occurrences": 1_234,
-    "lastSeen": MOMENT,
-    "reasons": ["error", "slow_response"],
-}
-HOUR: Row = {
-    "hour": "2024-01-01T12:00:00Z",
-    "queries": 1_234,
-    "successes": 1_000,
-    "failures": 34,
-    "avgLatencyMs": 812.4,
-    "costUsd": 0.12345,
-    "sessions": 99,
-}
-FAILED: Row = {"query_id": "q-1", "attempts": 5, "last_error": "the model gave no verdict", "failed_at": MOMENT}
-DIFFERENCE: Row = {"query_id": "q-1", "column": "latency_ms", "in_rows": 812, "in_columns": None}
+LAST_MOMENT = 253_402_300_799_999
 
 
 def one(table: Callable[[list[Row]], Table], row: Row) -> Callable[[str, str], Table]:
@@ -94,41 +57,7 @@ SAID = [
 ]
 
 
-def shown(table: Table, *, width: int = 240) -> str:
-    """What a table looks like where nothing is coloured: every escape sequence is somebody else's."""
-    file = io.StringIO()
-    Console(file=file, width=width, highlight=False, color_system=None, legacy_windows=False).print(table)
-    return file.getvalue()
-
-
-def cells(table: Table) -> list[list[str]]:
-    """The cells of a table, without their borders."""
-    return [line.split() for line in shown(table).splitlines() if line.strip("─━ ")]
-
-
 class TestFigures:
-    def test_a_summary(self) -> None:
-        assert cells(summary_table(SUMMARY)) == [
-            ["shop", "·", "24h"],
-            ["queries", "12,345"],
-            ["successful", "9,876", "(80.0", "%)"],
-            ["failed", "123", "(1.0", "%)"],
-            ["unanswered", "5.3", "%"],
-            ["average", "latency", "1,235", "ms"],
-            ["cost", "$1,234.5679"],
-            ["sessions", "4,321"],
-            ["conversion", "rate", "80.0", "%"],
-        ]
-
-    def test_a_summary_of_nothing_divides_by_nothing(self) -> None:
-        nothing = dict.fromkeys(SUMMARY, 0) | {"storeId": "all", "period": "7d", "averageLatencyMs": None}
-
-        found = cells(summary_table(nothing))
-
-        assert found[0] == ["all", "stores", "·", "7d"]
-        assert ["successful", "0"] in found
-        assert ["average", "latency", "–"] in found
-
     def test_what_shoppers_say_most(self) -> None:
         _, heading, row = cells(top_queries_table([TOP]))
 
@@ -146,6 +75,42 @@ class TestFigures:
 
         assert heading == ["hour", "queries", "successes", "failures", "latency", "cost", "sessions"]
         assert row == ["2024-01-01", "12:00", "1,234", "1,000", "34", "812", "ms", "$0.1235", "99"]
+
+    def test_hours_of_a_time_zone_say_its_offset(self) -> None:
+        title, _, row = cells(hourly_table([HOUR | {"hour": "2024-01-01T12:00:00+01:00"}]))
+
+        assert title == ["Hour", "by", "hour"]
+        assert row[:3] == ["2024-01-01", "12:00", "+01:00"]
+
+    @pytest.mark.parametrize("table", [intents_table, models_table, stores_table])
+    def test_groups(self, table: Callable[[list[Row]], Table]) -> None:
+        row = cells(table([GROUP]))[-1]
+
+        assert row == ["find", "1,234", "97.5", "%", "5.0", "%", "812", "ms", "$0.1235", "75.0", "%", "2.0", "%"]
+
+    def test_groups_beside_the_window_before(self) -> None:
+        before = GROUP | {"queries": 617, "successRate": 99.53, "p95LatencyMs": None}
+        known = GROUP | {"previous": before, "change": {}}
+        new = GROUP | {"previous": None, "change": {}}
+
+        *_, first, second = cells(intents_table([known, new]))
+
+        assert first == ["find", "1,234", "+100.0", "%", "97.5", "%", "-2.0", "points", "812", "ms", "–"]
+        assert second == ["find", "1,234", "–", "97.5", "%", "–", "812", "ms", "–"]
+
+    def test_labelled_interactions(self) -> None:
+        row = cells(dataset_table([DATASET]))[-1]
+
+        assert row == ["2024-01-01", "12:00", "red", "apples", "Aisle", "3.", "find", "FIND"]
+
+    def test_a_page_of_interactions(self) -> None:
+        last = {"interactions": [INTERACTION], "nextCursor": None}
+
+        assert cells(interactions_table(last))[-1] == [
+            "2024-01-01", "12:00", "red", "apples", "find", "812", "ms", "GOOD", "q-1",
+        ]  # fmt: skip
+        assert "--cursor" not in shown(interactions_table(last))
+        assert "--cursor" in shown(interactions_table(last | {"nextCursor": "abc"}))
 
     def test_the_failed_ones(self) -> None:
         _, heading, row = cells(failed_table([FAILED]))

@@ -64,12 +64,22 @@ SELECT
     AS tool_calls, '' AS label, '' AS reason, 0.5 AS confidence, 0 AS evaluated_at, '' AS evaluated_by;
 
 -- name: stream
--- The joined rows of a range of row numbers, each cell of its column's type.
+-- The joined rows of a range of row numbers, each cell of its column's type; a text where a fraction stands in a column of
+-- whole numbers, which ends the stream, since a column of doubles couldn't hold all of the whole ones.
 SELECT
-    q.id, q.store_id, q.session_id, q.user_id, q.created_at, q.query_text, q.query_source, iif(typeof(q.transcription_conf) = 'integer', q.transcription_conf * 1.0, q.transcription_conf), q.audio_duration_ms, q.intent, q.fast_path, o.query_id IS NOT NULL, o.answer_text, o.model_name,
-    iif(typeof(o.latency_ms) = 'integer', o.latency_ms * 1.0, o.latency_ms), o.tokens_prompt, o.tokens_completion, o.tokens_total, iif(typeof(o.cost_usd) = 'integer', o.cost_usd * 1.0, o.cost_usd),
-    o.action_taken, o.action_success, o.error_flag, o.error_message, o.tool_calls, e.label, e.reason,
-    iif(typeof(e.confidence_score) = 'integer', e.confidence_score * 1.0, e.confidence_score), e.evaluated_at, e.evaluated_by
+    q.id, q.store_id, q.session_id, q.user_id, iif(typeof(q.created_at) = 'real', '', q.created_at),
+    q.query_text, q.query_source,
+    iif(typeof(q.transcription_conf) = 'integer', q.transcription_conf * 1.0, q.transcription_conf),
+    iif(typeof(q.audio_duration_ms) = 'real', '', q.audio_duration_ms), q.intent, q.fast_path,
+    o.query_id IS NOT NULL, o.answer_text, o.model_name,
+    iif(typeof(o.latency_ms) = 'integer', o.latency_ms * 1.0, o.latency_ms),
+    iif(typeof(o.tokens_prompt) = 'real', '', o.tokens_prompt),
+    iif(typeof(o.tokens_completion) = 'real', '', o.tokens_completion),
+    iif(typeof(o.tokens_total) = 'real', '', o.tokens_total),
+    iif(typeof(o.cost_usd) = 'integer', o.cost_usd * 1.0, o.cost_usd), o.action_taken, o.action_success,
+    o.error_flag, o.error_message, o.tool_calls, e.label, e.reason,
+    iif(typeof(e.confidence_score) = 'integer', e.confidence_score * 1.0, e.confidence_score),
+    iif(typeof(e.evaluated_at) = 'real', '', e.evaluated_at), e.evaluated_by
 FROM voice_queries AS q
 LEFT JOIN voice_outcomes AS o ON o.query_id = q.id
 LEFT JOIN voice_evaluations AS e ON e.query_id = q.id

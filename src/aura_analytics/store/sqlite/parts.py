@@ -34,7 +34,8 @@ class RowStream:
         """Begin to read."""
         # The driver binds nothing but Arrow arrays; these two are whole numbers of our own.
         rows = EVENTS["stream"].replace(":after", f"{self._part.after:d}").replace(":upto", f"{self._part.upto:d}")
-        return self._read(f"{EVENTS['stream_types'].rstrip(';')} UNION ALL {rows}").__arrow_c_stream__(requested_schema)
+        types = EVENTS["stream_types"].rstrip(";")
+        return self._read(f"{types} UNION ALL {rows}").__arrow_c_stream__(requested_schema)
 
     def close(self) -> None:
         """Let go of the file."""
