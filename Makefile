@@ -40,7 +40,7 @@ LOCK := --quiet --no-strip-extras --upgrade --universal --python-version 3.11 --
 
 bench: $(DEVELOPMENT) ## Measure on this machine
 	@$(BIN)/python bench/run.py
-	@$(BIN)/python bench/statistics.py
+	@$(BIN)/python bench/asking.py
 
 clean: ## Remove what was made, but no data
 	rm -rf $(VENV) dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

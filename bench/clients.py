@@ -63,6 +63,26 @@ class Asker:
         return Told(answer.status, content, (time.perf_counter() - started) * 1000)
 
 
+def wait_until_idle(pids: Sequence[int], patience_s: float = 600) -> None:
+    """Wait until some processes have nothing left to do: a tenth of a core for three seconds at most."""
+    until = time.monotonic() + patience_s
+    before = cpu_s(pids)
+    while time.monotonic() < until:
+        time.sleep(3)
+        before, spent = cpu_s(pids), before
+        if before - spent < 0.3:
+            return
+
+
+def cpu_s(pids: Sequence[int]) -> float:
+    """Give the seconds of CPU that some processes have taken."""
+    ticks = 0
+    for pid in pids:
+        fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+        ticks += int(fields[11]) + int(fields[12])
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
 class Stream(msgspec.Struct):
     """What a steady stream came to, once it has ended."""
 

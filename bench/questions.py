@@ -21,10 +21,12 @@ FIGURES = f"""count(*) AS n, count(*) FILTER (WHERE {SUCCESSFUL}), count(*) FILT
 
 SUMMARY = f"SELECT {FIGURES}, count(*) FILTER (WHERE {MISSED}) FROM {{rows}} WHERE {{where}}"
 BY_HOUR = f"SELECT {{hour}} AS hour, {FIGURES} FROM {{rows}} WHERE {{where}} GROUP BY 1 ORDER BY 1 DESC"
-BY_DAY = f"SELECT {{day}} AS day, {FIGURES} FROM {{rows}} WHERE {{where}} GROUP BY 1 ORDER BY 1 DESC"
-BY_DAY_AND_INTENT = (
-    f"SELECT {{day}} AS day, intent, {FIGURES} FROM {{rows}} WHERE {{where}} GROUP BY 1, 2 ORDER BY 1, 2"
-)
+SUMS = f"""count(*) AS n, count(*) FILTER (WHERE {SUCCESSFUL}), count(*) FILTER (WHERE {FAILED}), avg(latency_ms),
+       sum(cost_usd)"""
+BY_DAY = f"SELECT {{day}} AS step, {SUMS} FROM {{rows}} WHERE {{where}} GROUP BY 1 ORDER BY 1"
+HOUR_BY_HOUR = BY_DAY.replace("{day}", "{hour}")
+BY_DAY_AND_INTENT = f"SELECT {{day}} AS day, intent, {SUMS} FROM {{rows}} WHERE {{where}} GROUP BY 1, 2 ORDER BY 1, 2"
+SESSIONS_BY_DAY = "SELECT {day} AS day, count(DISTINCT session_id) FROM {rows} WHERE {where} GROUP BY 1 ORDER BY 1"
 BY_INTENT = f"SELECT intent, {FIGURES} FROM {{rows}} WHERE {{where}} GROUP BY 1 ORDER BY 1"
 BY_STORE = f"SELECT store_id, {FIGURES} FROM {{rows}} WHERE {{where}} GROUP BY 1 ORDER BY n DESC, 1"
 TOP_QUERIES = f"""
@@ -142,6 +144,40 @@ def _missed(answer: Any) -> Rows:
     return [[row["queryText"], row["intent"], row["occurrences"], row["lastSeen"]] for row in answer]
 
 
+METRICS = "queries,successes,failures,latency_avg,cost"
+
+
+def _points(answer: Any, unit_s: int) -> Iterator[tuple[str | None, int, Any]]:
+    for series in answer["series"]:
+        for point in series["points"]:
+            yield series["split"], _epoch(point["at"]) // unit_s, point
+
+
+def _days(answer: Any, unit_s: int = DAY_MS // 1000) -> Rows:
+    return [[at, p["queries"], p["successes"], p["failures"]] for _, at, p in _points(answer, unit_s) if p["queries"]]
+
+
+def _steps_by_hour(answer: Any) -> Rows:
+    return _days(answer, HOUR_MS // 1000)
+
+
+def _days_by_intent(answer: Any) -> Rows:
+    rows = [
+        [at, intent, p["queries"], p["successes"], p["failures"]]
+        for intent, at, p in _points(answer, DAY_MS // 1000)
+        if p["queries"]
+    ]
+    return sorted(rows, key=lambda row: (row[0], row[1]))
+
+
+def _sessions_by_day(answer: Any) -> Rows:
+    return [[at, point["sessions"]] for _, at, point in _points(answer, DAY_MS // 1000) if point["sessions"]]
+
+
+def _found(answer: Any) -> Rows:
+    return [[row["id"]] for row in answer["interactions"]]
+
+
 QUESTIONS = (
     Question(name="summary", path="/stats/summary", sql=SUMMARY, columns=(0, 1, 2, 3, 6), read=_summary),
     Question(name="hourly", path="/stats/hourly", sql=BY_HOUR, columns=(0, 1, 2, 3, 4), read=_hours),
@@ -164,23 +200,34 @@ QUESTIONS = (
     Question(
         name="timeseries by day",
         path="/stats/timeseries",
-        parameters={"step": "day"},
+        parameters={"step": "day", "metric": METRICS},
         sql=BY_DAY,
-        columns=(0, 1, 2, 3, 4),
+        columns=(0, 1, 2, 3),
+        read=_days,
     ),
     Question(
         name="timeseries by hour",
         path="/stats/timeseries",
-        parameters={"step": "hour"},
-        sql=BY_HOUR,
-        columns=(0, 1, 2, 3, 4),
+        parameters={"step": "hour", "metric": METRICS},
+        sql=HOUR_BY_HOUR,
+        columns=(0, 1, 2, 3),
+        read=_steps_by_hour,
     ),
     Question(
         name="timeseries by day, split by intent",
         path="/stats/timeseries",
-        parameters={"step": "day", "split": "intent"},
+        parameters={"step": "day", "metric": METRICS, "split": "intent", "top": "50"},
         sql=BY_DAY_AND_INTENT,
-        columns=(0, 1, 2, 3, 4, 5),
+        columns=(0, 1, 2, 3, 4),
+        read=_days_by_intent,
+    ),
+    Question(
+        name="sessions by day",
+        path="/stats/timeseries",
+        parameters={"step": "day", "metric": "sessions"},
+        sql=SESSIONS_BY_DAY,
+        columns=(0, 1),
+        read=_sessions_by_day,
     ),
     Question(
         name="search, 50 newest",
@@ -188,6 +235,7 @@ QUESTIONS = (
         parameters={"text": TEXT, "limit": "50"},
         sql=FOUND,
         columns=(0,),
+        read=_found,
     ),
     Question(
         name="search, summary",

@@ -10,7 +10,7 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -21,11 +21,16 @@ from acceptance.service import COMMAND, PATIENCE_S, Service, aura, clean_environ
 
 Ran = subprocess.CompletedProcess[bytes]
 
-COMMANDS = [
-    "serve", "migrate", "ingest", "stats", "stats summary", "stats top-queries", "stats unanswered", "stats hourly",
-    "evaluate", "export", "verify", "demo",
+STATISTICS = [
+    "summary", "top-queries", "unanswered", "hourly", "timeseries", "latency", "intents", "models", "stores", "quality",
+    "sessions", "conversions", "dataset",
 ]  # fmt: skip
-STATISTICS = ["summary", "top-queries", "unanswered", "hourly"]
+INSIGHTS = ["rephrasings", "causes", "key-terms", "synonyms"]
+READING = [*(f"stats {name}" for name in STATISTICS), *(f"insights {name}" for name in INSIGHTS), "interactions"]
+COMMANDS = [
+    "serve", "migrate", "ingest", "stats", "insights", *READING, "insights demand", "interaction", "evaluate", "export",
+    "verify", "demo",
+]  # fmt: skip
 
 EVENTS = [
     query("q1", store_id="a", query_text="red apples", intent="find", transcription_confidence=0.9),
@@ -199,14 +204,14 @@ def test_one_missing_file_of_several_is_one_line_and_the_others_can_be_sent_agai
 # On a terminal
 
 
-def on_a_terminal(folder: Path, *arguments: str | Path) -> tuple[int, str]:
+def on_a_terminal(folder: Path, *arguments: str | Path, settings: Mapping[str, str] | None = None) -> tuple[int, str]:
     """Run the command on a terminal of its own; give its exit code and all that it showed."""
     ours, theirs = pty.openpty()
     try:
         with subprocess.Popen(
             [COMMAND, *arguments],
             cwd=folder,
-            env=clean_environment(TERM="xterm-256color", COLUMNS="120"),
+            env=clean_environment(TERM="xterm-256color", COLUMNS="120", **(settings or {})),
             stdin=theirs,
             stdout=theirs,
             stderr=theirs,
@@ -259,20 +264,34 @@ def test_a_terminal_sees_tables_in_which_nothing_that_was_said_acts(tmp_path: Pa
 
 @pytest.fixture(scope="module")
 def told(stocked: Service) -> dict[str, Any]:
-    """What the server says of one store: statistics, and training data."""
-    answers = {statistic: stocked.get(f"/stats/{statistic}", period="all", store="a") for statistic in STATISTICS}
-    assert answers["summary"]["totalQueries"] == 1
+    """What the server says of one store: everything that can be read, and training data."""
+    answers = {command: stocked.get(endpoint(command), period="all", store="a") for command in READING}
+    assert answers["stats summary"]["totalQueries"] == 1
     parameters = {"format": "gemini", "period": "all", "store": "a"}
     training = stocked.http.get("/export/training-data", params=parameters).content
     assert training.count(b"\n") == 1
     return {**answers, "export": training}
 
 
-def assert_the_same(service: Service, told: dict[str, Any]) -> None:
+def endpoint(command: str) -> str:
+    """The path of a command's endpoint."""
+    return f"/{command.replace(' ', '/')}"
+
+
+def steady(answer: Any) -> Any:
+    """An answer without what may change from one moment to the next: the queue of the present."""
+    return (
+        {name: value for name, value in answer.items() if name != "evaluationQueue"}
+        if isinstance(answer, dict)
+        else answer
+    )
+
+
+def assert_the_same(service: Service, told: dict[str, Any], commands: Sequence[str]) -> None:
     """The commands print what the server's endpoints say."""
-    for statistic in STATISTICS:
-        ran = service.aura("stats", statistic, "--period", "all", "--store", "a", "--json")
-        assert json.loads(succeeded(ran)) == told[statistic]
+    for command in commands:
+        ran = service.aura(*command.split(), "--period", "all", "--store", "a", "--json")
+        assert steady(json.loads(succeeded(ran))) == steady(told[command]), command
     export = ("export", "--format", "gemini", "--store", "a")
     assert succeeded(service.aura(*export)) == told["export"]
     assert succeeded(service.aura(*export, "--output", "out.ndjson")) == b""
@@ -282,7 +301,7 @@ def assert_the_same(service: Service, told: dict[str, Any]) -> None:
 
 
 def test_statistics_and_exports_beside_a_server_are_the_server_s(stocked: Service, told: dict[str, Any]) -> None:
-    assert_the_same(stocked, told)
+    assert_the_same(stocked, told, READING)
     one_line(stocked.aura("export", "-o", "no/such/folder/out.ndjson"), "out.ndjson")
 
 
@@ -292,16 +311,74 @@ def test_statistics_and_exports_without_a_server_are_the_same(
     alone = Service(tmp_path / "alone")  # not started
     with stocked.opened() as source, closing(sqlite3.connect(alone.database)) as copy:
         source.backup(copy)
-    assert_the_same(alone, told)
+    assert_the_same(alone, told, ["stats summary", "stats hourly", "insights causes", "interactions"])
 
 
-def test_statistics_are_tables_without_json(stocked: Service) -> None:
-    tables = {statistic: succeeded(stocked.aura("stats", statistic)).decode() for statistic in STATISTICS}
-    assert all(word in tables["summary"] for word in ("all stores", "24h", "queries", "conversion"))
-    assert all(word in tables["top-queries"] for word in ("red apples", "find", "1,000 ms", "100.0 %", "milk"))
-    assert all(word in tables["unanswered"] for word in ("milk", "action_failed", "needs_review"))
-    assert "UTC" in tables["hourly"]
-    assert all("\x1b" not in table for table in tables.values())
+def test_a_terminal_sees_tables_and_a_pipe_json(stocked: Service) -> None:
+    def table(command: str) -> str:
+        code, shown = on_a_terminal(
+            stocked.folder,
+            *command.split(),
+            "--store",
+            "a",
+            "--store",
+            "b",
+            settings={"AURA_DATABASE_URL": stocked.database_url},
+        )
+        assert code == 0, shown
+        return shown
+
+    assert all(word in table("stats summary") for word in ("a,b · 24h", "queries", "conversion", "latency, p95"))
+    assert all(word in table("stats top-queries") for word in ("red apples", "find", "1,000 ms", "100.0 %", "milk"))
+    assert all(word in table("stats unanswered") for word in ("milk", "action_failed", "needs_review"))
+    assert "█" in table("stats timeseries")
+    assert "did wrong" in table("insights causes")
+    assert "q1" in table("interactions")
+    assert json.loads(succeeded(stocked.aura("stats", "top-queries", "--store", "a")))[0]["queryText"] == "red apples"
+
+
+def test_one_interaction_is_shown_whole(stocked: Service) -> None:
+    settings = {"AURA_DATABASE_URL": stocked.database_url}
+    code, shown = on_a_terminal(stocked.folder, "interaction", "q1", settings=settings)
+    assert code == 0
+    assert all(word in shown for word in ("red apples", "Aisle 3.", "1,000 ms", "GOOD", "The conversation"))
+    assert json.loads(succeeded(stocked.aura("interaction", "q1"))) == stocked.get("/interactions/q1")
+    one_line(stocked.aura("interaction", "a/b?c#d"), "no interaction has this id")
+
+
+@pytest.mark.parametrize("command", ["stats top-queries", "stats timeseries", "insights causes", "interactions"])
+def test_csv_is_the_endpoint_s(stocked: Service, command: str) -> None:
+    parameters = {"period": "all", "store": "a", "format": "csv"}
+    told = stocked.http.get(endpoint(command), params=parameters).content
+    said = succeeded(stocked.aura(*command.split(), "--period", "all", "--store", "a", "--csv"))
+    assert said == told
+
+
+def test_csv_does_nothing_to_a_terminal(tmp_path: Path) -> None:
+    (tmp_path / "f.ndjson").write_bytes(ndjson([query("q1", query_text="\x1b]0;owned\x07\x1b[2J")]))
+    assert aura("ingest", "f.ndjson", folder=tmp_path).returncode == 0
+    code, shown = on_a_terminal(tmp_path, "stats", "top-queries", "--csv")
+    assert code == 0
+    assert '"queryText"' in shown
+    assert "\x1b]0" not in shown
+    assert "\x1b[2J" not in shown
+
+
+def test_options_go_to_the_endpoint(stocked: Service) -> None:
+    def said(*arguments: str) -> Any:
+        return json.loads(succeeded(stocked.aura(*arguments, "--period", "all")))
+
+    assert said("stats", "summary", "--latency-min", "999", "--latency-max", "1000")["totalQueries"] >= 1
+    assert said("stats", "summary", "--text", "no such words")["totalQueries"] == 0
+    assert said("stats", "stores", "--limit", "1", "--store", "b")[0]["storeId"] == "b"
+    series = said(
+        "stats", "timeseries", "--metric", "queries", "--metric", "cost", "--step", "day", "--tz", "Asia/Tokyo"
+    )
+    assert (series["step"], series["tz"], series["metrics"]) == ("day", "Asia/Tokyo", ["queries", "cost"])
+    assert len(said("interactions", "--limit", "1", "--sort", "latency")["interactions"]) == 1
+    assert said("insights", "causes", "--examples", "0")["examples"] == []
+    compared = json.loads(succeeded(stocked.aura("stats", "summary", "--compare", "previous")))
+    assert compared["previous"]["totalQueries"] == 0
 
 
 def test_a_window_is_named_by_both_ends(stocked: Service) -> None:

@@ -60,6 +60,7 @@ def test_the_demonstration_shows_numbers_serves_on_and_ends_quietly(demonstratio
         "queries",
         "conversion",
         "What shoppers say most",
+        "Where it broke",
         "What they didn't get",
     ):
         assert part in shown, shown
@@ -75,6 +76,8 @@ def test_the_demonstration_shows_numbers_serves_on_and_ends_quietly(demonstratio
         summary = http.get("/stats/summary", params={"period": "7d"}).json()
         assert 380 <= summary["totalQueries"] <= 420
         assert 0 < summary["successfulQueries"] < summary["totalQueries"]
+        assert http.get("/stats/conversions", params={"period": "7d"}).json()["conversions"] > 10
+        assert http.get("/insights/rephrasings", params={"period": "7d"}).json()["rephrased"] > 5
         for label in ("GOOD", "REVIEW", "BAD"):
             assert http.get("/stats/dataset", params={"period": "7d", "label": label}).json()
         assert len(http.get("/export/training-data?period=7d").text.splitlines()) > 50

@@ -108,7 +108,7 @@ def test_no_error_of_the_package_hangs_beside_the_tree() -> None:
         if found.__module__.startswith("aura_analytics.") and not issubclass(found, AuraError)
     }
 
-    assert outside == {"aura_analytics.events.decode.InvalidEvent"}
+    assert outside == {"aura_analytics.events.rejection.InvalidEvent"}
 
 
 def _all_subclasses(kind: type[Exception]) -> set[type[Exception]]:

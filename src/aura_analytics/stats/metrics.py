@@ -65,7 +65,7 @@ _SHARES = {
 METRICS = {name: Metric(name=name, of=(name,)) for name in _COUNTS} | {
     name: Metric(name=name, of=of, over=over) for name, (of, over) in _SHARES.items()
 }
-DEFAULT = ("queries", "success_rate", "latency_p95")
+DEFAULT = ("queries", "success_rate", "latency_avg")
 
 
 def read_metrics(names: Sequence[str] | None) -> list[Metric]:

@@ -126,11 +126,8 @@ def quality_table(answer: Row) -> RenderableType:
 def _reasons(rows: Sequence[Row]) -> Table:
     table = cells.table("Why", "label", "reason", "by", ">labels", ">share", "")
     for row in rows:
-        name = cells.said(row["reason"])
-        share = row["share"]
-        table.add_row(
-            row["label"], name, cells.said(row["evaluatedBy"]), f"{row['count']:,}", cells.rate(share), Bar(share)
-        )
+        texts = [cells.said(row[name]) for name in ("label", "reason", "evaluatedBy")]
+        table.add_row(*texts, f"{row['count']:,}", cells.rate(row["share"]), Bar(row["share"], cells.SHORT_BAR))
     return table
 
 

@@ -134,7 +134,7 @@ def settle_some(columns: Filled, chance: random.Random) -> None:
             columns.settle(Ready(day=day))
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(changes=histories(), asked=st.lists(questions(), min_size=1, max_size=2), seed=st.integers(0, 99))
 def test_relations_are_the_same_whatever_is_settled(changes: list[Change], asked: list[Question], seed: int) -> None:
     with filled(rows=changes[0].rows) as columns:

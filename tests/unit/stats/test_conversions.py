@@ -43,8 +43,8 @@ def owed_to(bought: VoiceConversion, rows: Sequence[Row]) -> Row | None:
         and row["session_id"] == bought.session_id
         and bought.store_id in (None, row["store_id"])
         and bought.occurred_at - DAY_MS <= row["created_at"] <= bought.occurred_at
-        and row.get("action_success") is True
-        and row.get("error_flag") is not True
+        and row.get("action_success")
+        and not row.get("error_flag")
         and row.get("label") != "BAD"
     ]
     return max(before, key=lambda row: (row["created_at"], row["id"]), default=None)

@@ -67,12 +67,12 @@ class TestSummary:
         assert not any(row[:3] == ["to", "be", "labelled"] for row in found)
 
     def test_beside_the_window_before(self) -> None:
-        before = SUMMARY | {"totalQueries": 10_000, "conversionRate": 0.75, "averageLatencyMs": None}
+        before = SUMMARY | {"totalQueries": 12_000, "conversionRate": 0.75, "averageLatencyMs": None}
 
         found = cells(summary_table(SUMMARY | {"previous": before, "change": {}}))
 
         assert found[1] == ["before", "change"]
-        assert ["queries", "12,345", "10,000", "+23.5", "%"] in found
+        assert ["queries", "12,345", "12,000", "+2.9", "%"] in found
         assert ["conversion", "rate", "80.0", "%", "75.0", "%", "+5.0", "points"] in found
         assert ["latency,", "average", "1,235", "ms", "–", "–"] in found
         assert ["labelled", "GOOD", "9,000", "9,000", "+0.0", "%"] in found

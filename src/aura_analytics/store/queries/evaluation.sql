@@ -79,9 +79,8 @@ UPDATE evaluation_queue SET due_at = :now, attempts = 0, failed_at = NULL
 WHERE failed_at IS NOT NULL AND query_id IN (SELECT value FROM json_each(:query_ids));
 
 -- name: depth
--- How much is due, how much will be, how much has failed.
+-- How much is due, how much will be, how much has failed; each over its own index.
 SELECT
-    count(*) FILTER (WHERE failed_at IS NULL AND due_at <= :now),
-    count(*) FILTER (WHERE failed_at IS NULL AND due_at > :now),
-    count(*) FILTER (WHERE failed_at IS NOT NULL)
-FROM evaluation_queue;
+    (SELECT count(*) FROM evaluation_queue WHERE failed_at IS NULL AND due_at <= :now),
+    (SELECT count(*) FROM evaluation_queue WHERE failed_at IS NULL AND due_at > :now),
+    (SELECT count(*) FROM evaluation_queue WHERE failed_at IS NOT NULL);

@@ -1,7 +1,6 @@
-# ruff: noqa: A005 (nothing that a bench loads looks for the module of this name)
 """What the statistics hold: how fast they answer while events come in, how fresh, and beside other engines.
 
-`make bench`, or `python bench/statistics.py --interactions 1000000`. A database that exists is taken as it is, and keeps
+`make bench`, or `python bench/asking.py --interactions 1000000`. A database that exists is taken as it is, and keeps
 the events that the load sends. What an endpoint or an engine isn't there for is left out and named.
 """
 
@@ -21,7 +20,7 @@ from typing import Any
 from aura_analytics.app import opened_store
 from aura_analytics.evaluation.worker import Evaluator
 from aura_analytics.settings import load as settings_of
-from clients import Asker, children, kept_off_the_last_core, memory_mb, requests_a_second, steady
+from clients import Asker, children, kept_off_the_last_core, memory_mb, requests_a_second, steady, wait_until_idle
 from engines import compare, is_there
 from interactions import fill
 from questions import DAY_MS, QUESTIONS, Question, Scope, asked, compared, sql_of
@@ -50,7 +49,7 @@ def main() -> None:
         full = given.full_speed or full_speed(folder)
         engines = others(given, database, folder, scopes)
         with server(database, folder) as (url, rebuild_s):
-            told(f"columns whole after {rebuild_s:.1f} s")
+            told(f"columns whole after {rebuild_s:.1f} s, and their cubes settled")
             points, missing = those_there(url, scopes)
             wrong = differences(url, points, scopes, engines)
             found = measure(given, url, points, full)
@@ -164,7 +163,9 @@ def server(database: Path, folder: str) -> Iterator[tuple[str, float]]:
             if time.monotonic() - started > REBUILD_PATIENCE_S:
                 sys.exit("the columns aren't whole after an hour")
             time.sleep(0.1)
-        yield url, time.monotonic() - started
+        whole_s = time.monotonic() - started
+        wait_until_idle(children(os.getpid()))
+        yield url, whole_s
 
 
 def those_there(url: str, scopes: Mapping[str, Scope]) -> tuple[list[Point], list[str]]:
