@@ -276,7 +276,10 @@ def synonym_candidates(unanswered: Iterable[Said], answered: Iterable[Said]) -> 
     contexts: Counter[tuple[str, str]] = Counter()
     counts: Counter[tuple[str, str]] = Counter()
     for place, said, count in _swapped(_counted(unanswered)):
-        for known in places.get(place, set()) if said not in words else ():
+        known_words = places.get(place, set())
+        if said in words or len(known_words) > MOST_KNOWN:
+            continue
+        for known in known_words:
             contexts[said, known] += 1
             counts[said, known] += count
     found = [
@@ -285,6 +288,9 @@ def synonym_candidates(unanswered: Iterable[Said], answered: Iterable[Said]) -> 
     ]
     return sorted(found, key=lambda one: (-one.places, -one.count, one.said, one.known))
 
+
+# A place where anything may stand ("order number …") tells nothing about what a word means.
+MOST_KNOWN = 20
 
 Place = tuple[tuple[str, ...], tuple[str, ...]]
 

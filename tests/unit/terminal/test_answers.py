@@ -149,7 +149,14 @@ class TestOneInteraction:
             assert part in text
 
     def test_without_an_outcome_and_a_label(self) -> None:
-        empty = {"outcome": None, "verdict": None, "history": [], "conversions": [], "saidAgain": None, "cause": None}
+        empty: Row = {
+            "outcome": None,
+            "verdict": None,
+            "history": [],
+            "conversions": [],
+            "saidAgain": None,
+            "cause": None,
+        }
 
         text = shown(interaction_table(DETAILS | empty))
 
