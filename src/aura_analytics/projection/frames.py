@@ -32,11 +32,21 @@ class Call(msgspec.Struct, frozen=True, tag=True):
 
 
 class Ask(msgspec.Struct, frozen=True, tag=True):
-    """A question to the columns."""
+    """A question to the columns, packed by itself: one that can't be read must not cost the others their answers."""
 
     number: int
-    question: Question
+    packed: msgspec.Raw
     staleness_ms: int
+
+    @property
+    def question(self) -> Question:
+        """Unpack the question."""
+        return _questions.decode(self.packed)
+
+
+def ask(number: int, question: Question, staleness_ms: int) -> Ask:
+    """Pack a question."""
+    return Ask(number, msgspec.Raw(_encoder.encode(question)), staleness_ms)
 
 
 class Answer(msgspec.Struct, frozen=True, tag=True):
@@ -58,6 +68,7 @@ class Failure(msgspec.Struct, frozen=True, tag=True):
 Frame = Start | Started | Call | Ask | Answer | Failure
 
 _encoder = msgspec.msgpack.Encoder()
+_questions = msgspec.msgpack.Decoder(Question)
 _decoder: msgspec.msgpack.Decoder[Frame] = msgspec.msgpack.Decoder(Frame)
 
 

@@ -63,7 +63,7 @@ class RemoteProjection:
 
     async def ask(self, question: Question, *, staleness_ms: int = 0) -> list[Any]:
         """Answer a question with all that was committed when it came. Any: what a cell can be."""
-        rows: list[Any] = await self._call(partial(frames.Ask, question=question, staleness_ms=staleness_ms))
+        rows: list[Any] = await self._call(partial(frames.ask, question=question, staleness_ms=staleness_ms))
         return rows
 
     async def status(self) -> ProjectionStatus:

@@ -21,7 +21,7 @@ from aura_analytics.projection.columns import ColumnFile
 from aura_analytics.projection.coverage import DAY_MS
 from aura_analytics.store import Store
 from aura_analytics.store.port import Changes, FeedPoint, Part, WideRow
-from contract.making import LATER, LEASE_MS, NOW, outcome, query, verdicts
+from contract.making import LATER, LEASE_MS, NOW, conversion, outcome, query, verdicts
 from unit.projection.running import (
     Projections,
     RawSql,
@@ -179,6 +179,49 @@ async def test_any_sequence_of_changes_ends_up_equal(
             await projections.stop(projection)
             projection = await projections.start(store, columns)
     await assert_equal(store, projection)
+
+
+# What is kept beside the rows at once.
+BESIDE = [
+    "SELECT session_id, store_id, stores, first_at, last_at, turns, successes, failures, missed_at, open_at FROM sessions",
+    "SELECT conversion_id, query_id, query_at, store_id, session_id, query_text, value FROM attributions",
+    "SELECT query_id, query_at, store_id FROM converted",
+    "SELECT query_text, folded FROM foldings",
+]
+
+
+@pytest.mark.parametrize("seed", range(2))
+async def test_what_is_kept_beside_the_rows_is_what_a_rebuild_makes_of_them(
+    *, store: Store, columns: Path, projections: Projections, monkeypatch: pytest.MonkeyPatch, seed: int
+) -> None:
+    """Sessions over days, conversions before and after what they name, small steps, restarts in between."""
+    monkeypatch.setattr(follower, "FIRST_STEP", 2)
+    chance = random.Random(seed)
+    projection = await projections.built(store, columns)
+    for change in range(30):
+        events: list[Event] = []
+        for _ in range(chance.randrange(1, 6)):
+            moment = NOW - chance.choice([0, 1, 5, 10**6, 3 * 10**8])
+            session = chance.choice([None, "s", "t", f"s{change // 5}"])
+            id, shop = f"q{chance.randrange(40)}", chance.choice(["a", "b"])
+            asked = query(id, store_id=shop, session_id=session, created_at=moment, query_text=chance.choice("äbü"))
+            answered = outcome(id, action_success=chance.random() < 0.7, error_flag=chance.random() < 0.2)
+            bought = conversion(f"c{change}", query_id=chance.choice([None, id]), session_id="s", occurred_at=moment)
+            events += chance.sample([asked, asked, answered, bought], k=2)
+        await store.append(events)
+        if chance.random() < 0.2:
+            await label_all(store, 5)
+        if chance.random() < 0.3:
+            await projection.caught_up()
+        if chance.random() < 0.07:
+            await projections.stop(projection)
+            projection = await projections.start(store, columns)
+    await assert_equal(store, projection)
+    rebuilt = await projections.built(store, None)
+    for sql in BESIDE:
+        found = await projection.ask(asking(sql))
+        assert found
+        assert sorted(found, key=repr) == sorted(await rebuilt.ask(asking(sql)), key=repr)
 
 
 # Going on after a restart.

@@ -216,7 +216,7 @@ async def test_numbers_that_nobody_expects_stop_nothing(
     await store.append([event for both in events for event in both])
 
     async def there() -> bool:
-        return published(file).get(("shop", HOUR * 3600), (0,))[0] == len(figures)
+        return bool(published(file).get(("shop", HOUR * 3600), (0,))[0] == len(figures))
 
     await until(there)
     await store.append([query("other", created_at=0)])

@@ -124,6 +124,16 @@ def test_a_cell_that_is_settled_in_the_middle_of_a_change_is_stale_after_it(
     same(columns, 2)
 
 
+def test_only_what_was_settled_is_no_longer_stale() -> None:
+    rows = [interaction(f"q{hour}", created_at=hour * HOUR_MS) for hour in range(100)]
+    with filled(rows=rows) as columns:
+        columns.settle(Ready(hours=(10, 19)))
+        assert columns.stale() == ([*range(99, 19, -1), *range(9, -1, -1)], [4, 3, 2, 1, 0])
+        columns.settle(Ready(day=2))
+        assert columns.stale()[1] == [4, 3, 1, 0]
+        same(columns, 100)
+
+
 @EACH
 def test_a_settling_that_fails_changes_nothing(
     columns: Filled, monkeypatch: pytest.MonkeyPatch, work: str, ready: Ready
@@ -170,22 +180,22 @@ def test_questions_while_changes_come_and_cells_are_settled_see_one_moment() -> 
         return threading.Thread(target=again)
 
     def look() -> None:
-        [counts] = columns.ask(COUNTS)
+        [counts] = held.ask(COUNTS)
         seen.add(counts[0])
         if len(set(counts)) > 1:
             wrong.append(counts)
 
-    with filled(rows=[interaction("a")]) as columns:
-        threads = [work(look), work(columns.settle_all)]
+    with filled(rows=[interaction("a")]) as held:
+        threads = [work(look), work(held.settle_all)]
         for thread in threads:
             thread.start()
         for n in range(60):
             moments = [(n * 7 % 5) * HOUR_MS, (n % 2) * DAY_MS + n]
-            columns.apply(Change([interaction(f"{n}-{moment}", created_at=moment) for moment in moments]))
+            held.apply(Change([interaction(f"{n}-{moment}", created_at=moment) for moment in moments]))
         stop.set()
         for thread in threads:
             thread.join()
         assert wrong == []
         assert len(seen) > 1
-        columns.settle_all()
-        same(columns, 121)
+        held.settle_all()
+        same(held, 121)

@@ -15,7 +15,7 @@ def interaction_of(row: Row) -> Interaction:
     """Read a row of `claimed`."""
     query = VoiceQuery(
         id=row[0],
-        store_id=row[1],
+        store_id=text_of(row[1]) or "",
         session_id=text_of(row[2]),
         user_id=text_of(row[3]),
         created_at=number_of(row[4]) or 0,
