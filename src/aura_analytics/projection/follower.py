@@ -361,11 +361,14 @@ class Projection:
 
     async def _tend(self) -> None:
         """Settle cubes and publish hours beside the feed; what fails is logged and tried again, for nothing is lost."""
+        tended: FeedPoint | None = None
         while True:
             try:
-                if self._phase == "following":
+                point = self._point
+                if self._phase == "following" and (point != tended or self._unsettled.is_any):
                     await self._settle()
                     await self._publish()
+                    tended = point
             except Unavailable as error:
                 log.warning("tending_waits", error=str(error))
             except Exception:  # the edge of this loop: cubes that stay stale cost time, and never a number

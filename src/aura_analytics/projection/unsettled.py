@@ -45,6 +45,11 @@ class Unsettled:
         stale = {("hour", hour) for hour in self._hours} | {("day", day) for day in self._days}
         self._touched = {cell: moment for cell, moment in self._touched.items() if cell in stale}
 
+    @property
+    def is_any(self) -> bool:
+        """Whether any cell is left to be settled, now or later."""
+        return bool(self._hours or self._days)
+
     def take(self) -> Ready | None:
         """Give what to settle next, and count it as settled; None where nothing is due."""
         due = sorted((hour for hour in self._hours if self._is_due("hour", hour, self._hours[hour])), reverse=True)

@@ -18,8 +18,8 @@ def interaction_of(row: Row) -> Interaction:
         store_id=text_of(row[1]) or "",
         session_id=text_of(row[2]),
         user_id=text_of(row[3]),
-        created_at=number_of(row[4]) or 0,
-        received_at=number_of(row[4]) or 0,
+        created_at=moment_of(row[4]),
+        received_at=moment_of(row[4]),
         query_text=text_of(row[5]) or "",
         query_source=row[6],
         transcription_conf=number_of(row[7]),
@@ -35,8 +35,8 @@ def interaction_of(row: Row) -> Interaction:
 def _outcome_of(row: Row) -> VoiceOutcome:
     return VoiceOutcome(
         query_id=row[0],
-        occurred_at=number_of(row[4]) or 0,
-        received_at=number_of(row[4]) or 0,
+        occurred_at=moment_of(row[4]),
+        received_at=moment_of(row[4]),
         answer_text=text_of(row[12]),
         model_name=text_of(row[13]),
         latency_ms=number_of(row[14]),
@@ -52,6 +52,12 @@ def _outcome_of(row: Row) -> VoiceOutcome:
     )
 
 
+def moment_of(value: Any) -> int:
+    """Read a moment; a fraction loses its part of a millisecond, and what no 64 bits hold is none."""
+    number = number_of(value)
+    return round(number) if number is not None and abs(number) < 2**63 else 0
+
+
 def verdict_of(row: Row) -> Verdict:
     """Read a row of `verdict` or `history`; a label from before methods were noted has none."""
     return Verdict(
@@ -59,7 +65,7 @@ def verdict_of(row: Row) -> Verdict:
         label=row[1],
         reason=text_of(row[2]) or "",
         confidence=number_of(row[3]) or 0.0,
-        evaluated_at=number_of(row[4]) or 0,
+        evaluated_at=moment_of(row[4]),
         evaluated_by="human" if row[5] == "human" else "auto",
         method=text_of(row[6]) or "",
         explanation=text_of(row[7]),
@@ -68,7 +74,7 @@ def verdict_of(row: Row) -> Verdict:
 
 def conversion_of(row: Row) -> VoiceConversion:
     """Read a row of `of_query`."""
-    occurred_at = number_of(row[4]) or 0
+    occurred_at = moment_of(row[4])
     return VoiceConversion(
         id=row[0],
         query_id=text_of(row[1]),
