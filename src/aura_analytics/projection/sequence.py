@@ -2,7 +2,7 @@
 
 from aura_analytics.projection import turns as rules
 from aura_analytics.projection.meanings import IS_UNANSWERED
-from aura_analytics.projection.turns import IS_REPEATED, IS_REPHRASED, REPHRASE_GAP_MS
+from aura_analytics.projection.turns import IS_REPEATED, IS_REPHRASED, NEXT_TURN, REPHRASE_GAP_MS
 
 # What is kept of a turn that was said again.
 PAIR = {
@@ -42,7 +42,7 @@ def turns(shown: str, looked_at: str, columns: str = "*") -> str:
         SELECT * REPLACE ({_KEPT}) FROM (
             SELECT *, {IS_REPHRASED} AS rephrased, {IS_REPEATED} AS repeated FROM (
                 SELECT *, {_LEADS} FROM interactions WHERE {looked_at}
-                WINDOW following AS (PARTITION BY store_id, session_id ORDER BY created_at, id)
+                WINDOW following AS ({NEXT_TURN})
             ) WHERE {shown}
         )
     )

@@ -17,8 +17,6 @@ from aura_analytics.store.port import ConversionRow, Surroundings, WideRow
 SESSION = schema.position("session_id")
 TEXT = schema.position("query_text")
 CREATED_AT = schema.CREATED_AT
-# Settled at once at most: an hour of ten million interactions a month holds fourteen thousand.
-MOST_HOURS = 24
 FAR = 2**62
 
 
