@@ -19,14 +19,14 @@ serve: $(RUNTIME) ## Serve on http://127.0.0.1:8787
 	@$(BIN)/aura-analytics serve
 
 test: $(DEVELOPMENT) ## All tests
-	@$(BIN)/pytest -n 2
+	@$(BIN)/pytest -n 4
 
 check: $(DEVELOPMENT) ## Format, lint, types, architecture, and the tests that start no service
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
-	@$(BIN)/pytest -q -n 2 tests/unit tests/contract
+	@$(BIN)/pytest -q -n 4 tests/unit tests/contract
 
 format: $(DEVELOPMENT) ## Bring the code into form
 	@$(BIN)/ruff format .

@@ -12,8 +12,8 @@ from aura_analytics.stats.metrics import METRICS, read_metrics
 @pytest.mark.parametrize(
     ("names", "found"),
     [
-        (None, ["queries", "success_rate", "latency_p95"]),
-        ([], ["queries", "success_rate", "latency_p95"]),
+        (None, ["queries", "success_rate", "latency_avg"]),
+        ([], ["queries", "success_rate", "latency_avg"]),
         (["cost", "queries", "cost"], ["cost", "queries"]),
         (["cost,queries", "sessions"], ["cost", "queries", "sessions"]),
     ],

@@ -64,8 +64,7 @@ SELECT
     AS tool_calls, '' AS label, '' AS reason, 0.5 AS confidence, 0 AS evaluated_at, '' AS evaluated_by;
 
 -- name: stream
--- The joined rows of a range of row numbers, each cell of its column's type; a text where a fraction stands in a column of
--- whole numbers, which ends the stream, since a column of doubles couldn't hold all of the whole ones.
+-- The joined rows of a range of row numbers, each cell of its column's type; a fraction among whole numbers ends the stream.
 SELECT
     q.id, q.store_id, q.session_id, q.user_id, iif(typeof(q.created_at) = 'real', '', q.created_at),
     q.query_text, q.query_source,
