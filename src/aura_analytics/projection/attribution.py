@@ -11,6 +11,7 @@ import duckdb
 
 from aura_analytics.projection import transport
 from aura_analytics.projection.meanings import IS_FAILED, IS_SUCCESSFUL
+from aura_analytics.settings import Settings
 from aura_analytics.store.port import ConversionRow
 
 COLUMNS = {
@@ -104,6 +105,11 @@ RECOUNT = (
     f"DELETE FROM converted WHERE {_OWED_NOW}",
     f"INSERT INTO converted SELECT DISTINCT query_id, query_at, store_id FROM attributions WHERE {_OWED_NOW}",
 )
+
+
+def attribution_ms(settings: Settings) -> int:
+    """Give how long before a conversion the interaction may lie that it is owed to."""
+    return round(settings.stats_conversion_window_hours * 3_600_000)
 
 
 def append(cursor: duckdb.DuckDBPyConnection, rows: Sequence[ConversionRow]) -> None:

@@ -19,11 +19,10 @@ from aura_analytics.projection.columns import ColumnFile, State, is_damage
 from aura_analytics.projection.coverage import DAY_MS
 from aura_analytics.projection.port import Phase, ProjectionStatus, Verification
 from aura_analytics.projection.question import Question
-from aura_analytics.projection.rebuild import FILL_ROWS, Rebuild
+from aura_analytics.projection.rebuild import Rebuild
 from aura_analytics.projection.unsettled import Unsettled
 from aura_analytics.projection.upkeep import sessions_of
 from aura_analytics.projection.verify import verify
-from aura_analytics.settings import Settings
 from aura_analytics.store import Store
 from aura_analytics.store.port import Changes, FeedPoint
 
@@ -51,11 +50,6 @@ REBUILD_PATIENCE_S = 3.0
 QUESTIONS_AT_ONCE = 4
 # How often is looked for stale cubes, and for hours whose sums the row database lacks.
 TEND_S = 1.0
-
-
-def attribution_ms(settings: Settings) -> int:
-    """Give how long before a conversion the interaction may lie that it is owed to."""
-    return round(settings.stats_conversion_window_hours * 3_600_000)
 
 
 class Projection:
@@ -275,7 +269,10 @@ class Projection:
         point = await self._store.feed_head()
         await self._store.acknowledge(self._follower, point, now=self._clock())
         await self._write(self._columns.begin, await self._store.identity(), self._follower, point)
-        done = await self._fill()
+        rebuild = Rebuild(
+            self._store, self._path, memory_mb=self._memory_mb, threads=self._threads, progress=self._tell_progress
+        )
+        done = await rebuild.fill_all(self._columns, self._write)
         await self._write(self._columns.complete)
         await self._write(self._columns.apply, (), (), point)
         self._point = point
@@ -283,26 +280,6 @@ class Projection:
         self._progress = 1.0
         log.info("projection_rebuilt", interactions=done, seconds=round(time.perf_counter() - started, 2))
         await self._tell("following")
-
-    async def _fill(self) -> int:
-        """Fill an empty table; give how many interactions it holds then."""
-        rebuild = Rebuild(
-            self._store,
-            self._path,
-            memory_mb=self._memory_mb,
-            threads=self._threads,
-            progress=self._tell_progress,
-        )
-        await self._write(self._columns.lend)
-        try:
-            left = await rebuild.stream()
-        finally:
-            await self._write(self._columns.take_back)
-        for part in left:
-            await rebuild.rows(part, partial(self._write, self._columns.fill))
-        async for rows in self._store.conversion_snapshot(FILL_ROWS):
-            await self._write(self._columns.fill_conversions, rows)
-        return await self._store.count()
 
     async def _tell_progress(self, share: float) -> None:
         self._progress = share

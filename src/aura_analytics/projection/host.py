@@ -17,7 +17,8 @@ import uvloop
 from aura_analytics import logs
 from aura_analytics.errors import ProjectionOwned, SettingsError, Unavailable
 from aura_analytics.projection import frames
-from aura_analytics.projection.follower import Projection, attribution_ms
+from aura_analytics.projection.attribution import attribution_ms
+from aura_analytics.projection.follower import Projection
 from aura_analytics.projection.owner import owner_of
 from aura_analytics.settings import Settings
 from aura_analytics.store import Store, columns_path, make_store

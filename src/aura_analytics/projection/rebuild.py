@@ -4,12 +4,15 @@ import asyncio
 import contextlib
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import structlog
 
 from aura_analytics.errors import StoreUnavailable
+from aura_analytics.projection.columns import ColumnFile
 from aura_analytics.projection.filling import Filled, Filling
 from aura_analytics.store import Store
 from aura_analytics.store.port import Part, WideRow
@@ -46,6 +49,24 @@ class Rebuild:
         self._memory_mb = memory_mb
         self._threads = threads
         self._progress = progress
+
+    async def fill_all(self, columns: ColumnFile, write: Callable[..., Awaitable[Any]]) -> int:
+        """Fill a file's empty table with all there is; give how many interactions there are. Any: a change's own result.
+
+        Args:
+            columns: the file.
+            write: runs a change of it where changes run.
+        """
+        await write(columns.lend)
+        try:
+            left = await self.stream()
+        finally:
+            await write(columns.take_back)
+        for part in left:
+            await self.rows(part, partial(write, columns.fill))
+        async for rows in self._store.conversion_snapshot(FILL_ROWS):
+            await write(columns.fill_conversions, rows)
+        return await self._store.count()
 
     async def stream(self) -> list[Part | None]:
         """Fill what can be streamed; give the parts that have to be filled by rows, None for all there is."""
