@@ -8,25 +8,19 @@ from aura_analytics.projection.slices import Slice
 
 
 class Buckets(msgspec.Struct, frozen=True, kw_only=True):
-    """How moments fall into the steps of a series: by units that each lie wholly inside of one step.
-
-    `of_unit` holds, for each unit from the `base`-th since the epoch on, the number of its step; without it each unit is
-    a step, and its number is the step's.
-    """
+    """How moments fall into the buckets of a series: by units of this length since the epoch, each by its number."""
 
     unit_ms: int
-    base: int = 0
-    of_unit: list[int] | None = None
 
 
 class Question(msgspec.Struct, frozen=True, kw_only=True):
     """SQL, and what its relations are about.
 
     The SQL may name: `{rows}`, the interactions of the slice; `{turns}`, the same with `rephrased`, `repeated`, `cause`
-    and, where the wish was said again, `next_…`; `{cells}`, the chosen `measures` of the slice by `bucket` and, where one is asked for, by the column
-    `split`; `{texts}`, what was said with its counts; `{latencies}`, how many answers took how long, by `bucket` and
-    `split`. Each relation gives the same however it is read, in no order, and maybe in several rows that add up. The measure `sessions`
-    doesn't add up: it may be asked for only where each step is one hour (or there is no cell in more than one row).
+    and, where the wish was said again, `next_…`; `{cells}`, the chosen `measures` of the slice by `bucket` and, where one
+    is asked for, by the column `split`; `{texts}`, what was said with its counts; `{latencies}`, how many answers took how
+    long, by `bucket` and `split`. Each relation gives the same however it is read, in no order, and maybe in several rows
+    that add up. The measure `sessions` doesn't add up: it may be asked for only where each bucket is one hour.
 
     Any: what a cell of a database can be.
     """

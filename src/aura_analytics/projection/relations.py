@@ -183,15 +183,8 @@ class Relations:
 
     def _bucket_of_moment(self) -> str:
         buckets = self._question.buckets
-        return "0" if buckets is None else self._bucket(floored("created_at", buckets.unit_ms))
+        return "0" if buckets is None else floored("created_at", buckets.unit_ms)
 
     def _bucket_of_cell(self, column: str, cell_ms: int) -> str:
         buckets = self._question.buckets
-        return "0" if buckets is None else self._bucket(floored(column, buckets.unit_ms // cell_ms))
-
-    def _bucket(self, unit: str) -> str:
-        buckets = self._question.buckets
-        if buckets is None or buckets.of_unit is None:
-            return unit
-        self._bound |= {"of_unit": buckets.of_unit, "base": buckets.base}
-        return f"list_extract($of_unit::INTEGER[], {unit} - $base + 1)"
+        return "0" if buckets is None else floored(column, buckets.unit_ms // cell_ms)

@@ -130,22 +130,16 @@ def slices(draw: st.DrawFn) -> Slice:
 
 @st.composite
 def steps(draw: st.DrawFn) -> Buckets | None:
-    """No steps at all, units of several lengths, or units put together to steps."""
+    """No steps at all, or units of several lengths."""
     unit_ms = draw(st.sampled_from([None, HOUR_MS, HOUR_MS, HOUR_MS, DAY_MS, HOUR_MS // 4]))
-    if unit_ms is None:
-        return None
-    if draw(st.booleans()):
-        return Buckets(unit_ms=unit_ms)
-    first, last = HOURS[0] * HOUR_MS // unit_ms, (HOURS[-1] + 1) * HOUR_MS // unit_ms
-    together = draw(st.sampled_from([1, 5, 24]))
-    return Buckets(unit_ms=unit_ms, base=first, of_unit=[n // together for n in range(last - first + 1)])
+    return None if unit_ms is None else Buckets(unit_ms=unit_ms)
 
 
 def bucket_of(cells: Cells, buckets: Buckets | None) -> int:
     if buckets is None:
         return 0
     unit: int = cells["created_at"] // buckets.unit_ms
-    return unit if buckets.of_unit is None else buckets.of_unit[unit - buckets.base]
+    return unit
 
 
 def holds(cells: Cells, about: Slice) -> bool:

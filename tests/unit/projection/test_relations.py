@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from aura_analytics.projection import Buckets, Question, Slice
+from aura_analytics.projection import Question, Slice
 from aura_analytics.projection.coverage import HOUR_MS
 from aura_analytics.projection.cubes import KIND_COLUMNS, TEXT_MEASURES
 from aura_analytics.projection.measures import DOUBLES, MEASURES, OF_ROWS, merged
@@ -28,7 +28,7 @@ def questions(draw: st.DrawFn) -> Question:
     until = draw(st.one_of(MOMENTS, st.sampled_from([-FAR, FAR, FAR, FAR])))
     buckets = draw(steps())
     measures = draw(st.sampled_from([ADDITIVE, tuple(OF_ROWS), ("queries", "rephrased", "no_answer")]))
-    if buckets is not None and buckets.unit_ms == HOUR_MS and buckets.of_unit is None:
+    if buckets is not None and buckets.unit_ms == HOUR_MS:
         measures = (*measures, "sessions")
     return Question(
         sql="",
@@ -236,19 +236,3 @@ def test_many_stale_hours_far_apart_are_still_right() -> None:
         assert counted(columns) == 150
         assert counted(columns, start=1, end=100 * HOUR_MS) == 50 + 25
         assert counted(columns, intents=("search",)) == 100
-
-
-def test_a_step_of_a_series_may_hold_several_units() -> None:
-    """Steps of local days are built of hours; the first may begin in the middle of one of the units' days."""
-    rows = [interaction(f"q{n}", created_at=n * HOUR_MS) for n in range(-30, 30)]
-    buckets = Buckets(unit_ms=HOUR_MS, base=-30, of_unit=[0] * 7 + [1] * 24 + [2] * 29)
-    question = Question(
-        sql="SELECT bucket, sum(queries)::BIGINT FROM {cells} GROUP BY bucket ORDER BY bucket",
-        measures=("queries",),
-        buckets=buckets,
-    )
-    with filled(rows=rows) as columns:
-        expected = [(0, 7), (1, 24), (2, 29)]
-        assert columns.ask(question) == expected
-        columns.settle(Ready(hours=(-30, 29)))
-        assert columns.ask(question) == expected
