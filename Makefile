@@ -34,7 +34,9 @@ format: $(DEVELOPMENT) ## Bring the code into form
 
 lock: $(DEVELOPMENT) ## Pin the newest versions that pyproject.toml allows
 	@$(BIN)/uv pip compile $(LOCK) pyproject.toml -o requirements.lock
-	@$(BIN)/uv pip compile $(LOCK) pyproject.toml --extra topics --group dev -o requirements-dev.lock
+	@$(BIN)/uv pip compile $(LOCK) pyproject.toml --extra postgres -o requirements-postgres.lock
+	@echo 'hatchling>=1.27' | $(BIN)/uv pip compile $(LOCK) - -o deploy/requirements-build.lock
+	@$(BIN)/uv pip compile $(LOCK) pyproject.toml --extra postgres --extra topics --group dev -o requirements-dev.lock
 
 LOCK := --quiet --no-strip-extras --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate
 
