@@ -5,87 +5,198 @@ import sqlite3
 from collections.abc import Callable
 from importlib.resources import files
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 import aura_analytics
 from aura_analytics.store import queries
+from aura_analytics.store.queries import Dialect
 from aura_analytics.store.sqlite import migrate
 
-NOUNS = sorted(file.name.removesuffix(".sql") for file in files(queries).iterdir() if file.name.endswith(".sql"))
-STATEMENTS = [(noun, name) for noun in NOUNS for name in queries.load(noun)]
+STORE = Path(aura_analytics.__file__).parent / "store"
+DIALECTS: list[Dialect] = [dialect for dialect in get_args(Dialect) if (STORE / dialect / "__init__.py").is_file()]
+# Those that have a fixture `explain_<dialect>` here, which asks the database itself.
+EXPLAINED: list[Dialect] = ["sqlite"]
 WRITES = re.compile(r"^(INSERT|UPDATE|DELETE)", re.MULTILINE)
+# What writes without any value.
+VALUELESS = {
+    ("feed", "trim"),
+    ("migrations", "begin_feed"),
+    ("migrations", "forget_feed"),
+    ("migrations", "forget_followers"),
+    ("migrations", "rename"),
+}
 
+Explain = Callable[[str], object]
+
+
+def nouns_in(*folder: str) -> set[str]:
+    """Give the nouns that a folder has a file for."""
+    found = files(queries).joinpath(*folder).iterdir()
+    return {file.name.removesuffix(".sql") for file in found if file.name.endswith(".sql")}
+
+
+SHARED = nouns_in()
+FILES = ["", *DIALECTS]  # the folders, the shared one first
+SOURCES = [(folder, noun) for folder in FILES for noun in sorted(nouns_in(folder))]
+STATEMENTS = [
+    (dialect, noun, name)
+    for dialect in DIALECTS
+    for noun in sorted(SHARED | nouns_in(dialect))
+    for name in queries.load(noun, dialect)
+]
+
+each_file = pytest.mark.parametrize(("folder", "noun"), SOURCES, ids=[f"{f or 'shared'}-{n}" for f, n in SOURCES])
 each_statement = pytest.mark.parametrize(
-    ("noun", "name"), STATEMENTS, ids=[f"{noun}-{name}" for noun, name in STATEMENTS]
+    ("dialect", "noun", "name"), STATEMENTS, ids=["-".join(statement) for statement in STATEMENTS]
+)
+each_explained = pytest.mark.parametrize(
+    ("dialect", "noun", "name"),
+    [statement for statement in STATEMENTS if statement[0] in EXPLAINED],
+    ids=["-".join(statement) for statement in STATEMENTS if statement[0] in EXPLAINED],
 )
 
 
-def source_of(noun: str) -> str:
-    return files(queries).joinpath(f"{noun}.sql").read_text("utf-8")
+def source_of(folder: str, noun: str) -> str:
+    return files(queries).joinpath(folder, f"{noun}.sql").read_text("utf-8")
 
 
-def python_sources() -> list[str]:
-    store = Path(aura_analytics.__file__).parent / "store"
-    return [path.read_text("utf-8") for path in sorted(store.rglob("*.py"))]
+def python_sources(dialect: Dialect) -> list[str]:
+    return [path.read_text("utf-8") for path in sorted((STORE / dialect).rglob("*.py"))]
+
+
+@pytest.fixture
+def explain_sqlite(url: str, raw: Callable[[], sqlite3.Connection]) -> Explain:
+    """Asks SQLite how it would run a statement, on a migrated database."""
+    migrate(url)
+
+    def explain(sql: str) -> object:
+        columns = len(match[1].split(",")) if (match := re.search(r"INSERT INTO \w+ \(([^)]*)\)", sql)) else 0
+        sql = queries.expand(sql, columns, 1)
+        named = dict.fromkeys(re.findall(r":(\w+)", sql))
+        return raw().execute("EXPLAIN " + sql, named or (None,) * sql.count("?")).fetchall()
+
+    return explain
 
 
 def test_there_are_files_with_statements() -> None:
-    assert NOUNS == ["conversions", "evaluation", "events", "feed", "hourly", "interaction", "surroundings"]
-    assert len(STATEMENTS) > 20
+    nouns = {"conversions", "evaluation", "events", "feed", "hourly", "interaction", "surroundings"}
+    assert "sqlite" in DIALECTS
+    assert all(nouns <= SHARED | nouns_in(dialect) for dialect in DIALECTS)
+    assert len(STATEMENTS) > 20 * len(DIALECTS)
 
 
-@pytest.mark.parametrize("noun", NOUNS)
-def test_nothing_stands_before_the_first_name_and_no_name_comes_twice(noun: str) -> None:
-    text = source_of(noun)
+@each_file
+def test_nothing_stands_before_the_first_name_and_no_name_comes_twice(folder: str, noun: str) -> None:
+    text = source_of(folder, noun)
     assert text.startswith("-- name: ")
     found = re.findall(r"^-- name: (\w+)$", text, re.MULTILINE)
     assert len(set(found)) == len(found)
     assert len(re.findall(r"^-- name", text, re.MULTILINE)) == len(found)
-    assert list(queries.load(noun)) == found
+    assert list(queries.statements(text)) == found
+
+
+@pytest.mark.parametrize("noun", sorted(SHARED))
+def test_what_all_databases_understand_binds_its_values_by_name(noun: str) -> None:
+    assert not re.search(r"\?|\{(?!in:\w+\})|%|json_|typeof|::", source_of("", noun))
 
 
 @each_statement
-def test_a_statement_says_what_it_is_for(noun: str, name: str) -> None:
-    purpose, *statement = queries.load(noun)[name].splitlines()
+def test_a_statement_says_what_it_is_for(dialect: Dialect, noun: str, name: str) -> None:
+    purpose, *statement = queries.load(noun, dialect)[name].splitlines()
     assert re.match(r"^-- [A-Z].{10,}\.$", purpose)
     assert statement
     assert not statement[0].startswith("--")
     assert statement[-1].endswith(";")
 
 
-@each_statement
+@each_explained
 def test_a_statement_is_one_statement_that_the_database_understands(
-    noun: str, name: str, url: str, raw: Callable[[], sqlite3.Connection]
+    dialect: Dialect, noun: str, name: str, request: pytest.FixtureRequest
 ) -> None:
-    migrate(url)
-    sql = queries.load(noun)[name]
-    columns = len(match[1].split(",")) if (match := re.search(r"INSERT INTO \w+ \(([^)]*)\)", sql)) else 0
-    sql = sql.replace("{rows}", f"({', '.join('?' * columns)})")
-    named = set(re.findall(r":(\w+)", sql))
-    parameters = dict.fromkeys(named, None) if named else (None,) * sql.count("?")
-    raw().execute("EXPLAIN " + sql, parameters)
+    explain: Explain = request.getfixturevalue(f"explain_{dialect}")
+    assert explain(queries.load(noun, dialect)[name])
 
 
 @each_statement
-def test_a_statement_is_used(noun: str, name: str) -> None:
-    users = [text for text in python_sources() if f'load("{noun}")' in text]
+def test_a_statement_is_used(dialect: Dialect, noun: str, name: str) -> None:
+    users = [text for text in python_sources(dialect) if f'load("{noun}", "{dialect}")' in text]
     assert any(f'"{name}"' in text for text in users)
 
 
-def test_every_statement_that_is_asked_for_is_there() -> None:
-    asked = set(re.findall(r'\b(?:SQL|EVENTS|FEED|EVALUATION|CONVERSIONS)\["(\w+)"\]', "\n".join(python_sources())))
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_every_statement_that_is_asked_for_is_there(dialect: Dialect) -> None:
+    sources = "\n".join(python_sources(dialect))
+    asked = set(re.findall(r'\b(?:SQL|EVENTS|FEED|EVALUATION|CONVERSIONS)\["(\w+)"\]', sources))
     assert asked
-    assert asked <= {name for _, name in STATEMENTS}
+    assert asked <= {name for its, _, name in STATEMENTS if its == dialect}
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_a_database_speaks_its_own_dialect_only(dialect: Dialect) -> None:
+    spoken = set(re.findall(r'\bload\("\w+", "(\w+)"\)', "\n".join(python_sources(dialect))))
+    assert spoken == {dialect}
 
 
 @each_statement
-def test_values_are_bound_and_never_written_in(noun: str, name: str) -> None:
-    sql = queries.load(noun)[name]
+def test_values_are_bound_and_never_written_in(dialect: Dialect, noun: str, name: str) -> None:
+    sql = queries.load(noun, dialect)[name]
     assert not re.search(r"%s|\{(?!rows\})", sql)
-    if WRITES.search(sql):
-        assert "?" in sql or ":" in sql or "{rows}" in sql or name == "trim"
+    if WRITES.search(sql) and (noun, name) not in VALUELESS:
+        assert re.search(r"\{rows\}|:\w|%\(\w+\)s", sql)
 
 
 def test_rows_are_as_many_lists_as_asked_for() -> None:
     assert queries.expand("INSERT INTO t VALUES {rows}", 2, 3) == "INSERT INTO t VALUES (?, ?), (?, ?), (?, ?)"
+
+
+@pytest.mark.parametrize(
+    ("written", "sqlite", "postgres"),
+    [
+        ("id = :id", "id = :id", "id = %(id)s"),
+        ("(:a,:b_2)", "(:a,:b_2)", "(%(a)s,%(b_2)s)"),
+        ("id {in:ids}", "id IN (SELECT value FROM json_each(:ids))", "id = ANY(CAST(%(ids)s AS text[]))"),
+        ("VALUES {rows}", "VALUES {rows}", "VALUES {rows}"),
+        (":a::text || b::int[]", ":a::text || b::int[]", "%(a)s::text || b::int[]"),
+        ("a[1:2]", "a[1:2]", "a[1:2]"),
+        ("a % 2", "a % 2", "a %% 2"),
+        ("':a' || 'it''s :b' || :c", "':a' || 'it''s :b' || :c", "':a' || 'it''s :b' || %(c)s"),
+        ("LIKE '%{in:a}' AND :b", "LIKE '%{in:a}' AND :b", "LIKE '%%{in:a}' AND %(b)s"),
+        ('":a" = :b', '":a" = :b', '":a" = %(b)s'),
+        ("-- a person's :a, 5 %\nid = :a", "-- a person's :a, 5 %\nid = :a", "-- a person's :a, 5 %%\nid = %(a)s"),
+        ("a - -1 -- it's\n= :a", "a - -1 -- it's\n= :a", "a - -1 -- it's\n= %(a)s"),
+    ],
+)
+def test_a_statement_is_written_as_the_driver_takes_it(written: str, sqlite: str, postgres: str) -> None:
+    assert queries.spoken(written, "sqlite") == sqlite
+    assert queries.spoken(written, "postgres") == postgres
+
+
+def test_a_shared_statement_is_there_in_every_dialect_and_one_of_a_dialect_only_in_its_own() -> None:
+    sqlite, postgres = queries.load("events", "sqlite"), queries.load("events", "postgres")
+    assert "wide_rows" in sqlite.keys() & postgres.keys()
+    assert "known" in sqlite.keys() - postgres.keys()
+    assert ":upto" in sqlite["snapshot"]
+    assert "%(upto)s" in postgres["snapshot"]
+
+
+@pytest.mark.parametrize("noun", ["interaction", "hourly"])
+def test_a_noun_may_be_only_shared_or_only_of_a_dialect(noun: str) -> None:
+    assert (noun in SHARED) != (noun in nouns_in("sqlite"))
+    assert queries.load(noun, "sqlite")
+
+
+def test_a_noun_that_has_no_file_at_all_is_an_error() -> None:
+    with pytest.raises(ValueError, match="no SQL for “nothing”"):
+        queries.load("nothing", "sqlite")
+
+
+@pytest.mark.parametrize("texts", [("-- name: a\n1;\n-- name: a\n2;\n",), ("-- name: a\n1;\n", "-- name: a\n2;\n")])
+def test_a_name_that_comes_twice_is_an_error(texts: tuple[str, ...]) -> None:
+    with pytest.raises(ValueError, match="“a”"):
+        queries.statements(*texts)
+
+
+def test_statements_of_several_files_are_put_together() -> None:
+    assert queries.statements("-- name: a\n1;\n", "-- name: b\n2;\n") == {"a": "1;", "b": "2;"}

@@ -15,9 +15,10 @@ from aura_analytics.projection import Projection
 from aura_analytics.stats.reader import ColumnReader
 from aura_analytics.stats.scope import Scope
 from aura_analytics.stats.summary import summary
+from aura_analytics.store.migrations import available, directory
 from aura_analytics.store.port import QueueDepth
 from aura_analytics.store.sqlite import SqliteStore, migrate
-from aura_analytics.store.sqlite.migrations import available, directory, statements
+from aura_analytics.store.sqlite.migrations import DIRECTORY, statements
 from contract.making import LATER, LEASE_MS
 
 Raw = Callable[[], sqlite3.Connection]
@@ -78,7 +79,7 @@ def rows(connection: sqlite3.Connection, table: str, columns: str) -> list[tuple
 
 def by_wrangler(connection: sqlite3.Connection, *, upto: int = PEOPLES) -> None:
     """Apply files as people do: each one whole."""
-    for path in sorted(directory().glob("*.sql"))[:upto]:
+    for path in sorted(directory(DIRECTORY).glob("*.sql"))[:upto]:
         connection.executescript(path.read_text("utf-8"))
 
 
@@ -92,8 +93,8 @@ def old(file: Path) -> Path:
 
 
 def test_the_files_have_the_names_that_people_know() -> None:
-    assert [path.stem for path in sorted(directory().iterdir())] == NAMES
-    assert [f"{migration.version:03}_{migration.name}" for migration in available()] == NAMES
+    assert [path.stem for path in sorted(directory(DIRECTORY).iterdir())] == NAMES
+    assert [f"{migration.version:03}_{migration.name}" for migration in available(DIRECTORY)] == NAMES
 
 
 def test_a_fresh_database_gets_all_of_them_and_records_them(url: str, raw: Raw) -> None:
@@ -156,7 +157,7 @@ def test_peoples_four_files_go_through_twice(raw: Raw) -> None:
 @pytest.mark.parametrize("version", ALL)
 def test_a_file_is_split_into_the_statements_that_it_holds(version: int) -> None:
     """Statement by statement makes the same database as the whole file."""
-    sql = [migration.sql for migration in available()[:version]]
+    sql = [migration.sql for migration in available(DIRECTORY)[:version]]
     with closing(sqlite3.connect(":memory:")) as whole, closing(sqlite3.connect(":memory:")) as split:
         for text in sql:
             whole.executescript(text)

@@ -1,11 +1,3 @@
--- name: claim_due
--- Take the interactions that have been due longest; the lease's end is when they are due again if nobody settles them.
-UPDATE evaluation_queue SET due_at = :lease_until, lease = :lease, attempts = attempts + 1
-WHERE query_id IN (
-    SELECT query_id FROM evaluation_queue WHERE due_at <= :now AND failed_at IS NULL ORDER BY due_at LIMIT :limit
-)
-RETURNING query_id, attempts;
-
 -- name: claimed
 -- What a rule or a judge looks at.
 SELECT
@@ -15,20 +7,16 @@ SELECT
     o.error_message, o.tool_calls
 FROM voice_queries AS q
 LEFT JOIN voice_outcomes AS o ON o.query_id = q.id
-WHERE q.id IN (SELECT value FROM json_each(?));
+WHERE q.id {in:ids};
 
 -- name: drop_orphans
--- Remove claimed work whose query is gone.
-DELETE FROM evaluation_queue WHERE lease = ? AND query_id NOT IN (SELECT id FROM voice_queries);
-
--- name: finish
--- Remove work whose lease still holds.
-DELETE FROM evaluation_queue WHERE query_id = ? AND lease = ? RETURNING query_id;
+-- Remove claimed work whose queries are gone.
+DELETE FROM evaluation_queue WHERE lease = :lease AND query_id {in:ids};
 
 -- name: labelled
 -- The labels that stand for some interactions, as far as they tell whether a new one says something else.
 SELECT query_id, label, reason, evaluated_by, method FROM voice_evaluations
-WHERE query_id IN (SELECT value FROM json_each(?));
+WHERE query_id {in:ids};
 
 -- name: keep_history
 -- Keep the labels of some interactions that new ones are about to take the place of.
@@ -37,17 +25,7 @@ INSERT INTO voice_evaluation_history (
 )
 SELECT query_id, label, reason, confidence_score, evaluated_at, evaluated_by, method, explanation
 FROM voice_evaluations
-WHERE query_id IN (SELECT value FROM json_each(?));
-
--- name: save_verdict
--- Store a label; a person's is never overwritten by an automatic one.
-INSERT INTO voice_evaluations (query_id, label, reason, confidence_score, evaluated_at, evaluated_by, method, explanation)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?)
-ON CONFLICT (query_id) DO UPDATE SET
-    label = excluded.label, reason = excluded.reason, confidence_score = excluded.confidence_score,
-    evaluated_at = excluded.evaluated_at, evaluated_by = excluded.evaluated_by,
-    method = excluded.method, explanation = excluded.explanation
-WHERE voice_evaluations.evaluated_by IS NOT 'human' OR excluded.evaluated_by = 'human';
+WHERE query_id {in:ids};
 
 -- name: postpone
 -- Give a claim back, to be due later.
@@ -67,16 +45,7 @@ WHERE query_id = :query_id AND lease = :lease;
 -- name: failed
 -- The failed ones, the latest first.
 SELECT query_id, attempts, last_error, failed_at FROM evaluation_queue
-WHERE failed_at IS NOT NULL ORDER BY failed_at DESC, query_id LIMIT ?;
-
--- name: retry_all
--- Make every failed one due again, as new.
-UPDATE evaluation_queue SET due_at = :now, attempts = 0, failed_at = NULL WHERE failed_at IS NOT NULL;
-
--- name: retry_some
--- Make the named failed ones due again, as new.
-UPDATE evaluation_queue SET due_at = :now, attempts = 0, failed_at = NULL
-WHERE failed_at IS NOT NULL AND query_id IN (SELECT value FROM json_each(:query_ids));
+WHERE failed_at IS NOT NULL ORDER BY failed_at DESC, query_id LIMIT :limit;
 
 -- name: depth
 -- How much is due, how much will be, how much has failed; each over its own index.

@@ -8,17 +8,17 @@ SELECT
     o.correlation_id, o.extra
 FROM voice_queries AS q
 LEFT JOIN voice_outcomes AS o ON o.query_id = q.id
-WHERE q.id = ?;
+WHERE q.id = :query_id;
 
 -- name: verdict
 -- The label that stands.
 SELECT query_id, label, reason, confidence_score, evaluated_at, evaluated_by, method, explanation
 FROM voice_evaluations
-WHERE query_id = ?;
+WHERE query_id = :query_id;
 
 -- name: history
 -- The labels before it, the latest first.
 SELECT query_id, label, reason, confidence_score, evaluated_at, evaluated_by, method, explanation
 FROM voice_evaluation_history
-WHERE query_id = ?
+WHERE query_id = :query_id
 ORDER BY evaluated_at DESC, rowid DESC;

@@ -2,6 +2,6 @@
 
 from aura_analytics.store.sqlite.connection import path_of
 from aura_analytics.store.sqlite.database import SqliteStore
-from aura_analytics.store.sqlite.migrations import migrate
+from aura_analytics.store.sqlite.migrations import migrate, status
 
-__all__ = ["SqliteStore", "migrate", "path_of"]
+__all__ = ["SqliteStore", "migrate", "path_of", "status"]

@@ -8,20 +8,17 @@ from typing import Any
 import msgspec
 
 from aura_analytics.events.records import Event, Extra, VoiceConversion, VoiceOutcome, VoiceQuery
-from aura_analytics.store.queries import expand, load
+from aura_analytics.store.queries import Row, expand, load
 
-SQL = load("events")
-CONVERSIONS = load("conversions")
-FEED = load("feed")
+SQL = load("events", "sqlite")
+CONVERSIONS = load("conversions", "sqlite")
+FEED = load("feed", "sqlite")
 
 # Rows a statement. The interpreter's lock is let go and taken back a few times a statement, and while the event loop is
 # busy each of them is a wait; so a group is written in as few statements as it has ones in binary.
 CHUNKS = tuple(2**power for power in range(9, -1, -1))
 
 _id_lists = msgspec.json.Decoder(list[str])
-
-# Any: a cell to bind.
-Row = tuple[Any, ...]
 
 
 def append(connection: sqlite3.Connection, events: Sequence[Event], *, now: int, grace_ms: int) -> list[bool]:
@@ -40,7 +37,7 @@ def append(connection: sqlite3.Connection, events: Sequence[Event], *, now: int,
     insert(connection, CONVERSIONS["insert"], [_conversion_row(conversion) for conversion in fresh.conversions])
     due = fresh.due(now=now, grace_ms=grace_ms)
     if due:
-        connection.execute(SQL["enqueue"], (json_of(list(due.items())),))
+        connection.execute(SQL["enqueue"], {"due": json_of(list(due.items()))})
     publish(connection, list(due), [conversion.id for conversion in fresh.conversions], now=now)
     return news
 
@@ -51,7 +48,8 @@ def publish(
     """Write to the change feed which interactions this transaction changed, and which conversions it brought."""
     if query_ids or conversion_ids:
         brought = json_of(conversion_ids) if conversion_ids else None
-        connection.execute(FEED["publish"], (now, json_of(query_ids), brought))
+        parameters = {"now": now, "query_ids": json_of(query_ids), "conversion_ids": brought}
+        connection.execute(FEED["publish"], parameters)
 
 
 def insert(connection: sqlite3.Connection, statement: str, rows: Sequence[Row]) -> None:
@@ -117,7 +115,7 @@ def _known_conversions(connection: sqlite3.Connection, events: Sequence[Event]) 
     if VoiceConversion not in map(type, events):
         return set()
     ids = {event.id for event in events if isinstance(event, VoiceConversion)}
-    (found,) = connection.execute(CONVERSIONS["known"], (json_of(ids),)).fetchone()
+    (found,) = connection.execute(CONVERSIONS["known"], {"ids": json_of(ids)}).fetchone()
     return _ids(found)
 
 

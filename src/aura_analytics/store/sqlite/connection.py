@@ -2,16 +2,24 @@
 
 import sqlite3
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from aura_analytics.errors import SettingsError, StoreUnavailable
+from aura_analytics.errors import SettingsError, StoreUnavailable, Trouble
 
 SCHEME = "sqlite:///"
 BUSY_TIMEOUT_S = 5.0
 FETCH_ROWS = 64
+# What is wrong, by SQLite's primary codes; whatever else there is, such as a broken file, is as good as no database.
+TROUBLES: dict[int, Trouble] = {
+    sqlite3.SQLITE_FULL: "full",
+    sqlite3.SQLITE_READONLY: "read_only",
+    sqlite3.SQLITE_PERM: "read_only",
+    sqlite3.SQLITE_BUSY: "busy",
+    sqlite3.SQLITE_LOCKED: "busy",
+}
 # WAL frames pile up to 16 MiB before a commit also has to write them home; 4 KiB pages.
 AUTOCHECKPOINT_PAGES = 4_000
 
@@ -69,14 +77,14 @@ def _write_ahead(connection: sqlite3.Connection) -> None:
 
 
 def fetch(
-    connection: sqlite3.Connection, sql: str, parameters: Sequence[object], *, most_text: int | None = None
+    connection: sqlite3.Connection, sql: str, parameters: Mapping[str, object], *, most_text: int | None = None
 ) -> list[tuple[Any, ...]]:
     """Read rows; a text that is no UTF-8, which others may have written, costs its broken characters and not the row.
 
     Args:
         connection: one that reads.
         sql: a statement.
-        parameters: its values.
+        parameters: its values by their names.
         most_text: stop once the rows hold this many characters; at least some rows are read.
     """
     try:
@@ -114,4 +122,10 @@ def translated() -> Iterator[None]:
     except (sqlite3.IntegrityError, sqlite3.DataError, sqlite3.ProgrammingError, sqlite3.InterfaceError):
         raise
     except sqlite3.Error as error:
-        raise StoreUnavailable(f"the database can't be used: {error}") from error
+        raise StoreUnavailable(f"the database can't be used: {error}", trouble=_trouble(error)) from error
+
+
+def _trouble(error: sqlite3.Error) -> Trouble:
+    """Say what is wrong by SQLite's own code; errors that only the driver raises have none."""
+    code: int = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
+    return TROUBLES.get(code & 0xFF, "away")

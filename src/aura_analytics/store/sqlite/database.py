@@ -27,17 +27,18 @@ from aura_analytics.store.port import (
     Surroundings,
     WideRow,
 )
+from aura_analytics.store.queries import Row
 from aura_analytics.store.sqlite import evaluation, hourly
-from aura_analytics.store.sqlite.append import Row, json_of
+from aura_analytics.store.sqlite.append import json_of
 from aura_analytics.store.sqlite.connection import connect, fetch, path_of, translated
 from aura_analytics.store.sqlite.interaction import interaction
 from aura_analytics.store.sqlite.surroundings import surroundings
 from aura_analytics.store.sqlite.writer import Writer, touch
 
-EVENTS = queries.load("events")
-CONVERSIONS = queries.load("conversions")
-EVALUATION = queries.load("evaluation")
-FEED = queries.load("feed")
+EVENTS = queries.load("events", "sqlite")
+CONVERSIONS = queries.load("conversions", "sqlite")
+EVALUATION = queries.load("evaluation", "sqlite")
+FEED = queries.load("feed", "sqlite")
 
 READERS = 3
 # Text that a page of a snapshot may hold, in characters: it is held several times over on its way to the columns.
@@ -133,14 +134,16 @@ class SqliteStore:
 
     async def failed_evaluations(self, limit: int) -> list[FailedEvaluation]:
         """List the failed ones."""
-        rows = await self._read(lambda connection: connection.execute(EVALUATION["failed"], (limit,)).fetchall())
+        rows = await self._read(
+            lambda connection: connection.execute(EVALUATION["failed"], {"limit": limit}).fetchall()
+        )
         return [FailedEvaluation(query_id=row[0], attempts=row[1], last_error=row[2], failed_at=row[3]) for row in rows]
 
     async def retry_failed(self, *, now: int, query_ids: Sequence[str] | None = None) -> int:
         """Make failed ones due again."""
         if query_ids is None:
             return await self._execute("retry_all", now=now)
-        return await self._execute("retry_some", now=now, query_ids=json_of(list(query_ids)))
+        return await self._execute("retry_some", now=now, ids=json_of(list(query_ids)))
 
     async def queue_depth(self, *, now: int) -> QueueDepth:
         """Count what waits to be labelled."""
@@ -158,6 +161,10 @@ class SqliteStore:
         """Give the last committed point."""
         return await self._read(_feed_head)
 
+    async def feed_start(self) -> FeedPoint:
+        """Give the point that a new follower starts from: here transactions commit one after the other."""
+        return await self.feed_head()
+
     async def knows(self, point: FeedPoint) -> bool:
         """Whether a follower can go on from this point."""
         return await self._read(partial(_knows, point=point))
@@ -173,7 +180,7 @@ class SqliteStore:
     async def wide_rows(self, query_ids: Sequence[str]) -> list[WideRow]:
         """Give the joined rows of these interactions."""
         keys = json_of(list(query_ids))
-        return await self._read(lambda connection: fetch(connection, EVENTS["wide_rows"], (keys,)))
+        return await self._read(lambda connection: fetch(connection, EVENTS["wide_rows"], {"ids": keys}))
 
     async def surroundings(self, query_ids: Sequence[str], session_ids: Sequence[str]) -> Surroundings:
         """Give what lies around these interactions."""
@@ -203,7 +210,7 @@ class SqliteStore:
     async def conversion_rows(self, ids: Sequence[str]) -> list[ConversionRow]:
         """Give these conversions."""
         keys = json_of(list(ids))
-        return await self._read(lambda connection: fetch(connection, CONVERSIONS["rows"], (keys,)))
+        return await self._read(lambda connection: fetch(connection, CONVERSIONS["rows"], {"ids": keys}))
 
     async def conversion_snapshot(self, batch: int) -> AsyncIterator[list[ConversionRow]]:
         """Give all conversions in batches."""
@@ -225,7 +232,8 @@ class SqliteStore:
 
     async def forget_follower(self, follower: str) -> None:
         """Tell that a follower won't come back."""
-        await self._write.change(lambda connection: connection.execute(FEED["forget_follower"], (follower,)).rowcount)
+        parameters = {"follower": follower}
+        await self._write.change(lambda connection: connection.execute(FEED["forget_follower"], parameters).rowcount)
 
     def _committed(self) -> None:
         for notify in self._notified:
@@ -249,7 +257,7 @@ class SqliteStore:
 
     async def _read(self, question: Callable[[sqlite3.Connection], Result]) -> Result:
         if self._closed:
-            raise StoreUnavailable("the service is stopping")
+            raise StoreUnavailable("the service is stopping", trouble="stopping")
         return await asyncio.get_running_loop().run_in_executor(self._readers, self._ask, question)
 
     def _ask(self, question: Callable[[sqlite3.Connection], Result]) -> Result:
@@ -279,7 +287,7 @@ def _knows(connection: sqlite3.Connection, *, point: FeedPoint) -> bool:
     if point.position == 0:
         (first,) = connection.execute(FEED["first"]).fetchone()
         return first is None or first == 1
-    return connection.execute(FEED["point"], (point.position, point.moment)).fetchone() is not None
+    return connection.execute(FEED["point"], msgspec.structs.asdict(point)).fetchone() is not None
 
 
 def _changes(connection: sqlite3.Connection, *, after: FeedPoint, limit: int) -> Changes:
@@ -287,7 +295,7 @@ def _changes(connection: sqlite3.Connection, *, after: FeedPoint, limit: int) ->
     interactions: dict[str, None] = {}
     conversions: dict[str, None] = {}
     upto = after
-    for position, moment, query_ids, conversion_ids in connection.execute(FEED["after"], (after.position,)):
+    for position, moment, query_ids, conversion_ids in connection.execute(FEED["after"], {"position": after.position}):
         interactions |= dict.fromkeys(_ids(query_ids))
         if conversion_ids is not None:
             conversions |= dict.fromkeys(_ids(conversion_ids))
@@ -302,10 +310,10 @@ def _ids(text: str) -> list[str]:
 
 
 def _page(connection: sqlite3.Connection, *, sql: str, after: int, upto: int, batch: int) -> list[Row]:
-    return fetch(connection, sql, (after, upto, batch), most_text=PAGE_TEXT)
+    return fetch(connection, sql, {"after": after, "upto": upto, "limit": batch}, most_text=PAGE_TEXT)
 
 
 def _acknowledge(connection: sqlite3.Connection, *, follower: str, point: FeedPoint, now: int) -> None:
     connection.execute(FEED["acknowledge"], {"follower": follower, "position": point.position, "now": now})
-    connection.execute(FEED["forget_followers"], (now - FOLLOWER_FORGOTTEN_MS,))
+    connection.execute(FEED["forget_followers"], {"before": now - FOLLOWER_FORGOTTEN_MS})
     connection.execute(FEED["trim"])

@@ -3,16 +3,18 @@
 import sqlite3
 from collections.abc import Sequence
 
+import msgspec
 from ulid import ULID
 
 from aura_analytics.events.records import Verdict
 from aura_analytics.store import queries
 from aura_analytics.store.port import Claim
-from aura_analytics.store.sqlite.append import Row, json_of, publish
+from aura_analytics.store.sqlite.append import json_of, publish
 from aura_analytics.store.sqlite.connection import fetch
-from aura_analytics.store.sqlite.tolerance import interaction_of
+from aura_analytics.store.tolerance import interaction_of
+from aura_analytics.store.verdicts import gives_way
 
-SQL = queries.load("evaluation")
+SQL = queries.load("evaluation", "sqlite")
 
 
 def claim_due(connection: sqlite3.Connection, limit: int, *, now: int, lease_ms: int) -> list[Claim]:
@@ -22,10 +24,9 @@ def claim_due(connection: sqlite3.Connection, limit: int, *, now: int, lease_ms:
     attempts: dict[str, int] = dict(connection.execute(SQL["claim_due"], parameters).fetchall())
     if not attempts:
         return []
-    keys = json_of(list(attempts))
-    rows = fetch(connection, SQL["claimed"], (keys,))
-    if len(rows) < len(attempts):
-        connection.execute(SQL["drop_orphans"], (lease,))
+    rows = fetch(connection, SQL["claimed"], {"ids": json_of(list(attempts))})
+    if orphans := attempts.keys() - {row[0] for row in rows}:
+        connection.execute(SQL["drop_orphans"], {"lease": lease, "ids": json_of(sorted(orphans))})
     return [Claim(interaction=interaction_of(row), lease=lease, attempts=attempts[row[0]]) for row in rows]
 
 
@@ -40,7 +41,8 @@ def settle(connection: sqlite3.Connection, verdicts: Sequence[tuple[Claim, Verdi
 
 def _finish(connection: sqlite3.Connection, claim: Claim) -> bool:
     """Remove the work of a claim; tell whether its lease still held."""
-    return connection.execute(SQL["finish"], (claim.query_id, claim.lease)).fetchone() is not None
+    parameters = {"query_id": claim.query_id, "lease": claim.lease}
+    return connection.execute(SQL["finish"], parameters).fetchone() is not None
 
 
 def _keep_history(connection: sqlite3.Connection, verdicts: Sequence[Verdict]) -> None:
@@ -48,30 +50,11 @@ def _keep_history(connection: sqlite3.Connection, verdicts: Sequence[Verdict]) -
     if not verdicts:
         return
     given = {verdict.query_id: verdict for verdict in verdicts}
-    standing = fetch(connection, SQL["labelled"], (json_of(list(given)),))
-    if giving_way := [row[0] for row in standing if _gives_way(row, given[row[0]])]:
-        connection.execute(SQL["keep_history"], (json_of(giving_way),))
-
-
-def _gives_way(standing: Row, verdict: Verdict) -> bool:
-    """Whether a label is overwritten by another one: not a person's by an automatic one, and not by the same."""
-    _, label, reason, evaluated_by, method = standing
-    if evaluated_by == "human" and verdict.evaluated_by != "human":
-        return False
-    new = (verdict.label, verdict.reason, verdict.evaluated_by, verdict.method)
-    return (label, reason, evaluated_by, method) != new
+    standing = fetch(connection, SQL["labelled"], {"ids": json_of(list(given))})
+    if giving_way := [row[0] for row in standing if gives_way(row, given[row[0]])]:
+        connection.execute(SQL["keep_history"], {"ids": json_of(giving_way)})
 
 
 def _save(connection: sqlite3.Connection, verdict: Verdict) -> bool:
     """Store a verdict; tell whether it stands now: a person's label stays as it is."""
-    cells = (
-        verdict.query_id,
-        verdict.label,
-        verdict.reason,
-        verdict.confidence,
-        verdict.evaluated_at,
-        verdict.evaluated_by,
-        verdict.method,
-        verdict.explanation,
-    )
-    return bool(connection.execute(SQL["save_verdict"], cells).rowcount)
+    return bool(connection.execute(SQL["save_verdict"], msgspec.structs.asdict(verdict)).rowcount)

@@ -5,9 +5,10 @@ from collections.abc import Sequence
 
 from aura_analytics.store import queries
 from aura_analytics.store.port import HourlySums
-from aura_analytics.store.sqlite.append import Row, insert
+from aura_analytics.store.queries import Row
+from aura_analytics.store.sqlite.append import insert
 
-SQL = queries.load("hourly")
+SQL = queries.load("hourly", "sqlite")
 
 
 def save(connection: sqlite3.Connection, rows: Sequence[HourlySums]) -> None:

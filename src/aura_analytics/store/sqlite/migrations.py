@@ -4,18 +4,17 @@ The files are the ones that people apply to D1 with wrangler, so a database may 
 Which ones it has seen stands in its `migration_metadata`; each file adds its own row.
 """
 
-import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-import msgspec
-
 from aura_analytics.errors import MigrationError, StoreUnavailable
+from aura_analytics.store.migrations import UNKNOWN, Migration, available
+from aura_analytics.store.port import MigrationState
 from aura_analytics.store.sqlite.connection import connect, path_of, translated
 
-_FILE = re.compile(r"^(?P<version>\d{3})_(?P<name>\w+)\.sql$")
+DIRECTORY = "analytics"
 
 # What each version is relied on for: a database whose records and tables disagree is named, not guessed at.
 NEEDED = {
@@ -32,29 +31,6 @@ NEEDED = {
 }
 
 
-class Migration(msgspec.Struct, frozen=True):
-    """One file: its number, its name without the number, and its SQL."""
-
-    version: int
-    name: str
-    sql: str
-
-
-def directory() -> Path:
-    """Give the folder of the files: inside of an installed package, or at the root of a checkout."""
-    package = Path(__file__).parents[2]
-    installed = package / "migrations" / "analytics"
-    return installed if installed.is_dir() else package.parents[1] / "migrations" / "analytics"
-
-
-def available() -> list[Migration]:
-    """List the migrations in their order."""
-    found = [(match, path) for path in sorted(directory().glob("*.sql")) if (match := _FILE.match(path.name))]
-    if not found:
-        raise MigrationError("the migration files are missing from this installation")
-    return [Migration(int(match["version"]), match["name"], path.read_text("utf-8")) for match, path in found]
-
-
 def migrate(url: str) -> list[Migration]:
     """Apply what the database hasn't seen; give what was applied. Safe to run again and from several processes at once.
 
@@ -68,11 +44,35 @@ def migrate(url: str) -> list[Migration]:
     except OSError as error:
         raise StoreUnavailable(f"the folder of the database can't be made: {error.strerror}") from error
     with closing(connect(path)) as connection, translated(), _exclusively(connection):
-        applied = [migration for migration in available() if migration.version not in _recorded(connection)]
+        applied = [migration for migration in available(DIRECTORY) if migration.version not in _recorded(connection)]
         for migration in applied:
             _apply(connection, migration)
         _check(connection)
     return applied
+
+
+def status(url: str) -> list[MigrationState]:
+    """List the migrations, and when the database has seen each; it is only read, and no file is made.
+
+    Raises:
+        StoreUnavailable: the file can't be used.
+    """
+    path = path_of(url)
+    applied = _applied(path) if path.exists() else {}
+    names = dict.fromkeys(applied, UNKNOWN) | {one.version: one.name for one in available(DIRECTORY)}
+    return [
+        MigrationState(version=version, name=name, applied_at=applied.get(version))
+        for version, name in sorted(names.items())
+    ]
+
+
+def _applied(path: Path) -> dict[int, int]:
+    """Read what a database has seen, and when; a moment that is none, which others may have written, is 0."""
+    with closing(connect(path, read_only=True)) as connection, translated():
+        if not _columns(connection, "migration_metadata"):
+            return {}
+        rows = connection.execute("SELECT version, applied_at FROM migration_metadata").fetchall()
+    return {int(version): moment if isinstance(moment, int) else 0 for version, moment in rows}
 
 
 @contextmanager

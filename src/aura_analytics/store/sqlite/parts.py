@@ -14,7 +14,7 @@ from aura_analytics.store import queries
 from aura_analytics.store.port import Part
 from aura_analytics.store.sqlite.connection import path_of
 
-EVENTS = queries.load("events")
+EVENTS = queries.load("events", "sqlite")
 
 
 class RowStream:

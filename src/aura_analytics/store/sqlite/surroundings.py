@@ -8,7 +8,7 @@ from aura_analytics.store.port import Surroundings
 from aura_analytics.store.sqlite.append import json_of
 from aura_analytics.store.sqlite.connection import fetch
 
-SQL = queries.load("surroundings")
+SQL = queries.load("surroundings", "sqlite")
 
 
 def surroundings(
@@ -16,8 +16,8 @@ def surroundings(
 ) -> Surroundings:
     """Read them; see `Store.surroundings`."""
     sessions = json_of(list(session_ids))
-    spans = fetch(connection, SQL["spans"], (sessions,))
-    named = {"queries": json_of(list(query_ids)), "sessions": sessions}
+    spans = fetch(connection, SQL["spans"], {"ids": sessions})
+    named = {"query_ids": json_of(list(query_ids)), "session_ids": sessions}
     return Surroundings(
         spans={
             session: (first, last)

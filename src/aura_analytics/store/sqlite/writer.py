@@ -112,7 +112,7 @@ class Writer(threading.Thread):
         self, events: Sequence[Event], change: Callable[[sqlite3.Connection], Any] | None
     ) -> asyncio.Future[Any]:
         if self._closed:
-            raise StoreUnavailable("the service is stopping")
+            raise StoreUnavailable("the service is stopping", trouble="stopping")
         job = Job(events, change, self._loop.create_future())
         self._waiting += len(events)
         if not self._gathered:

@@ -1,4 +1,4 @@
-"""Records from rows. What others have written to the file may be of any type in any column.
+"""Records from rows. What others have written to the database may be of any type in any column.
 
 What is no value of its column counts as absent, so that whoever works with a record never meets it.
 """
@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from aura_analytics.events.records import Extra, Interaction, Verdict, VoiceConversion, VoiceOutcome, VoiceQuery
-from aura_analytics.store.sqlite.append import Row
+from aura_analytics.store.queries import Row
 
 
 def interaction_of(row: Row) -> Interaction:
