@@ -10,6 +10,7 @@
     │   ├── BodyTooLarge          over a limit (413)
     │   └── UnsupportedMedia      a content type or encoding that isn't spoken (415)
     ├── ExtraMissing              an optional part isn't installed (501)
+    ├── StatisticsOff             this server keeps no statistics; another one may (503)
     ├── Unavailable               can't be done right now; carries when to come back (503)
     │   ├── QueueFull             more waits for the disk than may wait
     │   ├── StoreUnavailable      the row database can't be used
@@ -29,9 +30,13 @@ that makes HTTP of them. The message of an error is shown to people: it never ho
 """
 
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import msgspec
+
+# What is wrong with a row database that can't be used: it can't be reached, its disk is full, nothing can be written,
+# others have all its connections or locks, it doesn't answer in time, or this service is letting go of it.
+Trouble = Literal["away", "full", "read_only", "busy", "slow", "stopping"]
 
 
 class Rejection(msgspec.Struct, frozen=True, kw_only=True):
@@ -123,6 +128,14 @@ class ExtraMissing(AuraError):
     title = "This needs a part that isn't installed"
 
 
+class StatisticsOff(AuraError):
+    """This server was told to keep no statistics; asking it again won't help."""
+
+    status = 503
+    code = "statistics_off"
+    title = "This server keeps no statistics"
+
+
 class Unavailable(AuraError):
     """It can't be done right now. `retry_after_s`: after how many seconds it is worth another try."""
 
@@ -143,10 +156,14 @@ class QueueFull(Unavailable):
 
 
 class StoreUnavailable(Unavailable):
-    """The row database can't be used."""
+    """The row database can't be used. `trouble` says what is wrong with it, in a word."""
 
     code = "store_unavailable"
     title = "The database can't be used right now"
+
+    def __init__(self, message: str, retry_after_s: int = 1, trouble: Trouble = "away") -> None:
+        super().__init__(message, retry_after_s)
+        self.trouble: Trouble = trouble
 
 
 class ProjectionUnavailable(Unavailable):

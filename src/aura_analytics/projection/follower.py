@@ -41,6 +41,8 @@ PACE_S = 1.0
 MANY_IDS = 2_000
 # How often another process's commits are looked for.
 POLL_S = 0.25
+# How often is looked again, while a reader waits, for what is committed but can't be told before another one's commit.
+SETTLE_S = 0.005
 # How often the store is told how far we have come, so that it can forget what all have.
 ACKNOWLEDGE_S = 5.0
 # How long a reader waits for the columns to catch up before it is told to come back.
@@ -93,6 +95,7 @@ class Projection:
         self._point = FeedPoint(position=0, moment=0)
         self._applied_at = 0
         self._taken = 0
+        self._behind = False
         self._acknowledged = FeedPoint(position=0, moment=0)
         self._acknowledged_at = 0.0
         self._tasks: list[asyncio.Task[None]] = []
@@ -266,7 +269,7 @@ class Projection:
         self._progress = 0.0
         await self._tell("rebuilding")
         started = time.perf_counter()
-        point = await self._store.feed_head()
+        point = await self._store.feed_start()
         await self._store.acknowledge(self._follower, point, now=self._clock())
         await self._write(self._columns.begin, await self._store.identity(), self._follower, point)
         rebuild = Rebuild(
@@ -295,6 +298,9 @@ class Projection:
 
     async def _rest(self) -> None:
         """Let changes gather; a reader ends the rest at once."""
+        if self._behind and self._hurried:
+            await asyncio.sleep(SETTLE_S)
+            return
         until = time.monotonic() + (PACE_S / 4 if self._taken >= MANY_IDS else PACE_S)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(POLL_S):
@@ -313,13 +319,15 @@ class Projection:
         head = await self._store.feed_head()
         while self._point.position < head.position:
             changes = await self._store.changes(self._point, APPLY_IDS)
-            if changes.upto == self._point:
+            if changes.upto == self._point:  # what is committed can't be told yet: something before it still may be
                 break
             await self._apply(changes)
             self._point = changes.upto
             self._taken += len(changes.query_ids)
             await self._tell()
-        self._applied_at = self._clock()
+        self._behind = self._point.position < head.position
+        if not self._behind:
+            self._applied_at = self._clock()
 
     async def _apply(self, changes: Changes) -> None:
         """Take changes in steps that hold little text; only the last one moves the point, so a step may come twice."""

@@ -3,18 +3,41 @@
 `open_store` and `migrate` choose the backend by the URL's scheme; everybody else knows only `Store`.
 """
 
-from pathlib import Path
+from types import ModuleType
+from typing import Protocol
 
 from aura_analytics.clock import Clock, now
+from aura_analytics.errors import SettingsError
 from aura_analytics.settings import Settings
 from aura_analytics.store import sqlite
-from aura_analytics.store.port import ArrowStream, Part, Store
+from aura_analytics.store.columns_file import columns_path, has_slots, is_a_file, lies_in_a_file
+from aura_analytics.store.migrations import Migration
+from aura_analytics.store.port import ArrowStream, MigrationState, Part, Store
 
-__all__ = ["Store", "columns_path", "make_store", "migrate", "stream"]
+__all__ = [
+    "MigrationState",
+    "Store",
+    "columns_path",
+    "has_slots",
+    "lies_in_a_file",
+    "make_store",
+    "migrate",
+    "migration_status",
+    "stream",
+]
 
 
 def make_store(settings: Settings, *, clock: Clock = now) -> Store:
     """Make the store that the settings name; it still has to be opened."""
+    if not lies_in_a_file(settings):
+        store: Store = _postgres().PostgresStore(
+            settings.aura_database_url,
+            grace_ms=round(settings.eval_grace_seconds * 1000),
+            most_waiting=settings.ingest_queue_events,
+            connections=settings.aura_pool_connections,
+            clock=clock,
+        )
+        return store
     return sqlite.SqliteStore(
         settings.aura_database_url,
         grace_ms=round(settings.eval_grace_seconds * 1000),
@@ -25,20 +48,53 @@ def make_store(settings: Settings, *, clock: Clock = now) -> Store:
 
 def migrate(settings: Settings) -> list[str]:
     """Bring the database to this version's shape; give the names of the migrations that were applied."""
-    return [f"{migration.version:03}_{migration.name}" for migration in sqlite.migrate(settings.aura_database_url)]
+    applied = _backend(settings).migrate(settings.aura_database_url)
+    return [f"{migration.version:03}_{migration.name}" for migration in applied]
+
+
+def migration_status(settings: Settings) -> list[MigrationState]:
+    """List the migrations of this version, and what else the database has seen; nothing is changed."""
+    return _backend(settings).status(settings.aura_database_url)
 
 
 def stream(part: Part) -> ArrowStream:
     """Give a part's rows as a stream. To be read in a process that has no other connection to the database."""
-    # Imported here: only such a process may load the driver.
-    from aura_analytics.store.sqlite.parts import RowStream  # noqa: PLC0415
+    # Imported here: only such a process may load a driver of streams.
+    if is_a_file(part.url):
+        from aura_analytics.store.sqlite.parts import RowStream  # noqa: PLC0415
 
-    return RowStream(part)
+        return RowStream(part)
+    from aura_analytics.store.postgres.parts import RowStream as CopyStream  # noqa: PLC0415
+
+    return CopyStream(part)
 
 
-def columns_path(settings: Settings) -> Path:
-    """Give the file of the columns that follow this database: beside it, where it is a file itself."""
-    if settings.aura_columns_path:
-        return Path(settings.aura_columns_path).expanduser()
-    rows = sqlite.path_of(settings.aura_database_url)
-    return rows.with_name(rows.name + ".columns.duckdb")  # with its whole name: no two databases share a file
+class _Backend(Protocol):
+    """What each kind of database brings along."""
+
+    def migrate(self, url: str) -> list[Migration]:
+        """Bring a database to this version's shape."""
+
+    def status(self, url: str) -> list[MigrationState]:
+        """List its migrations."""
+
+
+def _backend(settings: Settings) -> _Backend:
+    return sqlite if lies_in_a_file(settings) else _postgres()
+
+
+def _postgres() -> ModuleType:
+    """Load the room of PostgreSQL, whose driver is an optional part.
+
+    Raises:
+        SettingsError: it isn't installed.
+    """
+    try:
+        from aura_analytics.store import postgres  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        if error.name is None or not error.name.startswith("psycopg"):
+            raise
+        raise SettingsError(
+            "AURA_DATABASE_URL names PostgreSQL, which needs an optional part: pip install 'aura-analytics[postgres]'"
+        ) from error
+    return postgres

@@ -150,6 +150,14 @@ class QueueDepth(msgspec.Struct, frozen=True, kw_only=True):
     failed: int
 
 
+class MigrationState(msgspec.Struct, frozen=True, kw_only=True):
+    """A step that brings a database to this version's shape, and when it was taken; None where it waits."""
+
+    version: int
+    name: str
+    applied_at: int | None
+
+
 class Store(Protocol):
     """The row database.
 
@@ -208,6 +216,13 @@ class Store(Protocol):
 
     async def feed_head(self) -> FeedPoint:
         """Give the last committed point of the change feed."""
+
+    async def feed_start(self) -> FeedPoint:
+        """Give the point that a new follower starts from: nothing can come before it any more.
+
+        What is committed by then is in every snapshot that is begun afterwards. The head may be further, where changes
+        before it are just being committed.
+        """
 
     async def knows(self, point: FeedPoint) -> bool:
         """Whether a follower that stands at this point can go on from it: it is of this feed, and nothing after it is gone."""

@@ -1,0 +1,315 @@
+"""`PostgresStore`: a few lanes that write in groups, a pool for all else; any number of servers on one database."""
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+from psycopg import AsyncConnection
+from psycopg_pool import AsyncConnectionPool
+
+from aura_analytics.clock import Clock, now
+from aura_analytics.errors import StoreUnavailable
+from aura_analytics.events.records import Event, Verdict
+from aura_analytics.store.port import (
+    Changes,
+    Claim,
+    ConversionRow,
+    FailedEvaluation,
+    FeedPoint,
+    HourlySums,
+    InteractionDetails,
+    Part,
+    QueueDepth,
+    Surroundings,
+    WideRow,
+)
+from aura_analytics.store.postgres import evaluation, feed, hourly
+from aura_analytics.store.postgres.append import storable
+from aura_analytics.store.postgres.connection import check, conninfo, prepare, translated
+from aura_analytics.store.postgres.interaction import interaction
+from aura_analytics.store.postgres.surroundings import surroundings
+from aura_analytics.store.postgres.writer import LANES, Lane, Writer
+from aura_analytics.store.queries import load
+
+EVENTS = load("events", "postgres")
+CONVERSIONS = load("conversions", "postgres")
+EVALUATION = load("evaluation", "postgres")
+FEED = load("feed", "postgres")
+SESSION = load("session", "postgres")
+
+# How long a call waits for a connection; then the database is away, or all connections are busy.
+POOL_S = 3.0
+# Text that a page of a snapshot may hold, in characters: it is held several times over on its way to the columns.
+PAGE_TEXT = 16 << 20
+FETCH_ROWS = 64
+LAST_ROW = 2**63 - 1
+# A part of a stream: four of DuckDB's row groups, since whole ones go to its file at once, compressed.
+PART_ROWS = 4 * 122_880
+BATCH_ROWS = 4_096
+# Hours that one transaction saves: while it lasts, other servers wait for the same hours.
+HOURLY_ROWS = 2_048
+
+# Any, throughout: a row is a tuple of what a cell can be.
+Connection = AsyncConnection[Any]
+Row = tuple[Any, ...]
+
+
+class PostgresStore:
+    """The row database in PostgreSQL; implements `Store`.
+
+    Args:
+        url: postgresql://…
+        grace_ms: how long a query waits for its outcome before it is due without one.
+        most_waiting: events that may wait to be written.
+        connections: how many this process may hold at once, the lanes that write not counted.
+        clock: the present.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        grace_ms: int = 120_000,
+        most_waiting: int = 50_000,
+        connections: int = 8,
+        clock: Clock = now,
+    ) -> None:
+        self._url = url
+        self._conninfo = conninfo(url)
+        self._grace_ms = grace_ms
+        self._most_waiting = most_waiting
+        self._connections = connections
+        self._clock = clock
+        self._notified: list[Callable[[], None]] = []
+        self._pool: AsyncConnectionPool[Connection] | None = None
+        self._writer: Writer | None = None
+        self._closed = False
+
+    async def open(self) -> None:
+        """Connect."""
+        with translated():
+            async with await AsyncConnection.connect(self._conninfo, autocommit=True) as connection:
+                await check(connection)
+        self._pool = AsyncConnectionPool(
+            self._conninfo,
+            connection_class=AsyncConnection[Row],
+            kwargs={"autocommit": True},
+            min_size=1,
+            max_size=self._connections,
+            timeout=POOL_S,
+            reconnect_timeout=POOL_S,  # whoever asks next tries again
+            check=AsyncConnectionPool.check_connection,
+            configure=prepare,
+            open=False,
+        )
+        await self._pool.open()
+        lanes = [Lane(self._conninfo, clock=self._clock, grace_ms=self._grace_ms) for _ in range(LANES)]
+        self._writer = Writer(lanes, most_waiting=self._most_waiting, committed=self._committed)
+
+    async def close(self) -> None:
+        """Write what was submitted, and let go of the connections."""
+        self._closed = True
+        if self._writer is not None:
+            await self._writer.stop()
+        if self._pool is not None:
+            await self._pool.close()
+
+    async def ping(self) -> None:
+        """Write nothing, but as one who could: a database that only reads is no use to who ingests."""
+        async with self._reading() as connection:
+            cursor = await connection.execute(SESSION["only_reads"], {})
+            if await cursor.fetchone() == (True,):
+                raise StoreUnavailable("the database takes no changes at the moment", trouble="read_only")
+
+    async def append(self, events: Sequence[Event]) -> list[bool]:
+        """Store events."""
+        return await self._write.append(events)
+
+    async def claim_due(self, limit: int, *, now: int, lease_ms: int) -> list[Claim]:
+        """Claim what is due."""
+        async with self._changing() as connection:
+            return await evaluation.claim_due(connection, limit, now=now, lease_ms=lease_ms)
+
+    async def settle(self, verdicts: Sequence[tuple[Claim, Verdict]]) -> int:
+        """Store verdicts and remove their work."""
+        async with self._changing() as connection:
+            return await evaluation.settle(connection, verdicts, now=self._clock())
+
+    async def postpone(self, claim: Claim, *, error: str, due_at: int) -> None:
+        """Give a claim back, to be due later."""
+        await self._execute(
+            "postpone", query_id=claim.query_id, lease=claim.lease, error=storable(error), due_at=due_at
+        )
+
+    async def give_up(self, claim: Claim, *, error: str, now: int) -> None:
+        """Move a claim to the failed ones."""
+        await self._execute("give_up", query_id=claim.query_id, lease=claim.lease, error=storable(error), now=now)
+
+    async def release(self, claims: Sequence[Claim], *, now: int) -> None:
+        """Give claims back untouched."""
+        asked = [
+            {"query_id": claim.query_id, "lease": claim.lease, "now": now}
+            for claim in sorted(claims, key=lambda claim: claim.query_id)
+        ]
+        async with self._changing() as connection, connection.cursor() as cursor:
+            await cursor.executemany(EVALUATION["release"], asked)
+
+    async def failed_evaluations(self, limit: int) -> list[FailedEvaluation]:
+        """List the failed ones."""
+        rows = await self._read(EVALUATION["failed"], limit=limit)
+        return [FailedEvaluation(query_id=row[0], attempts=row[1], last_error=row[2], failed_at=row[3]) for row in rows]
+
+    async def retry_failed(self, *, now: int, query_ids: Sequence[str] | None = None) -> int:
+        """Make failed ones due again."""
+        if query_ids is None:
+            return await self._execute("retry_all", now=now)
+        return await self._execute("retry_some", now=now, ids=_keys(query_ids))
+
+    async def queue_depth(self, *, now: int) -> QueueDepth:
+        """Count what waits to be labelled."""
+        [(due, waiting, failed)] = await self._read(EVALUATION["depth"], now=now)
+        return QueueDepth(due=due, waiting=waiting, failed=failed)
+
+    async def identity(self) -> str:
+        """Give the token of this database."""
+        [(token,)] = await self._read(FEED["identity"])
+        return str(token)
+
+    async def feed_head(self) -> FeedPoint:
+        """Give the last committed point."""
+        async with self._reading() as connection:
+            return await feed.feed_head(connection)
+
+    async def feed_start(self) -> FeedPoint:
+        """Give the point that a new follower starts from."""
+        async with self._reading() as connection:
+            return await feed.feed_start(connection)
+
+    async def knows(self, point: FeedPoint) -> bool:
+        """Whether a follower can go on from this point."""
+        async with self._reading() as connection:
+            return await feed.knows(connection, point)
+
+    async def changes(self, after: FeedPoint, limit: int) -> Changes:
+        """Give what changed after a point."""
+        async with self._reading() as connection:
+            return await feed.changes(connection, after, limit)
+
+    def on_commit(self, notify: Callable[[], None]) -> None:
+        """Call a function after each commit of this process."""
+        self._notified.append(notify)
+
+    async def wide_rows(self, query_ids: Sequence[str]) -> list[WideRow]:
+        """Give the joined rows of these interactions."""
+        return await self._read(EVENTS["wide_rows"], ids=_keys(query_ids))
+
+    async def surroundings(self, query_ids: Sequence[str], session_ids: Sequence[str]) -> Surroundings:
+        """Give what lies around these interactions."""
+        async with self._reading() as connection:
+            return await surroundings(connection, query_ids=_keys(query_ids), session_ids=_keys(session_ids))
+
+    async def snapshot(self, batch: int, part: Part | None = None) -> AsyncIterator[list[WideRow]]:
+        """Give interactions in batches; each batch is a read by itself."""
+        after, upto = (part.after, part.upto) if part else (0, LAST_ROW)
+        async for rows in self._pages(EVENTS["snapshot"], batch, after, upto):
+            yield rows
+
+    async def parts(self) -> list[Part]:
+        """Divide all interactions into parts."""
+        [(last,)] = await self._read(EVENTS["last_row"])
+        return [
+            Part(url=self._url, after=after, upto=after + PART_ROWS, batch_rows=BATCH_ROWS)
+            for after in range(0, last or 0, PART_ROWS)
+        ]
+
+    async def count(self) -> int:
+        """Count the interactions."""
+        [(count,)] = await self._read(EVENTS["count"])
+        return int(count)
+
+    async def conversion_rows(self, ids: Sequence[str]) -> list[ConversionRow]:
+        """Give these conversions."""
+        return await self._read(CONVERSIONS["rows"], ids=_keys(ids))
+
+    async def conversion_snapshot(self, batch: int) -> AsyncIterator[list[ConversionRow]]:
+        """Give all conversions in batches."""
+        async for rows in self._pages(CONVERSIONS["snapshot"], batch, 0, LAST_ROW):
+            yield rows
+
+    async def interaction(self, query_id: str) -> InteractionDetails | None:
+        """Give one interaction with all that belongs to it."""
+        async with self._reading() as connection, connection.transaction():
+            await connection.execute(SESSION["one_moment"], {})
+            return await interaction(connection, query_id)
+
+    async def save_hourly(self, rows: Sequence[HourlySums]) -> None:
+        """Store sums of hours in place of those that stand."""
+        for start in range(0, len(rows), HOURLY_ROWS):
+            async with self._changing() as connection:
+                await hourly.save(connection, rows[start : start + HOURLY_ROWS])
+
+    async def acknowledge(self, follower: str, point: FeedPoint, *, now: int) -> None:
+        """Note how far a follower has come, and forget what all have."""
+        async with self._changing() as connection:
+            await feed.acknowledge(connection, follower, point, now=now)
+
+    async def forget_follower(self, follower: str) -> None:
+        """Tell that a follower won't come back."""
+        async with self._changing() as connection:
+            await connection.execute(FEED["forget_follower"], {"follower": follower})
+
+    def _committed(self) -> None:
+        for notify in self._notified:
+            notify()
+
+    @property
+    def _write(self) -> Writer:
+        if self._writer is None:
+            raise StoreUnavailable("the database isn't open")
+        return self._writer
+
+    @asynccontextmanager
+    async def _reading(self) -> AsyncIterator[Connection]:
+        """Have a connection from the pool; each statement is its own transaction."""
+        if self._closed or self._pool is None:
+            raise StoreUnavailable("the service is stopping", trouble="stopping")
+        with translated():
+            async with self._pool.connection() as connection:
+                yield connection
+
+    @asynccontextmanager
+    async def _changing(self) -> AsyncIterator[Connection]:
+        """Have a transaction; it is durable when the block has ended."""
+        async with self._reading() as connection, connection.transaction():
+            yield connection
+        self._committed()
+
+    async def _read(self, sql: str, **values: object) -> list[Row]:
+        async with self._reading() as connection:
+            return await (await connection.execute(sql, values, binary=True)).fetchall()
+
+    async def _execute(self, statement: str, **values: object) -> int:
+        async with self._changing() as connection:
+            return (await connection.execute(EVALUATION[statement], values)).rowcount
+
+    async def _pages(self, sql: str, batch: int, after: int, upto: int) -> AsyncIterator[list[Row]]:
+        """Read a table by its row numbers, which lead each row; a batch is a read by itself."""
+        while rows := await self._page(sql, {"after": after, "upto": upto, "limit": batch}):
+            after = rows[-1][0]
+            yield [row[1:] for row in rows]
+
+    async def _page(self, sql: str, values: dict[str, int]) -> list[Row]:
+        """Read rows until they hold as much text as a page may."""
+        rows: list[Row] = []
+        size = 0
+        async with self._reading() as connection, connection.cursor(binary=True) as cursor:
+            async for row in cursor.stream(sql, values, size=FETCH_ROWS):
+                rows.append(row)
+                size += sum(len(cell) for cell in row if isinstance(cell, str))
+                if size >= PAGE_TEXT:
+                    break
+        return rows
+
+
+def _keys(ids: Sequence[str]) -> list[str]:
+    return [storable(id) for id in ids]

@@ -1,0 +1,14 @@
+-- name: insert
+-- Store the conversions whose ids are new, and tell which; what they belong to may come later.
+INSERT INTO voice_conversions (
+    rowid, id, query_id, session_id, store_id, occurred_at, received_at, value, currency, order_id, correlation_id, extra
+)
+SELECT * FROM (
+    SELECT
+        nextval('voice_conversions_rowid'), v ->> 0 AS id, v ->> 1, v ->> 2, v ->> 3, CAST(v ->> 4 AS bigint),
+        CAST(v ->> 5 AS bigint), CAST(v ->> 6 AS double precision), v ->> 7, v ->> 8, v ->> 9, v ->> 10
+    FROM jsonb_array_elements(CAST(:rows AS jsonb)) AS listed (v)
+) AS listed
+ORDER BY id COLLATE "C"
+ON CONFLICT (id) DO NOTHING
+RETURNING id;

@@ -1,0 +1,71 @@
+-- name: announce
+-- Let whoever looks at the locks see, before this transaction has an id, that it may write to the feed.
+LOCK TABLE change_feed IN ROW EXCLUSIVE MODE;
+
+-- name: publish
+-- Tell the followers which interactions this transaction changed, and which conversions it brought.
+INSERT INTO change_feed (changed_at, query_ids, conversion_ids)
+VALUES (:now, CAST(:query_ids AS text[]), CAST(:conversion_ids AS text[]));
+
+-- name: head
+-- The latest point that is committed; others before it may still be.
+SELECT CAST(CAST(xid AS text) AS bigint), changed_at FROM change_feed ORDER BY xid DESC LIMIT 1;
+
+-- name: settled
+-- The latest point that nothing can come before any more.
+SELECT CAST(CAST(xid AS text) AS bigint), changed_at FROM change_feed
+WHERE xid < pg_snapshot_xmin(pg_current_snapshot())
+ORDER BY xid DESC LIMIT 1;
+
+-- name: point
+-- A follower's point, if it is of this feed and everything after it is still there.
+SELECT 1 FROM change_feed WHERE xid = CAST(:position AS xid8) AND changed_at = :moment;
+
+-- name: trimmed
+-- The last point that the feed has forgotten.
+SELECT trimmed FROM database_identity;
+
+-- name: after
+-- What changed after a point, in order, as far as nothing can come in between any more.
+SELECT CAST(CAST(xid AS text) AS bigint), changed_at, query_ids, conversion_ids FROM change_feed
+WHERE xid > CAST(:position AS xid8) AND xid < pg_snapshot_xmin(pg_current_snapshot())
+ORDER BY xid LIMIT 1000;
+
+-- name: upto
+-- What changed after a point and before another one.
+SELECT CAST(CAST(xid AS text) AS bigint), changed_at, query_ids, conversion_ids FROM change_feed
+WHERE xid > CAST(:position AS xid8) AND xid < CAST(:horizon AS xid8)
+ORDER BY xid LIMIT 1000;
+
+-- name: writers
+-- The next transaction's id, and the ids (their lower 32 bits) of the transactions that may still write to the feed.
+WITH locks AS MATERIALIZED (
+    SELECT locktype, database, relation, transactionid, pid, mode FROM pg_locks WHERE granted
+)
+SELECT
+    CAST(CAST(pg_snapshot_xmax(pg_current_snapshot()) AS text) AS bigint),
+    (
+        SELECT array_agg(CAST(CAST(own.transactionid AS text) AS bigint)) FROM locks AS own
+        WHERE own.locktype = 'transactionid' AND own.mode = 'ExclusiveLock' AND EXISTS (
+            SELECT 1 FROM locks AS feed
+            WHERE feed.pid = own.pid AND feed.locktype = 'relation' AND feed.mode = 'RowExclusiveLock'
+                AND feed.relation = CAST('change_feed' AS regclass)
+                AND feed.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+        )
+    );
+
+-- name: trim
+-- Forget what every follower has, but for the point that the slowest of them stands at; note how far that goes.
+WITH gone AS (
+    DELETE FROM change_feed WHERE xid IN (
+        SELECT xid FROM change_feed
+        WHERE xid < (SELECT CAST(CAST(min(position) AS text) AS xid8) FROM change_followers)
+        ORDER BY xid
+        LIMIT 10000
+        FOR UPDATE SKIP LOCKED
+    )
+    RETURNING CAST(CAST(xid AS text) AS bigint) AS position
+)
+UPDATE database_identity SET trimmed = gone.last
+FROM (SELECT max(position) AS last FROM gone) AS gone
+WHERE gone.last > database_identity.trimmed;
