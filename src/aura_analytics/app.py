@@ -14,24 +14,41 @@ import msgspec
 import structlog
 import uvicorn
 from fastapi_offline import FastAPIOffline
+from tenacity import (
+    AsyncRetrying,
+    RetryCallState,
+    retry_if_exception_type,
+    stop_after_attempt,
+    stop_after_delay,
+    wait_exponential_jitter,
+)
 
 from aura_analytics.api import insights, interactions, problems
 from aura_analytics.api.cache import Cache
 from aura_analytics.api.description import describe
-from aura_analytics.api.endpoints import Health, router, state_router
+from aura_analytics.api.endpoints import router, state_router
 from aura_analytics.api.front import Front
+from aura_analytics.api.health import health
 from aura_analytics.api.protocol import GatheringProtocol
 from aura_analytics.api.request_log import RequestLog
 from aura_analytics.clock import now
-from aura_analytics.errors import ProjectionUnavailable, SettingsError, StoreUnavailable
+from aura_analytics.errors import SettingsError, StoreUnavailable
 from aura_analytics.evaluation.judgement import Judge
 from aura_analytics.evaluation.worker import Evaluator
 from aura_analytics.ingest.endpoint import IngestEndpoint
-from aura_analytics.projection import Columns, Projection, RemoteProjection, announced, attribution_ms
+from aura_analytics.projection import (
+    Columns,
+    NoColumns,
+    Projection,
+    RemoteProjection,
+    announced,
+    attribution_ms,
+    own_slot,
+)
 from aura_analytics.settings import Settings
 from aura_analytics.stats.reader import ColumnReader
 from aura_analytics.stats.summary import EvaluationQueue
-from aura_analytics.store import Store, columns_path, make_store, migrate
+from aura_analytics.store import Store, lies_in_a_file, make_store, migrate
 from aura_analytics.version import __version__
 
 log = structlog.get_logger()
@@ -41,7 +58,9 @@ JUDGE_ATTEMPTS = 3
 # After SIGTERM, requests in flight have this long to be finished and answered.
 SHUTDOWN_S = 30
 BACKLOG = 2_048
-HEALTH_WAITS_S = 0.5
+# A server's database may start together with us: this long is it waited for, with pauses that grow.
+DATABASE_STARTS_S = 60.0
+FIRST_PAUSE_S, LONGEST_PAUSE_S, JITTER_S = 0.5, 10.0, 0.5
 
 
 def make_judge(settings: Settings) -> Judge | None:
@@ -86,17 +105,43 @@ def make_reader(settings: Settings, columns: Columns) -> ColumnReader:
 
 
 @asynccontextmanager
-async def opened_store(settings: Settings) -> AsyncIterator[Store]:
-    """Migrate and open the store; close it at the end."""
+async def opened_store(settings: Settings, *, patience_s: float = 0.0) -> AsyncIterator[Store]:
+    """Migrate and open the store; close it at the end.
+
+    Args:
+        settings: name it.
+        patience_s: for how long a database is waited for that can't be used yet.
+
+    Raises:
+        StoreUnavailable: it can't be used.
+        MigrationError: it has a shape that this version can't work with.
+    """
+    trying = AsyncRetrying(
+        retry=retry_if_exception_type(StoreUnavailable),
+        stop=stop_after_delay(patience_s) if patience_s else stop_after_attempt(1),
+        wait=wait_exponential_jitter(initial=FIRST_PAUSE_S, max=LONGEST_PAUSE_S, jitter=JITTER_S),
+        before_sleep=_tell_of_waiting,
+        reraise=True,
+    )
+    store: Store = await trying(_open_store, settings)
+    try:
+        yield store
+    finally:
+        await store.close()
+
+
+async def _open_store(settings: Settings) -> Store:
     applied = await asyncio.to_thread(migrate, settings)
     if applied:
         log.info("migrated", applied=applied)
     store = make_store(settings)
     await store.open()
-    try:
-        yield store
-    finally:
-        await store.close()
+    return store
+
+
+def _tell_of_waiting(state: RetryCallState) -> None:
+    error = state.outcome.exception() if state.outcome else None
+    log.warning("database_awaited", error=str(error), again_in_s=round(state.upcoming_sleep, 1))
 
 
 @asynccontextmanager
@@ -135,16 +180,25 @@ async def remote_projection(settings: Settings) -> AsyncIterator[RemoteProjectio
         await projection.stop()
 
 
+@asynccontextmanager
+async def kept_columns(settings: Settings, url: str) -> AsyncIterator[Columns]:
+    """Have columns in a file of this server's own, and say beside it where it answers; where they are off, none.
+
+    Raises:
+        ProjectionOwned: another server keeps them.
+    """
+    if settings.aura_statistics == "off":
+        yield NoColumns()
+        return
+    with own_slot(settings) as path:
+        own = msgspec.structs.replace(settings, aura_columns_path=str(path))
+        async with remote_projection(own) as columns:
+            with announced(path, url):
+                yield columns
+
+
 def make_app(settings: Settings, store: Store, columns: Columns) -> RequestLog:
     """Make the ASGI application over open parts."""
-
-    async def health() -> Health:
-        phase = await _phase(columns)
-        try:
-            await store.ping()
-        except StoreUnavailable:
-            return Health(status="unhealthy", version=__version__, statistics=phase)
-        return Health(status="healthy", version=__version__, statistics=phase)
 
     async def queue_depth() -> EvaluationQueue:
         depth = await store.queue_depth(now=now())
@@ -159,19 +213,10 @@ def make_app(settings: Settings, store: Store, columns: Columns) -> RequestLog:
     reader = make_reader(settings, columns)
     for routes in (router(reader, queue_depth), interactions.router(reader, store), insights.router(reader)):
         reading.include_router(routes)
-    reading.include_router(state_router(health, columns))
+    reading.include_router(state_router(partial(health, store, columns), columns))
     problems.install(reading)
     kept = Cache(reading, store, staleness_ms=settings.stats_max_staleness_ms // 2)
     return RequestLog(Front(IngestEndpoint(store, settings), kept))
-
-
-async def _phase(columns: Columns) -> str:
-    """Tell the phase of the columns; the service's health doesn't wait for them."""
-    try:
-        async with asyncio.timeout(HEALTH_WAITS_S):
-            return (await columns.status()).phase
-    except (TimeoutError, ProjectionUnavailable):
-        return "unavailable"
 
 
 class Server(uvicorn.Server):
@@ -209,20 +254,25 @@ async def serve(settings: Settings, *, on_ready: OnReady | None = None) -> None:
 
     Raises:
         SettingsError: the address can't be served on, or the model isn't known.
-        ProjectionOwned: a server runs on this database already.
+        ProjectionOwned: a server keeps the columns of this database already.
+        StoreUnavailable: the database can't be used, or doesn't come up.
     """
-    judge = await asyncio.to_thread(make_judge, settings)
-    path = columns_path(settings)
+    evaluates = settings.aura_evaluate == "on"
+    judge = await asyncio.to_thread(make_judge, settings) if evaluates else None
+    patience_s = 0.0 if lies_in_a_file(settings) else DATABASE_STARTS_S
     with contextlib.closing(_bind(settings)) as listener:
-        async with opened_store(settings) as store, remote_projection(settings) as columns:
-            running = Running(_url(settings.host, listener), make_evaluator(settings, store, judge))
-            with announced(path, running.url):
-                try:
-                    async with _beside(running.evaluator.watch(settings.eval_interval_seconds)):
-                        await _run(make_app(settings, store, columns), listener, running, on_ready)
-                finally:
-                    if judge is not None:
-                        await judge.aclose()
+        url = _url(settings.host, listener)
+        async with (
+            opened_store(settings, patience_s=patience_s) as store,
+            kept_columns(settings, url) as columns,
+            contextlib.AsyncExitStack() as beside,
+        ):
+            if judge is not None:
+                beside.push_async_callback(judge.aclose)
+            running = Running(url, make_evaluator(settings, store, judge))
+            if evaluates:
+                await beside.enter_async_context(_beside(running.evaluator.watch(settings.eval_interval_seconds)))
+            await _run(make_app(settings, store, columns), listener, running, on_ready)
     log.info("stopped")
 
 

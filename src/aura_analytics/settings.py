@@ -21,7 +21,12 @@ FILES = (".env", ".dev.vars")
 # Names in the environment that are surely meant for us; in our own files every unknown name is a mistake.
 OUR_PREFIXES = ("AURA_", "EVAL_", "INGEST_", "STATS_")
 SECRETS = frozenset({"gemini_api_key"})
-CASELESS = frozenset({"log_level", "log_format"})
+CASELESS = frozenset({"log_level", "log_format", "aura_evaluate", "aura_statistics"})
+
+# What libpq reads as a URI, whole, so that a slip is told here, where no password is shown. A name and a password go up
+# to the first “@”; there may be several hosts, or none (a socket's folder then stands among the parameters).
+_HOST = r"(?:\[[^\s\[\]/?@]+\]|[^\s\[\]/?@:,]*)(?::\d*)?"
+POSTGRES = rf"postgres(?:ql)?://(?!\S*%(?![0-9A-Fa-f]{{2}}))(?:[^\s/@]*@)?{_HOST}(?:,{_HOST})*(?:/[^\s/?@]*)?(?:\?\S*)?"
 
 
 def _whole(least: int, most: int, what: str) -> Meta:
@@ -43,18 +48,36 @@ def _choice(what: str, *values: str) -> Meta:
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """What can be set, its defaults, and what it takes."""
 
-    aura_database_url: Annotated[str, _text("the row database", "sqlite:///PATH", r"^sqlite:///.+")] = (
-        "sqlite:///data/aura.db"
-    )
+    aura_database_url: Annotated[
+        str,
+        _text(
+            "the row database",
+            "sqlite:///PATH or postgresql://USER:PASSWORD@HOST:PORT/NAME",
+            rf"^(sqlite:///.+|{POSTGRES}\Z)",
+        ),
+    ] = "sqlite:///data/aura.db"
+    aura_pool_connections: Annotated[
+        int, _whole(2, 1_000, "connections that one process keeps to PostgreSQL, at most")
+    ] = 8
     aura_columns_path: Annotated[
-        str, _text("the columnar projection; by default beside the row database", "the path of a file")
+        str,
+        _text(
+            "the columnar projection; by default beside the row database, or in `data/` where that is no file",
+            "the path of a file",
+        ),
     ] = ""
+    aura_evaluate: Annotated[
+        Literal["on", "off"], _choice("whether a server labels interactions itself", "on", "off")
+    ] = "on"
+    aura_statistics: Annotated[
+        Literal["on", "off"], _choice("whether a server keeps statistics and answers with them", "on", "off")
+    ] = "on"
     host: Annotated[str, _text("address to serve on", "a host name or address", r"^\S+$")] = "127.0.0.1"
     port: Annotated[int, _whole(0, 65_535, "port to serve on; 0 takes a free one")] = 8787
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"],
         _choice(
-            "least severe log line that is written; commands but `serve` begin at warning",
+            "least severe log line that is written; commands but `serve` and `evaluate --watch` begin at warning",
             "debug",
             "info",
             "warning",
@@ -117,6 +140,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     stats_threads: Annotated[int, _whole(1, 1_024, "threads that one statistic may use")] = 2
 
     analytics_worker_url: Annotated[str, _text("the caller's: where this service answers; not read here", "a URL")] = ""
+
+    def __repr__(self) -> str:
+        """Show no key and no password, wherever this is printed."""
+        values = {name: _shown(str(getattr(self, name))) for name in self.__struct_fields__ if name not in SECRETS}
+        return f"Settings({', '.join(f'{name}={value}' for name, value in values.items())})"
 
 
 class Setting(msgspec.Struct, frozen=True, kw_only=True):
@@ -212,8 +240,10 @@ def _parse(values: Mapping[str, str]) -> Settings:
 
 
 def _shown(value: str) -> str:
-    """Leave the name and password out of a URL."""
-    return re.sub(r"(?<=//)[^/\s]*@", "…@", value)
+    """Leave names and passwords out of what may be a URL, wherever they stand and however wrong it is."""
+    without = re.sub(r"^(\w[\w+.-]*://)?.*@", r"\1…@", value, flags=re.DOTALL)
+    without = re.sub(r"(//[^/:@\s]*:)(?!\d+(?:[/?]|$)).*", r"\1…", without, flags=re.DOTALL)  # the host is missing
+    return re.sub(r"(password\s*=\s*)('[^']*'?|[^&\s]*)", r"\1…", without, flags=re.IGNORECASE)
 
 
 def _meta(annotated: Any) -> Meta:  # Any: a type's annotation

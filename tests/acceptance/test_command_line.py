@@ -17,7 +17,13 @@ from typing import Any
 
 import pytest
 
-from acceptance.service import COMMAND, PATIENCE_S, Service, aura, clean_environment, ndjson, outcome, query
+from acceptance.conftest import MakeDatabase
+from acceptance.database import BACKENDS, PATIENCE_S, SqliteFile
+from acceptance.service import COMMAND, Service, aura, clean_environment, ndjson, outcome, query
+
+# Most commands stand alone, on a file that they make.
+pytestmark = pytest.mark.backends("sqlite")
+over_both = pytest.mark.backends(*BACKENDS)
 
 Ran = subprocess.CompletedProcess[bytes]
 
@@ -58,9 +64,10 @@ def succeeded(ran: Ran) -> bytes:
 
 
 @pytest.fixture(scope="module")
-def stocked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+def stocked(tmp_path_factory: pytest.TempPathFactory, make_database: MakeDatabase) -> Iterator[Service]:
     """A running service with two labelled interactions."""
-    with Service(tmp_path_factory.mktemp("stocked"), EVAL_INTERVAL_SECONDS="86400") as service:
+    folder = tmp_path_factory.mktemp("stocked")
+    with Service(folder, make_database(folder), EVAL_INTERVAL_SECONDS="86400") as service:
         service.ingest(*EVENTS)
         succeeded(service.aura("evaluate"))
         yield service
@@ -121,6 +128,7 @@ def test_standard_input_is_taken_in(tmp_path: Path, body: bytes) -> None:
     assert (tmp_path / "here.db").exists()
 
 
+@over_both
 def test_a_file_goes_to_the_server_that_is_named(stocked: Service, tmp_path: Path, name: str) -> None:
     (tmp_path / "f.ndjson").write_bytes(ndjson([query(name, store_id=name), outcome(name)]))
     ran = aura("ingest", "f.ndjson", "--url", stocked.url, folder=tmp_path)
@@ -131,6 +139,7 @@ def test_a_file_goes_to_the_server_that_is_named(stocked: Service, tmp_path: Pat
     assert succeeded(again) == b"0 accepted, 2 duplicates, 0 rejected\n"
 
 
+@over_both
 def test_a_file_goes_into_the_database_beside_a_running_server(stocked: Service, tmp_path: Path, name: str) -> None:
     (tmp_path / "f.ndjson").write_bytes(ndjson([query(name, store_id=name), outcome(name)]))
     assert succeeded(stocked.aura("ingest", tmp_path / "f.ndjson")) == b"2 accepted, 0 duplicates, 0 rejected\n"
@@ -300,17 +309,24 @@ def assert_the_same(service: Service, told: dict[str, Any], commands: Sequence[s
     assert succeeded(service.aura("export", "--label", "bad", "--store", "a")) == b""
 
 
+@over_both
 def test_statistics_and_exports_beside_a_server_are_the_server_s(stocked: Service, told: dict[str, Any]) -> None:
     assert_the_same(stocked, told, READING)
     one_line(stocked.aura("export", "-o", "no/such/folder/out.ndjson"), "out.ndjson")
 
 
+@over_both
 def test_statistics_and_exports_without_a_server_are_the_same(
     stocked: Service, told: dict[str, Any], tmp_path: Path
 ) -> None:
-    alone = Service(tmp_path / "alone")  # not started
-    with stocked.opened() as source, closing(sqlite3.connect(alone.database)) as copy:
-        source.backup(copy)
+    alone = Service(tmp_path / "alone", stocked.database)  # not started; a server's database is there from anywhere
+    if isinstance(stocked.database, SqliteFile):
+        alone = Service(tmp_path / "alone")
+        with (
+            closing(sqlite3.connect(stocked.database.path)) as source,
+            closing(sqlite3.connect(alone.folder / "aura.db")) as copy,
+        ):
+            source.backup(copy)
     assert_the_same(alone, told, ["stats summary", "stats hourly", "insights causes", "interactions"])
 
 
@@ -337,6 +353,7 @@ def test_a_terminal_sees_tables_and_a_pipe_json(stocked: Service) -> None:
     assert json.loads(succeeded(stocked.aura("stats", "top-queries", "--store", "a")))[0]["queryText"] == "red apples"
 
 
+@over_both
 def test_one_interaction_is_shown_whole(stocked: Service) -> None:
     settings = {"AURA_DATABASE_URL": stocked.database_url}
     code, shown = on_a_terminal(stocked.folder, "interaction", "q1", settings=settings)
@@ -408,6 +425,31 @@ def test_migrate_says_what_it_did(tmp_path: Path) -> None:
     assert succeeded(aura("migrate", folder=tmp_path)) == b"nothing to apply\n"
 
 
+def test_migrate_lists_what_was_applied_and_what_waits(tmp_path: Path) -> None:
+    def listed() -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = json.loads(succeeded(aura("migrate", "--status", "--json", folder=tmp_path)))
+        return found
+
+    assert {one["applied_at"] for one in listed()} == {None}
+    assert list(tmp_path.iterdir()) == []
+    assert succeeded(aura("migrate", "--status", folder=tmp_path)).decode().count("pending") == len(listed())
+    applied = json.loads(succeeded(aura("migrate", "--json", folder=tmp_path)))["applied"]
+    assert [f"{one['version']:03}_{one['name']}" for one in listed()] == applied
+    assert all(one["applied_at"] > 1e12 for one in listed())
+    shown = succeeded(aura("migrate", "--status", folder=tmp_path)).decode()
+    assert "voice_queries" in shown
+    assert "pending" not in shown
+    assert json.loads(succeeded(aura("migrate", "--json", folder=tmp_path))) == {"applied": []}
+
+
+@pytest.mark.parametrize("other", ["--failed", "--retry-failed", "--json"])
+def test_watching_goes_with_no_other_wish(tmp_path: Path, other: str) -> None:
+    ran = aura("evaluate", "--watch", other, folder=tmp_path)
+    assert ran.returncode == 2
+    assert b"--watch" in ran.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_evaluate_tells_what_it_labelled(tmp_path: Path) -> None:
     assert aura("ingest", "-", folder=tmp_path, stdin=ndjson(EVENTS)).returncode == 0
     ran = succeeded(aura("evaluate", folder=tmp_path)).decode()
@@ -417,6 +459,7 @@ def test_evaluate_tells_what_it_labelled(tmp_path: Path) -> None:
     assert json.loads(succeeded(aura("evaluate", "--failed", "--json", folder=tmp_path))) == []
 
 
+@over_both
 def test_verify_says_that_all_is_well(stocked: Service, tmp_path: Path) -> None:
     told = json.loads(succeeded(stocked.aura("verify", "--json")))
     assert told["interactions"] >= 2
@@ -465,6 +508,37 @@ def test_a_wrong_key_or_model_stops_the_server_without_the_key(tmp_path: Path) -
         aura("serve", "--port", "0", folder=tmp_path, settings={"GEMINI_API_KEY": "k", "EVAL_MODEL": "nobody:x"}),
         "EVAL_MODEL",
     )
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "mysql://aura:very-secret@db/aura",
+        "postgresql://aura:very-secret@db:five/aura",
+        "postgresql://aura:very-secret@[nonsense]/aura",
+        "postgresql://aura:very-secret@127.0.0.1:1/aura?unknown=1",
+        "postgresql://aura:very-secret@127.0.0.1:1/aura",
+    ],
+)
+def test_no_command_shows_the_password_of_a_database(tmp_path: Path, url: str) -> None:
+    ran = aura("migrate", "--status", folder=tmp_path, settings={"AURA_DATABASE_URL": url})
+    one_line(ran, "")
+    assert b"very-secret" not in ran.stderr
+    given = aura("stats", "summary", "--database", url, folder=tmp_path)
+    one_line(given, "")
+    assert b"very-secret" not in given.stderr
+
+
+def test_help_shows_no_setting_that_is_given(tmp_path: Path) -> None:
+    settings = {"AURA_DATABASE_URL": "postgresql://aura:very-secret@db/aura", "GEMINI_API_KEY": "very-secret"}
+    for command in ("serve", "migrate", "evaluate", "stats summary"):
+        assert b"very-secret" not in succeeded(aura(*command.split(), "-h", folder=tmp_path, settings=settings))
+
+
+def test_a_switch_on_the_command_line_goes_before_the_environment(stocked: Service, tmp_path: Path) -> None:
+    """Only the server that keeps statistics is one too many on this database."""
+    given = {"AURA_DATABASE_URL": stocked.database_url, "AURA_STATISTICS": "off"}
+    one_line(aura("serve", "--stats", "--port", "0", folder=tmp_path, settings=given), "running server")
 
 
 def test_the_environment_goes_before_env_and_env_before_dev_vars(tmp_path: Path) -> None:

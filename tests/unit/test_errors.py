@@ -121,6 +121,11 @@ def test_who_can_not_be_served_now_is_told_when_to_come_back() -> None:
     assert str(StoreUnavailable("no", 30)) == "no"
 
 
+def test_a_database_s_trouble_is_that_it_is_away_unless_it_is_known_better() -> None:
+    assert StoreUnavailable("no").trouble == "away"
+    assert StoreUnavailable("no", 30, "full").trouble == "full"
+
+
 @pytest.mark.parametrize("asked", [None, 1.5])
 def test_a_provider_may_ask_for_a_pause(asked: float | None) -> None:
     assert JudgeUnavailable("no", asked).retry_after_s == asked

@@ -20,7 +20,10 @@ Write = Callable[[str, str], None]
 # Every setting: a value as it is written, and what is made of it. Any: numbers and texts.
 GIVEN: dict[str, tuple[str, Any]] = {
     "AURA_DATABASE_URL": ("sqlite:///elsewhere.db", "sqlite:///elsewhere.db"),
+    "AURA_POOL_CONNECTIONS": ("3", 3),
     "AURA_COLUMNS_PATH": ("columns.duckdb", "columns.duckdb"),
+    "AURA_EVALUATE": ("off", "off"),
+    "AURA_STATISTICS": ("off", "off"),
     "HOST": ("0.0.0.0", "0.0.0.0"),
     "PORT": ("9000", 9000),
     "LOG_LEVEL": ("warning", "warning"),
@@ -50,6 +53,13 @@ GIVEN: dict[str, tuple[str, Any]] = {
 IMPOSSIBLE = (
     ("AURA_DATABASE_URL", "data/aura.db", "sqlite:///PATH"),
     ("AURA_DATABASE_URL", "sqlite:///", "sqlite:///PATH"),
+    ("AURA_DATABASE_URL", "postgresql:db/aura", "sqlite:///PATH or postgresql://"),
+    ("AURA_DATABASE_URL", "postgresql://two words/aura", "sqlite:///PATH or postgresql://"),
+    ("AURA_DATABASE_URL", "postgresql://db/au%ra", "sqlite:///PATH or postgresql://"),
+    ("AURA_DATABASE_URL", "mysql://db/aura", "sqlite:///PATH or postgresql://"),
+    ("AURA_POOL_CONNECTIONS", "1", "a whole number from 2 to 1000"),
+    ("AURA_EVALUATE", "yes", "one of on, off"),
+    ("AURA_STATISTICS", "0", "one of on, off"),
     ("HOST", "two words", "a host name or address"),
     ("PORT", "-1", "a whole number from 0 to 65535"),
     ("PORT", "65536", "a whole number from 0 to 65535"),
@@ -220,6 +230,9 @@ class TestSources:
     def test_the_case_of_a_level_does_not_matter(self, tmp_path: Path, level: str) -> None:
         assert load({"LOG_LEVEL": level, "LOG_FORMAT": "JSON"}, tmp_path).log_level == level.lower()
 
+    def test_the_case_of_a_switch_does_not_matter(self, tmp_path: Path) -> None:
+        assert load({"AURA_EVALUATE": "OFF", "AURA_STATISTICS": "On"}, tmp_path).aura_evaluate == "off"
+
     def test_a_folder_of_that_name_is_no_file_of_settings(self, tmp_path: Path) -> None:
         (tmp_path / ".env").mkdir()
 
@@ -327,7 +340,19 @@ class TestImpossibleValues:
     @pytest.mark.parametrize(
         ("name", "value"),
         [
-            ("AURA_DATABASE_URL", "postgresql://aura:very-secret@db/aura"),
+            ("AURA_DATABASE_URL", "mysql://aura:very-secret@db/aura"),
+            ("AURA_DATABASE_URL", "postgresql:/aura:very-secret@db/aura"),
+            ("AURA_DATABASE_URL", "postgresql://aura:very-secret@db:five/aura"),
+            ("AURA_DATABASE_URL", "postgresql://aura:very-secret@[::1/aura"),
+            ("AURA_DATABASE_URL", "postgresql://aura:very-secret%zz@db/aura"),
+            ("AURA_DATABASE_URL", "postgresql://aura:very/secret very-secret@db/aura"),
+            ("AURA_DATABASE_URL", "postgresql://aura:at@very-secret@db/aura"),
+            ("AURA_DATABASE_URL", "postgresql://aura:very-secret"),
+            ("AURA_DATABASE_URL", "postgresql://aura:very/very-secret"),
+            ("AURA_DATABASE_URL", "aura:very-secret@db/aura"),
+            ("AURA_DATABASE_URL", "postgresql://db:x/aura?user=aura&password=very-secret"),
+            ("AURA_DATABASE_URL", "host=db user=aura password=very-secret"),
+            ("AURA_DATABASE_URL", "host=db password = 'not that very-secret'"),
             ("EVAL_BASE_URL", "ftp://aura:very-secret@proxy/"),
         ],
     )
@@ -336,6 +361,28 @@ class TestImpossibleValues:
 
         assert message.startswith(name)
         assert "very-secret" not in message
+
+    @pytest.mark.parametrize(
+        "url",
+        [
+            "postgresql://db/aura",
+            "postgres://aura:secret@db:5432/aura?sslmode=require",
+            "postgresql://aura:se%2Fcret@[::1]:5432/aura",
+            "postgresql://one:5432,two/aura?target_session_attrs=read-write",
+            "postgresql:///aura?host=/var/run/postgresql",
+            "postgresql://postgres:@/aura?host=/tmp/a%20folder",
+            "postgresql://",
+        ],
+    )
+    def test_what_names_a_postgresql_database_is_possible(self, tmp_path: Path, url: str) -> None:
+        assert load({"AURA_DATABASE_URL": url}, tmp_path).aura_database_url == url
+
+    def test_printing_all_of_them_shows_neither_key_nor_password(self, tmp_path: Path) -> None:
+        url = "postgresql://aura:very-secret@db/aura?password=very-secret"
+        found = load({"AURA_DATABASE_URL": url, "GEMINI_API_KEY": "very-secret"}, tmp_path)
+
+        assert "very-secret" not in f"{found} {found!r}"
+        assert "db/aura" in repr(found)
 
     @examples(max_examples=200, deadline=None)
     @given(st.sampled_from(sorted(GIVEN)), st.text(max_size=20))

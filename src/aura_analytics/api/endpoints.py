@@ -1,7 +1,7 @@
 """The reading endpoints: parameters in, numbers from `stats` out."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Annotated, Any, Literal, Protocol, get_args
+from typing import Annotated, Any, Protocol, get_args
 
 import msgspec
 from fastapi import APIRouter, Depends, Query, Request, Response
@@ -10,6 +10,7 @@ from starlette.responses import StreamingResponse
 from aura_analytics.api.asking import Text, Texts, one_of, rows, scope_dependency
 from aura_analytics.api.cache import LASTING
 from aura_analytics.api.formats import Form, asked_form, contents, respond
+from aura_analytics.api.health import Health
 from aura_analytics.events.records import LABELS, Label
 from aura_analytics.stats import comparison, steps
 from aura_analytics.stats import scope as scopes
@@ -218,15 +219,6 @@ def _add_training_data(routes: APIRouter, reader: Reader) -> None:
         )
         lines = examples(reader, scope, chosen, one_of("format", form, FORMATS))
         return await _download(lines, "training-data.ndjson")
-
-
-class Health(msgspec.Struct, frozen=True, kw_only=True):
-    """The state of the service; `statistics` is the phase of the columns."""
-
-    status: Literal["healthy", "unhealthy"]
-    worker: str = "analytics"
-    version: str
-    statistics: str
 
 
 class Verified(Protocol):

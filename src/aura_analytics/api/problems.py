@@ -13,9 +13,11 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import Scope
 
-from aura_analytics.errors import AuraError, EventsRejected, ExtraMissing, ParameterError, Unavailable
+from aura_analytics.errors import AuraError, EventsRejected, ExtraMissing, ParameterError, StatisticsOff, Unavailable
 
 BUG = 500
+# What isn't the caller's fault and no bug either: it is told in its own words.
+MEANT = (Unavailable, ExtraMissing, StatisticsOff)
 MEDIA_TYPE = "application/problem+json"
 
 log = structlog.get_logger()
@@ -47,7 +49,7 @@ async def on_aura_error(request: Request, error: Exception) -> Response:
     """Answer an error of ours, in its own words: those of the tree are written for people."""
     assert isinstance(error, AuraError)  # noqa: S101 (the registration above says so; this tells the type checker)
     request.scope.get("aura_facts", {})["code"] = error.code
-    if error.status >= 500 and not isinstance(error, Unavailable | ExtraMissing):
+    if error.status >= 500 and not isinstance(error, MEANT):
         log.error("unexpected_error", exc_info=error)
         return problem(error.status, code=error.code, title=error.title, detail=None)
     headers = {"retry-after": str(error.retry_after_s)} if isinstance(error, Unavailable) else None

@@ -6,6 +6,7 @@ end of its work are one transaction, and it counts only while the lease holds.
 
 import asyncio
 import contextlib
+import random
 from collections import Counter
 from collections.abc import Callable, Sequence
 
@@ -26,6 +27,9 @@ NO_JUDGE = Judgement("REVIEW", "no_judge_configured", 0.5)
 
 FIRST_PAUSE_MS = 30_000
 LONGEST_PAUSE_MS = 3_600_000
+# By which part the pause between two looks is shorter or longer: evaluators that began together don't stay together.
+JITTER = 0.1
+RELEASE_S = 5.0
 
 
 class Tally(msgspec.Struct, kw_only=True):
@@ -88,7 +92,7 @@ class Evaluator:
         tally = Tally()
         refused = False
         while not refused:
-            claims = await self._store.claim_due(self._batch_size, now=self._clock(), lease_ms=self._lease_ms)
+            claims = await self._claim()
             if not claims:
                 break
             refused = await self._label(claims, tally)
@@ -97,7 +101,7 @@ class Evaluator:
         return tally
 
     async def watch(self, interval_s: float) -> None:
-        """Run every so many seconds, until cancelled."""
+        """Run about every so many seconds, until cancelled; a run ends only when nothing is due."""
         while True:
             try:
                 tally = await self.run()
@@ -113,7 +117,24 @@ class Evaluator:
                 log.warning("evaluation_waits", error=str(error))
             except Exception:  # the edge of the worker's loop: the claims come back by their leases
                 log.exception("evaluation_failed")
-            await asyncio.sleep(interval_s)
+            await asyncio.sleep(interval_s * random.uniform(1 - JITTER, 1 + JITTER))  # noqa: S311 (no secret)
+
+    async def _claim(self) -> list[Claim]:
+        """Claim a batch; one that comes when this run was stopped already goes back at once."""
+        now = self._clock()
+        claiming = asyncio.ensure_future(self._store.claim_due(self._batch_size, now=now, lease_ms=self._lease_ms))
+        try:
+            return await asyncio.shield(claiming)
+        except asyncio.CancelledError:
+            with contextlib.suppress(StoreUnavailable):
+                await self._release(await claiming)
+            raise
+
+    async def _release(self, claims: Sequence[Claim]) -> None:
+        """Give claims back, so that others needn't wait for the lease; whoever stops us doesn't wait for long either."""
+        with contextlib.suppress(StoreUnavailable, TimeoutError):
+            async with asyncio.timeout(RELEASE_S):
+                await self._store.release(claims, now=self._clock())
 
     async def _label(self, claims: list[Claim], tally: Tally) -> bool:
         """Label one batch; tell whether the judge refused to work, so that going on is no use."""
@@ -124,9 +145,8 @@ class Evaluator:
             left = list(open_claims.values())
             return any(await asyncio.gather(*(self._ask(claim, tally, open_claims) for claim in left)))
         finally:
-            if open_claims:  # this run was stopped: others needn't wait for the lease
-                with contextlib.suppress(StoreUnavailable):
-                    await asyncio.shield(self._store.release(list(open_claims.values()), now=self._clock()))
+            if open_claims:  # this run was stopped
+                await asyncio.shield(self._release(list(open_claims.values())))
 
     def _rule(self, claim: Claim) -> Verdict | None:
         judgement = judge_by_rules(claim.interaction, self._rules)

@@ -1,5 +1,6 @@
 """The columns: one wide table that follows the store's change feed, and can be thrown away and rebuilt."""
 
+from aura_analytics.projection.absent import NoColumns
 from aura_analytics.projection.attribution import attribution_ms
 from aura_analytics.projection.follower import Projection
 from aura_analytics.projection.owner import Owner, announced, owner_of
@@ -7,11 +8,13 @@ from aura_analytics.projection.port import Columns, Difference, ProjectionStatus
 from aura_analytics.projection.question import Buckets, Question
 from aura_analytics.projection.remote import RemoteProjection
 from aura_analytics.projection.slices import Slice
+from aura_analytics.projection.slots import column_files, own_slot
 
 __all__ = [
     "Buckets",
     "Columns",
     "Difference",
+    "NoColumns",
     "Owner",
     "Projection",
     "ProjectionStatus",
@@ -21,5 +24,7 @@ __all__ = [
     "Verification",
     "announced",
     "attribution_ms",
+    "column_files",
+    "own_slot",
     "owner_of",
 ]

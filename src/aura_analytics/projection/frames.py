@@ -18,9 +18,10 @@ class Start(msgspec.Struct, frozen=True, tag=True):
 
 
 class Started(msgspec.Struct, frozen=True, tag=True):
-    """The first answer: the file is ours, or why it isn't."""
+    """The first answer: the file is ours, or why it isn't, or why the row database can't be used right now."""
 
     owned_elsewhere: str | None = None
+    unavailable: str | None = None
 
 
 class Call(msgspec.Struct, frozen=True, tag=True):

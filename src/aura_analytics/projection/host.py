@@ -6,16 +6,19 @@ closes, whatever became of the server.
 """
 
 import asyncio
+import contextlib
 import signal
 import socket
 import sys
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import structlog
 import uvloop
 
 from aura_analytics import logs
-from aura_analytics.errors import ProjectionOwned, SettingsError, Unavailable
+from aura_analytics.errors import ProjectionOwned, SettingsError, StoreUnavailable, Unavailable
 from aura_analytics.projection import frames
 from aura_analytics.projection.attribution import attribution_ms
 from aura_analytics.projection.follower import Projection
@@ -38,19 +41,35 @@ async def host(channel: socket.socket) -> None:
         return
     settings = start.settings
     logs.configure(settings.log_level, settings.log_format)
+    try:
+        async with _opened(settings) as store:
+            projection = await _take_over(settings, store)
+            frames.write(writer, frames.Started())
+            await _answer_calls(projection, reader, writer)
+            await projection.stop()
+    except (ProjectionOwned, SettingsError) as error:
+        await _refuse(writer, frames.Started(owned_elsewhere=str(error)))
+    except StoreUnavailable as error:
+        await _refuse(writer, frames.Started(unavailable=str(error)))
+    finally:
+        writer.close()
+
+
+@asynccontextmanager
+async def _opened(settings: Settings) -> AsyncIterator[Store]:
     store = make_store(settings)
     await store.open()
     try:
-        projection = await _take_over(settings, store)
-        frames.write(writer, frames.Started())
-        await _answer_calls(projection, reader, writer)
-        await projection.stop()
-    except (ProjectionOwned, SettingsError) as error:
-        frames.write(writer, frames.Started(owned_elsewhere=str(error)))
-        await writer.drain()
+        yield store
     finally:
         await store.close()
-        writer.close()
+
+
+async def _refuse(writer: asyncio.StreamWriter, started: frames.Started) -> None:
+    """Say why there are no columns; the server may be gone by then."""
+    frames.write(writer, started)
+    with contextlib.suppress(ConnectionError):
+        await writer.drain()
 
 
 async def _take_over(settings: Settings, store: Store) -> Projection:

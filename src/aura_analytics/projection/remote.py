@@ -20,7 +20,8 @@ from aura_analytics.settings import Settings
 
 log = structlog.get_logger()
 
-RESTART_PAUSE_S = 0.5
+# Between two tries to start the process anew; the pause grows where it doesn't start, such as without a row database.
+RESTART_PAUSE_S, LONGEST_RESTART_PAUSE_S = 0.5, 10.0
 # The longest question: comparing all rows and columns of ten million interactions takes minutes.
 ANSWER_S = 900.0
 # How long a process of columns may take to let go of its file when the server stops.
@@ -43,6 +44,7 @@ class RemoteProjection:
 
         Raises:
             ProjectionOwned: another server keeps the columns of this database.
+            ProjectionUnavailable: the process doesn't start.
         """
         reader = await self._spawn()
         self._task = asyncio.create_task(self._listen(reader), name="columns")
@@ -108,6 +110,9 @@ class RemoteProjection:
         if started.owned_elsewhere is not None:
             writer.close()
             raise ProjectionOwned(started.owned_elsewhere)
+        if started.unavailable is not None:
+            writer.close()
+            raise ProjectionUnavailable(started.unavailable)
         self._writer = writer
         return reader
 
@@ -118,12 +123,18 @@ class RemoteProjection:
                 self._hand_over(frame)
             self._hang_up()
             log.warning("columns_ended", status=self._process.returncode if self._process else None)
-            while self._writer is None:
-                await asyncio.sleep(RESTART_PAUSE_S)
-                try:
-                    reader = await self._spawn()
-                except (ProjectionUnavailable, ProjectionOwned, OSError) as error:
-                    log.warning("columns_wait", error=str(error))
+            reader = await self._respawn()
+
+    async def _respawn(self) -> asyncio.StreamReader:
+        """Start the process anew, however often it takes."""
+        pause_s = RESTART_PAUSE_S
+        while True:
+            await asyncio.sleep(pause_s)
+            try:
+                return await self._spawn()
+            except (ProjectionUnavailable, ProjectionOwned, OSError) as error:
+                log.warning("columns_wait", error=str(error))
+            pause_s = min(2 * pause_s, LONGEST_RESTART_PAUSE_S)
 
     def _hand_over(self, frame: frames.Frame) -> None:
         if not isinstance(frame, frames.Answer | frames.Failure):

@@ -4,6 +4,7 @@ from typing import Any, Protocol
 
 import msgspec
 
+from aura_analytics.errors import StatisticsOff
 from aura_analytics.events.records import Extra, Verdict, VoiceConversion, VoiceOutcome, VoiceQuery
 from aura_analytics.projection import Question, Slice
 from aura_analytics.stats.reader import Reader
@@ -122,6 +123,7 @@ class Details(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
     `verdict` is the label that stands, `history` those before it, latest first. `turns` are the session's around it and
     itself, in their order; `rephrased`, `repeated` and `cause` are its own, `said_again` the turn that says the same.
+    A server that keeps no statistics knows nothing of the conversation: no turns, and None.
     """
 
     query: Query
@@ -129,8 +131,8 @@ class Details(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     verdict: Judgement | None
     history: list[Judgement]
     conversions: list[Conversion]
-    rephrased: bool
-    repeated: bool
+    rephrased: bool | None
+    repeated: bool | None
     said_again: Turn | None
     cause: str | None
     turns: list[Turn]
@@ -148,7 +150,11 @@ async def details(rows: Rows, reader: Reader, query_id: str) -> Details | None:
     found = await rows.interaction(query_id)
     if found is None:
         return None
-    turns = await _turns(reader, found.query)
+    try:
+        turns = await _turns(reader, found.query)
+        known = True
+    except StatisticsOff:
+        turns, known = [], False
     by_id = {turn.id: turn for turn in turns}
     itself = by_id.get(query_id)
     return Details(
@@ -157,8 +163,8 @@ async def details(rows: Rows, reader: Reader, query_id: str) -> Details | None:
         verdict=None if found.verdict is None else _judgement(found.verdict),
         history=[_judgement(verdict) for verdict in found.history],
         conversions=[_conversion(conversion) for conversion in found.conversions],
-        rephrased=itself is not None and itself.rephrased,
-        repeated=itself is not None and itself.repeated,
+        rephrased=(itself is not None and itself.rephrased) if known else None,
+        repeated=(itself is not None and itself.repeated) if known else None,
         said_again=None if itself is None or itself.next_id is None else by_id.get(itself.next_id),
         cause=None if itself is None else itself.cause,
         turns=turns,

@@ -1,6 +1,9 @@
 """What the commands do, between their arguments and what they print."""
 
+import asyncio
 import json
+import math
+import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -8,6 +11,7 @@ from typing import Any
 
 import httpx
 import msgspec
+import structlog
 from rich.console import RenderableType
 
 from aura_analytics.app import make_evaluator, make_judge, opened_store
@@ -19,11 +23,15 @@ from aura_analytics.ingest.files import Source
 from aura_analytics.ingest.load import Loaded, StoreTarget, Target, UrlTarget, load
 from aura_analytics.logs import plain
 from aura_analytics.settings import Settings
+from aura_analytics.store import migration_status
 from aura_analytics.terminal import service, tables
 from aura_analytics.terminal.screen import notes, progress, results
 
+log = structlog.get_logger()
+
 MOST_FAILED = 1_000
 TIMEOUT_S = 60
+ENDING = (signal.SIGTERM, signal.SIGINT)
 
 
 async def ask(settings: Settings, path: str, parameters: Mapping[str, Any]) -> Any:  # Any: the endpoint's JSON
@@ -103,6 +111,33 @@ async def evaluate(settings: Settings, *, retry: bool) -> Tally:
             await judge.aclose()
 
 
+async def watch(settings: Settings) -> None:
+    """Label what is due, again and again, until SIGTERM or SIGINT; then give back what isn't labelled, and end."""
+    work = asyncio.create_task(_watch(settings), name="evaluation")
+    loop = asyncio.get_running_loop()
+    for number in ENDING:
+        loop.add_signal_handler(number, work.cancel)
+    try:
+        await work
+    except asyncio.CancelledError:
+        log.info("stopped")
+    finally:
+        for number in ENDING:
+            loop.remove_signal_handler(number)
+
+
+async def _watch(settings: Settings) -> None:
+    """Label until cancelled; a database that isn't there is waited for, however long it takes."""
+    judge = await asyncio.to_thread(make_judge, settings)
+    try:
+        async with opened_store(settings, patience_s=math.inf) as store:
+            log.info("evaluating", interval_s=settings.eval_interval_seconds)
+            await make_evaluator(settings, store, judge).watch(settings.eval_interval_seconds)
+    finally:
+        if judge is not None:
+            await judge.aclose()
+
+
 async def failed(settings: Settings) -> list[dict[str, Any]]:
     """List the interactions that got no label."""
     async with opened_store(settings) as store:
@@ -114,6 +149,11 @@ async def verify(settings: Settings, *, rebuild: bool) -> dict[str, Any]:
     async with service.reached_service(settings) as client:
         found: dict[str, Any] = await service.get(client, "/verify", {"rebuild": "true" if rebuild else None})
         return found
+
+
+def migrated(settings: Settings) -> list[dict[str, Any]]:
+    """List the migrations, and when each was applied."""
+    return [msgspec.structs.asdict(one) for one in migration_status(settings)]
 
 
 def show(answer: Any, table: Callable[[Any], RenderableType], *, as_json: bool) -> None:  # Any: the endpoint's JSON
@@ -132,6 +172,17 @@ def show_csv(body: bytes) -> None:
         return
     for line in body.decode().split("\r\n")[:-1]:
         console.print(plain(line), markup=False, emoji=False, soft_wrap=True)
+
+
+def show_applied(names: Sequence[str], *, as_json: bool) -> None:
+    """Print which migrations were applied."""
+    if as_json:
+        _print_json({"applied": list(names)})
+        return
+    for name in names:
+        results().print(f"applied {name}")
+    if not names:
+        results().print("nothing to apply")
 
 
 def show_loaded(loaded: Loaded, *, as_json: bool) -> None:

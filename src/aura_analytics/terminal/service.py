@@ -12,9 +12,9 @@ import httpx
 
 from aura_analytics.app import make_app, opened_store, running_projection
 from aura_analytics.errors import LoadError, ProjectionOwned
-from aura_analytics.projection import Projection, owner_of
+from aura_analytics.projection import Owner, Projection, column_files, own_slot, owner_of
 from aura_analytics.settings import Settings
-from aura_analytics.store import Store, columns_path
+from aura_analytics.store import Store
 from aura_analytics.terminal.screen import progress
 
 TIMEOUT_S = 600
@@ -53,7 +53,7 @@ async def _own_projection(settings: Settings, store: Store, stack: AsyncExitStac
         return await stack.enter_async_context(running_projection(settings, store, path))
 
     try:
-        projection = await running(columns_path(settings))
+        projection = await running(stack.enter_context(own_slot(settings)))
     except ProjectionOwned:
         projection = await running(None)
     with progress("reading the database", 1.0) as meter:
@@ -92,13 +92,17 @@ def explain(answer: httpx.Response) -> str:
 
 
 async def serving_at(settings: Settings) -> str | None:
-    """Give the address of the server that keeps this database's columns, if one does: a note alone may be old."""
-    owner = owner_of(columns_path(settings))
-    if owner is None:
-        return None
+    """Give the address of a server that keeps this database's columns, if one on this machine does."""
+    for owner in filter(None, map(owner_of, column_files(settings))):
+        if await _answers(owner):
+            return owner.url
+    return None
+
+
+async def _answers(owner: Owner) -> bool:
+    """Whether a service answers where a note says: the note may be old."""
     try:
         async with httpx.AsyncClient(base_url=owner.url, timeout=HEALTH_S, trust_env=False) as client:
-            known = (await client.get("/health")).json().get("worker") == "analytics"
+            return bool((await client.get("/health")).json().get("worker") == "analytics")
     except (httpx.HTTPError, ValueError, AttributeError):
-        return None
-    return owner.url if known else None
+        return False

@@ -168,6 +168,19 @@ def failed_table(rows: Sequence[Row]) -> Table:
     return table
 
 
+def migrations_table(rows: Sequence[Row]) -> Table:
+    """Show the migrations, and when each was applied."""
+    table = cells.table("Migrations", "number", "name", "applied (UTC)")
+    for row in rows:
+        applied_at = row["applied_at"]
+        table.add_row(
+            f"{row['version']:03}",
+            cells.said(row["name"]),
+            "pending" if applied_at is None else cells.moment(applied_at),
+        )
+    return table
+
+
 def differences_table(rows: Sequence[Row]) -> Table:
     """Show where rows and columns disagree."""
     table = cells.table("Rows and columns disagree", "interaction", "column", "in the rows", "in the columns")

@@ -11,6 +11,8 @@ from fastapi import FastAPI
 
 from aura_analytics.api import problems
 from aura_analytics.api.interactions import router
+from aura_analytics.projection import NoColumns
+from aura_analytics.stats.reader import ColumnReader
 from aura_analytics.store.port import InteractionDetails
 from contract.making import NOW, query
 from unit.api.conftest import Reach
@@ -137,3 +139,16 @@ async def test_one_that_isnt_there_is_a_problem_of_its_own(client: httpx.AsyncCl
     assert answer.status_code == 404
     assert answer.headers["content-type"] == "application/problem+json"
     assert answer.json()["code"] == "not_found"
+
+
+async def test_without_statistics_one_interaction_is_told_and_its_conversation_is_not(reach: Reach) -> None:
+    app = FastAPI()
+    problems.install(app)
+    app.include_router(router(ColumnReader(NoColumns(), grace_ms=0), Rows()))
+    client = reach(app)
+    found = (await client.get("/interactions/a")).json()
+    assert found["query"]["id"] == "a"
+    assert (found["turns"], found["rephrased"], found["repeated"], found["cause"]) == ([], None, None, None)
+    assert (await client.get("/interactions/nobody")).status_code == 404
+    refused = await client.get("/interactions")
+    assert (refused.status_code, refused.json()["code"]) == (503, "statistics_off")
