@@ -3,19 +3,21 @@
 import json
 import os
 import signal
-import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager, suppress
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
 import httpx
 
+from acceptance.database import PATIENCE_S, Connection, Database, SqliteFile
+from aura_analytics.settings import Settings
+from aura_analytics.store import columns_path
+
 COMMAND = Path(sys.executable).parent / "aura-analytics"
-PATIENCE_S = 30.0
 PAUSE_S = 0.02
 
 Found = TypeVar("Found")
@@ -82,15 +84,15 @@ class Service:
     """One service and its database; it can be stopped, killed and started again. Use it in a `with`.
 
     Args:
-        folder: the working directory; the database lies in it.
+        folder: the working directory.
+        database: the rows; a file in the folder, if nothing else is said.
         settings: of the environment, by their names.
     """
 
-    def __init__(self, folder: Path, **settings: str) -> None:
+    def __init__(self, folder: Path, database: Database | None = None, **settings: str) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
-        self.database = folder / "aura.db"
-        self.columns = folder / "aura.db.columns.duckdb"
+        self.database = database or SqliteFile(folder / "aura.db")
         self.settings = settings
         self.url = ""
         self._logs: list[Path] = []
@@ -157,7 +159,12 @@ class Service:
     @property
     def database_url(self) -> str:
         """The row database as the settings name it."""
-        return f"sqlite:///{self.database}"
+        return self.database.url
+
+    @property
+    def columns(self) -> Path:
+        """The file of the columns, as long as no other service has its columns in the same folder."""
+        return self.folder / columns_path(Settings(aura_database_url=self.database_url))
 
     def signal(self, number: signal.Signals) -> None:
         """Send the process a signal."""
@@ -214,22 +221,21 @@ class Service:
         settings = {"AURA_DATABASE_URL": self.database_url, **self.settings}
         return aura(*arguments, folder=self.folder, stdin=stdin, settings=settings)
 
-    @contextmanager
-    def opened(self) -> Iterator[sqlite3.Connection]:
+    def opened(self) -> AbstractContextManager[Connection]:
         """The row database, from outside; each statement is its own transaction."""
-        with closing(sqlite3.connect(self.database, isolation_level=None, timeout=PATIENCE_S)) as connection:
-            yield connection
+        return self.database.opened()
 
     def rows(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:
         """What the row database says."""
         with self.opened() as connection:
-            return connection.execute(sql, values).fetchall()
+            found: list[tuple[Any, ...]] = connection.execute(sql, values).fetchall()
+        return found
 
     def row(self, table: str, id: str) -> dict[str, Any]:
         """The only row of an id, by column."""
         key = "id" if table == "voice_queries" else "query_id"
         with self.opened() as connection:
-            connection.row_factory = sqlite3.Row
-            found = connection.execute(f"SELECT * FROM {table} WHERE {key} = ?", (id,)).fetchall()
+            cursor = connection.execute(f"SELECT * FROM {table} WHERE {key} = ?", (id,))
+            columns, found = [column[0] for column in cursor.description], cursor.fetchall()
         assert len(found) == 1, f"{len(found)} rows of {id} in {table}"
-        return dict(found[0])
+        return dict(zip(columns, found[0], strict=True))

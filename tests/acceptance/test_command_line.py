@@ -35,7 +35,7 @@ INSIGHTS = ["rephrasings", "causes", "key-terms", "synonyms"]
 READING = [*(f"stats {name}" for name in STATISTICS), *(f"insights {name}" for name in INSIGHTS), "interactions"]
 COMMANDS = [
     "serve", "migrate", "ingest", "stats", "insights", *READING, "insights demand", "interaction", "evaluate", "export",
-    "verify", "demo",
+    "verify", "copy", "demo",
 ]  # fmt: skip
 
 EVENTS = [
@@ -309,7 +309,6 @@ def assert_the_same(service: Service, told: dict[str, Any], commands: Sequence[s
     assert succeeded(service.aura("export", "--label", "bad", "--store", "a")) == b""
 
 
-@over_both
 def test_statistics_and_exports_beside_a_server_are_the_server_s(stocked: Service, told: dict[str, Any]) -> None:
     assert_the_same(stocked, told, READING)
     one_line(stocked.aura("export", "-o", "no/such/folder/out.ndjson"), "out.ndjson")

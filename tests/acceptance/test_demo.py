@@ -9,20 +9,22 @@ from pathlib import Path
 import httpx
 import pytest
 
-from acceptance.service import COMMAND, PATIENCE_S, clean_environment, until
+from acceptance.conftest import MakeDatabase
+from acceptance.database import PATIENCE_S
+from acceptance.service import COMMAND, clean_environment, until
 
 
 class Demonstration:
     """A demonstration that runs; its output goes to files."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, **settings: str) -> None:
         self.folder = folder
         self._stdout = folder.with_name("stdout.txt")
         self._stderr = folder.with_name("stderr.txt")
         with self._stdout.open("wb") as stdout, self._stderr.open("wb") as stderr:
             self.process = subprocess.Popen(
                 [COMMAND, "demo", "--port", "0"],
-                cwd=folder, env=clean_environment(), stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr, process_group=0,
+                cwd=folder, env=clean_environment(**settings), stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr, process_group=0,
             )  # fmt: skip
 
     def shown(self) -> str:
@@ -40,18 +42,19 @@ class Demonstration:
 
 
 @pytest.fixture
-def demonstration(tmp_path: Path) -> Iterator[Demonstration]:
-    """A demonstration in a fresh folder."""
+def demonstration(tmp_path: Path, backend: str, make_database: MakeDatabase) -> Iterator[Demonstration]:
+    """A demonstration in a fresh folder, where nothing is set but what can't do without."""
     folder = tmp_path / "fresh"
     folder.mkdir()
-    running = Demonstration(folder)
+    settings = {} if backend == "sqlite" else {"AURA_DATABASE_URL": make_database(folder).url}
+    running = Demonstration(folder, **settings)
     yield running
     if running.process.poll() is None:
         running.process.kill()
         running.process.wait()
 
 
-def test_the_demonstration_shows_numbers_serves_on_and_ends_quietly(demonstration: Demonstration) -> None:
+def test_the_demonstration_shows_numbers_serves_on_and_ends_quietly(demonstration: Demonstration, backend: str) -> None:
     until(lambda: "Ctrl-C" in demonstration.shown() or demonstration.process.poll() is not None)
     shown = demonstration.shown()
     for part in (
@@ -81,6 +84,6 @@ def test_the_demonstration_shows_numbers_serves_on_and_ends_quietly(demonstratio
         for label in ("GOOD", "REVIEW", "BAD"):
             assert http.get("/stats/dataset", params={"period": "7d", "label": label}).json()
         assert len(http.get("/export/training-data?period=7d").text.splitlines()) > 50
-    assert (demonstration.folder / "data" / "aura.db").exists()
+    assert (demonstration.folder / "data" / "aura.db").exists() == (backend == "sqlite")
     assert demonstration.end() == 0
     assert demonstration.said_aside() == ""

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from llmock.pytest_plugin import LLMock
 
+from acceptance.conftest import MakeDatabase
 from acceptance.service import Event, Service, aura, ndjson, outcome, query, until
 
 StartService = Callable[..., Service]
@@ -18,10 +19,11 @@ KEY = "a-key-that-nobody-may-see"
 
 
 @pytest.fixture(scope="module")
-def quick(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+def quick(tmp_path_factory: pytest.TempPathFactory, make_database: MakeDatabase) -> Iterator[Service]:
     """A service without a key that looks for work all the time and waits for no outcome."""
     settings = {"EVAL_INTERVAL_SECONDS": "0.05", "EVAL_GRACE_SECONDS": "0"}
-    with Service(tmp_path_factory.mktemp("quick"), **settings) as service:
+    folder = tmp_path_factory.mktemp("quick")
+    with Service(folder, make_database(folder), **settings) as service:
         yield service
 
 
@@ -154,9 +156,11 @@ def test_a_kill_while_the_model_thinks_costs_no_label(start_service: StartServic
     assert service.get("/stats/dataset", label="BAD")
 
 
-def test_a_judge_that_fails_leaves_it_waiting_and_never_mislabels(tmp_path: Path, llmock: LLMock) -> None:
+def test_a_judge_that_fails_leaves_it_waiting_and_never_mislabels(
+    tmp_path: Path, make_database: MakeDatabase, llmock: LLMock
+) -> None:
     """The command alone, without a server; the pauses between the tries are turned off in the queue itself."""
-    service = Service(tmp_path)  # not started: its database is what the commands work on
+    service = Service(tmp_path, make_database(tmp_path))  # not started: its database is what the commands work on
     settings = with_model(llmock, EVAL_MAX_ATTEMPTS="2", AURA_DATABASE_URL=service.database_url)
     events = [query("q"), outcome("q", action_success=None)]
     assert aura("ingest", "-", folder=tmp_path, stdin=ndjson(events), settings=settings).returncode == 0
@@ -191,8 +195,8 @@ def test_a_judge_that_fails_leaves_it_waiting_and_never_mislabels(tmp_path: Path
     assert KEY.encode() not in ran.stdout + ran.stderr
 
 
-def test_a_refused_key_is_told_without_the_key(tmp_path: Path, llmock: LLMock) -> None:
-    service = Service(tmp_path)
+def test_a_refused_key_is_told_without_the_key(tmp_path: Path, make_database: MakeDatabase, llmock: LLMock) -> None:
+    service = Service(tmp_path, make_database(tmp_path))
     settings = with_model(llmock, AURA_DATABASE_URL=service.database_url)
     events = [query("q"), outcome("q", action_success=None)]
     assert aura("ingest", "-", folder=tmp_path, stdin=ndjson(events), settings=settings).returncode == 0

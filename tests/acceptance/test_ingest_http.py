@@ -10,8 +10,13 @@ from typing import Any
 import httpx
 import pytest
 
-from acceptance.conftest import StartService
+from acceptance.conftest import MakeDatabase, StartService
+from acceptance.database import BACKENDS
 from acceptance.service import Event, Service, ndjson, outcome, query, until
+
+# What is only read and refused is the same whatever the rows lie in.
+pytestmark = pytest.mark.backends("sqlite")
+over_both = pytest.mark.backends(*BACKENDS)
 
 JSON = "application/json"
 LINES = "application/x-ndjson"
@@ -26,9 +31,10 @@ LIMITS = {
 
 
 @pytest.fixture(scope="module")
-def strict(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+def strict(tmp_path_factory: pytest.TempPathFactory, make_database: MakeDatabase) -> Iterator[Service]:
     """A service that takes little: 1 KiB an event, 4 KiB a body, 5 events, 100 bytes of the caller's own."""
-    with Service(tmp_path_factory.mktemp("strict"), **LIMITS) as service:
+    folder = tmp_path_factory.mktemp("strict")
+    with Service(folder, make_database(folder), **LIMITS) as service:
         yield service
 
 
@@ -109,6 +115,7 @@ def test_a_body_may_come_in_pieces_of_unknown_length(shared: Service, name: str)
     assert answer.json()["accepted"] == 1
 
 
+@over_both
 def test_an_absent_id_is_minted_and_returned(shared: Service, name: str) -> None:
     first, second = shared.ingest(query(store_id=name), query(store_id=name))["query_ids"]
     assert first != second
@@ -192,6 +199,7 @@ OLDER_OUTCOME: Event = {
 }
 
 
+@over_both
 def test_both_dialects_of_a_batch_become_the_same_record(shared: Service, name: str) -> None:
     shared.ingest(
         DOCUMENTED_QUERY | {"query_id": f"{name}-documented"},
@@ -235,6 +243,7 @@ OLDER_CONVERSION: Event = {
 }
 
 
+@over_both
 @pytest.mark.parametrize("packed", [False, True], ids=["plain", "gzip"])
 def test_a_conversion_in_either_dialect_is_one_record_and_counts_once(
     start_service: StartService, name: str, packed: bool
@@ -286,6 +295,7 @@ def _moment_name(event: Event) -> str:
     return "timestamp" if "event_type" in event else "createdAt"
 
 
+@over_both
 def test_the_smallest_query_has_the_defaults(shared: Service, name: str) -> None:
     shared.ingest(query(name))
     row = shared.row("voice_queries", name)
@@ -295,6 +305,7 @@ def test_the_smallest_query_has_the_defaults(shared: Service, name: str) -> None
     assert row["created_at"] > 1_760_000_000_000
 
 
+@over_both
 def test_null_is_absence(shared: Service, name: str) -> None:
     nulls = {key: None for key in DOCUMENTED_QUERY if key not in ("event_type", "store_id", "query_text")}
     nothing = {key: None for key in [*OLDER_OUTCOME, "aFieldOfMyOwn"] if key != "type"}
@@ -308,6 +319,7 @@ def test_null_is_absence(shared: Service, name: str) -> None:
     assert (outcome_row["tool_calls"], outcome_row["extra"]) == (None, None)
 
 
+@over_both
 @pytest.mark.parametrize(
     ("fields", "column", "cell"),
     [
@@ -330,6 +342,7 @@ def test_an_outcome_s_other_spellings(shared: Service, name: str, fields: Event,
     assert shared.row("voice_outcomes", name)[column] == cell
 
 
+@over_both
 def test_a_field_that_is_not_in_the_tables_is_kept_as_json(shared: Service, name: str) -> None:
     own = {"locale": "de-CH", "device": {"model": "kiosk", "mics": [1, 2.5, None, True]}, "n": 12_345_678_901_234_567}
     shared.ingest(query(name, **own), outcome(name, **own))
@@ -337,6 +350,7 @@ def test_a_field_that_is_not_in_the_tables_is_kept_as_json(shared: Service, name
         assert json.loads(shared.row(table, name)["extra"]) == own
 
 
+@over_both
 def test_ids_of_1_and_of_128_characters_are_taken(shared: Service, name: str) -> None:
     longest = (name + "🥣" * 128)[:128]
     assert shared.ingest(query(longest))["query_ids"] == [longest]
@@ -347,6 +361,7 @@ def test_ids_of_1_and_of_128_characters_are_taken(shared: Service, name: str) ->
 # What the caller can count on
 
 
+@over_both
 def test_the_first_event_of_an_id_wins(shared: Service, name: str) -> None:
     assert shared.ingest(query(name, query_text="first"), outcome(name, latency_ms=1))["accepted"] == 2
     again = shared.ingest(query(name, query_text="second"), outcome(name, latency_ms=2), query(name))
@@ -355,12 +370,14 @@ def test_the_first_event_of_an_id_wins(shared: Service, name: str) -> None:
     assert shared.row("voice_outcomes", name)["latency_ms"] == 1
 
 
+@over_both
 def test_the_same_event_twice_in_a_batch_counts_once(shared: Service, name: str) -> None:
     receipt = shared.ingest(query(name, query_text="first"), query(name, query_text="second"))
     assert (receipt["accepted"], receipt["duplicates"]) == (1, 1)
     assert shared.row("voice_queries", name)["query_text"] == "first"
 
 
+@over_both
 def test_an_outcome_before_its_query_meets_it(shared: Service, name: str) -> None:
     shared.ingest(outcome(name, latency_ms=250, cost_usd=0.5))
     assert total(shared, name) == 0
@@ -370,6 +387,7 @@ def test_an_outcome_before_its_query_meets_it(shared: Service, name: str) -> Non
     assert summary["totalCostUsd"] == 0.5
 
 
+@over_both
 def test_one_bad_event_does_not_harm_the_others(shared: Service, name: str) -> None:
     events: list[object] = [
         query(f"{name}-0"),
@@ -569,6 +587,7 @@ def test_fields_of_one_s_own_have_a_limit(strict: Service, name: str) -> None:
     assert entry["field"] == "mine"
 
 
+@over_both
 def test_the_defaults_of_the_limits_are_the_contract_s(shared: Service, name: str) -> None:
     just_fits = query(f"{name}-e", query_text="")
     just_fits["query_text"] = "x" * ((1 << 20) - len(json.dumps(just_fits)))
@@ -588,6 +607,7 @@ def test_the_defaults_of_the_limits_are_the_contract_s(shared: Service, name: st
 # The correlation id
 
 
+@over_both
 def test_a_correlation_id_of_the_header_is_kept_logged_and_sent_back(shared: Service, name: str) -> None:
     answer = post(shared, json.dumps([query(f"{name}-1"), outcome(f"{name}-1")]).encode(), x_correlation_id=name)
     assert answer.headers["x-correlation-id"] == name
@@ -621,6 +641,7 @@ def test_every_answer_has_a_correlation_id(shared: Service, name: str) -> None:
     assert problem(bad, 400)["correlation_id"] == name
 
 
+@over_both
 def test_the_log_holds_nothing_that_was_said(shared: Service, name: str) -> None:
     shared.ingest(query(f"{name}-1", query_text=f"said-{name}", user_id=f"user-{name}"))
     post(shared, json.dumps({"event_type": f"said-{name}"}).encode(), x_correlation_id=f"bad-{name}")
@@ -726,6 +747,7 @@ NASTY_GZIP: dict[str, bytes] = {
 }
 
 
+@over_both
 @pytest.mark.parametrize("content_type", [JSON, LINES])
 def test_no_body_gets_a_500(shared: Service, content_type: str) -> None:
     before = len(shared.complaints())
@@ -743,6 +765,7 @@ def test_no_body_gets_a_500(shared: Service, content_type: str) -> None:
     assert shared.get("/stats/summary", period="all")["totalQueries"] > 0
 
 
+@over_both
 def test_what_can_be_meant_is_taken_for_it(shared: Service, name: str) -> None:
     """JavaScript cuts strings inside of an emoji; the text is kept, the half of a character shown as browsers do."""
     body = json.dumps([query(f"{name}-1", query_text="TEA"), query(f"{name}-2", query_text="MILK")]).encode()
@@ -796,6 +819,7 @@ def _raw(service: Service) -> socket.socket:
     return socket.create_connection((url.host, url.port), timeout=10)
 
 
+@over_both
 @pytest.mark.parametrize(
     "framing", [b"content-length: 100000\r\n", b"transfer-encoding: chunked\r\n"], ids=["known length", "in pieces"]
 )

@@ -13,6 +13,8 @@ from typing import Any
 import httpx
 import pytest
 
+from acceptance.conftest import MakeDatabase
+from acceptance.database import SqliteFile
 from acceptance.service import Service, outcome, query, until
 
 StartService = Callable[..., Service]
@@ -67,9 +69,12 @@ def differing(service: Service) -> int:
 
 
 @pytest.fixture(scope="module")
-def long_lived(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Service, dict[str, Any]]]:
+def long_lived(
+    tmp_path_factory: pytest.TempPathFactory, make_database: MakeDatabase
+) -> Iterator[tuple[Service, dict[str, Any]]]:
     """A service with 4,000 interactions, and its numbers; the tests of this module damage its columns in turn."""
-    with Service(tmp_path_factory.mktemp("filled")) as service:
+    folder = tmp_path_factory.mktemp("filled")
+    with Service(folder, make_database(folder)) as service:
         fill(service, 4_000)
         yield service, numbers(service)
 
@@ -131,6 +136,7 @@ def test_damaged_columns_are_rebuilt(
     assert differing(service) == 0
 
 
+@pytest.mark.backends("sqlite")
 @pytest.mark.parametrize("first", range(3))
 def test_a_damaged_block_of_the_columns_is_noticed_whichever_it_is(
     filled: tuple[Service, dict[str, Any]], first: int
@@ -180,6 +186,7 @@ def test_a_helping_process_that_is_killed_costs_no_number(filled: tuple[Service,
         assert differing(service) == 0
 
 
+@pytest.mark.backends("sqlite")
 @pytest.mark.parametrize("questions", [1, 2, 5, 9])
 def test_a_helping_process_that_is_killed_while_it_settles_costs_no_number(
     filled: tuple[Service, dict[str, Any]], questions: int
@@ -232,6 +239,7 @@ def test_the_columns_of_another_database_are_not_taken_for_one_s_own(start_servi
     assert differing(mine) == 0
 
 
+@pytest.mark.backends("sqlite")
 def test_a_database_that_was_put_back_from_a_copy_has_its_own_numbers(
     start_service: StartService, tmp_path: Path
 ) -> None:
@@ -240,13 +248,14 @@ def test_a_database_that_was_put_back_from_a_copy_has_its_own_numbers(
     fill(service, 50)
     before = numbers(service)
     service.stop()
+    assert isinstance(service.database, SqliteFile)
     copy = tmp_path / "copy.db"
-    shutil.copyfile(service.database, copy)
+    shutil.copyfile(service.database.path, copy)
     service.start()
     service.ingest(query("lost", timestamp=SINCE))
     assert numbers(service) != before
     service.stop()
-    shutil.copyfile(copy, service.database)
+    shutil.copyfile(copy, service.database.path)
     service.start()
     assert numbers(service) == before
     service.ingest(query("other", timestamp=SINCE))

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from acceptance.conftest import MakeDatabase
 from acceptance.service import Service, outcome, query, until
 
 MINUTE, HOUR, DAY = 60_000, 3_600_000, 86_400_000
@@ -25,6 +26,9 @@ LIST_KEYS = {
         "prompt", "completion", "store_id", "intent", "model_name", "action_taken", "created_at",
     },
 }  # fmt: skip
+# What is read comes from the columns, whatever the rows lie in.
+pytestmark = pytest.mark.backends("sqlite")
+
 READING = ["/stats/summary", *LIST_KEYS, "/export/training-data"]
 
 
@@ -80,9 +84,10 @@ class Filled:
 
 
 @pytest.fixture(scope="module")
-def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Filled]:
+def filled(tmp_path_factory: pytest.TempPathFactory, make_database: MakeDatabase) -> Iterator[Filled]:
     """The service with its seven interactions; it never labels by itself."""
-    with Service(tmp_path_factory.mktemp("filled"), EVAL_INTERVAL_SECONDS="86400") as service:
+    folder = tmp_path_factory.mktemp("filled")
+    with Service(folder, make_database(folder), EVAL_INTERVAL_SECONDS="86400") as service:
         known = Filled(service)
         known.fill()
         yield known

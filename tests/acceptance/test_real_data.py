@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from acceptance.conftest import MakeDatabase
 from acceptance.service import Event, Service
 
 DATA = Path(__file__).parents[3] / "shared" / "data" / "slurp.events.ndjson.gz"
@@ -95,9 +96,10 @@ def interactions() -> list[Interaction]:
 
 
 @pytest.fixture(scope="module")
-def loaded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+def loaded(tmp_path_factory: pytest.TempPathFactory, make_database: MakeDatabase) -> Iterator[Service]:
     """A service whose database the file was taken into, and labelled."""
-    with Service(tmp_path_factory.mktemp("real"), EVAL_INTERVAL_SECONDS="86400") as service:
+    folder = tmp_path_factory.mktemp("real")
+    with Service(folder, make_database(folder), EVAL_INTERVAL_SECONDS="86400") as service:
         ran = service.aura("ingest", DATA)
         assert (ran.returncode, ran.stdout) == (0, b"15,150 accepted, 0 duplicates, 0 rejected\n"), ran.stderr
         ran = service.aura("evaluate")

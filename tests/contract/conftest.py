@@ -6,13 +6,14 @@ from pathlib import Path
 import pytest
 
 from aura_analytics.store import Store
-from contract.backends import BACKENDS, Backend
+from contract.backends import BACKENDS, Backend, Postgres, Sqlite
 from contract.making import Watch
 
 
 @pytest.fixture(params=BACKENDS)
 async def backend(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Backend]:
-    made = BACKENDS[request.param](tmp_path)
+    sqlite = request.param == "sqlite"
+    made = Sqlite(tmp_path) if sqlite else Postgres(request.getfixturevalue("forgetful_postgres_server"))
     yield made
     await made.dispose()
 

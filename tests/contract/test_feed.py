@@ -7,19 +7,8 @@ from functools import partial
 from aura_analytics.store import Store
 from aura_analytics.store.port import FeedPoint
 from contract.backends import Backend
+from contract.following import MANY, changed, follow, settled
 from contract.making import GRACE_MS, LEASE_MS, NOW, Watch, outcome, query, verdicts
-
-MANY = 1_000
-
-
-async def changed(store: Store, after: FeedPoint) -> list[str]:
-    """All that changed after a point, each id once a look."""
-    found: list[str] = []
-    while (changes := await store.changes(after, MANY)).upto != after:
-        assert len(set(changes.query_ids)) == len(changes.query_ids)
-        found += changes.query_ids
-        after = changes.upto
-    return sorted(found)
 
 
 async def points(store: Store, count: int) -> list[FeedPoint]:
@@ -36,7 +25,7 @@ async def test_nothing_has_changed_after_the_head(store: Store) -> None:
     assert (await store.changes(beginning, MANY)).query_ids == []
     assert (await store.changes(beginning, MANY)).upto == beginning
     await store.append([query("a")])
-    head = await store.feed_head()
+    head = await settled(store)
     assert (await store.changes(head, MANY)).query_ids == []
     assert (await store.changes(head, MANY)).upto == head
 
@@ -44,7 +33,7 @@ async def test_nothing_has_changed_after_the_head(store: Store) -> None:
 async def test_what_was_appended_has_changed(store: Store) -> None:
     beginning = await store.feed_head()
     await store.append([query("a"), query("b"), outcome("b")])
-    head = await store.feed_head()
+    head = await settled(store)
     assert head != beginning
     changes = await store.changes(beginning, MANY)
     assert sorted(changes.query_ids) == ["a", "b"]
@@ -57,6 +46,7 @@ async def test_an_interaction_that_changed_often_comes_once(store: Store) -> Non
     [claim] = await store.claim_due(1, now=NOW + GRACE_MS, lease_ms=LEASE_MS)
     await store.settle(verdicts([claim]))
     await store.append([outcome("a")])
+    await settled(store)
     assert (await store.changes(beginning, MANY)).query_ids == ["a"]
 
 
@@ -97,6 +87,7 @@ async def test_changes_come_as_whole_transactions_and_at_least_one(store: Store)
     commits = [{f"{commit}-{n}" for n in range(10)} for commit in "abcde"]
     for commit in commits:
         await store.append([query(id) for id in sorted(commit)])
+    head = await settled(store)
     for limit in (1, 5, 10, 15, 49):
         after, seen = beginning, set[str]()
         while (changes := await store.changes(after, limit)).upto != after:
@@ -107,35 +98,28 @@ async def test_changes_come_as_whole_transactions_and_at_least_one(store: Store)
             seen |= ids
             after = changes.upto
         assert seen == set.union(*commits)
-        assert after == await store.feed_head()
+        assert after == head
 
 
 async def test_what_is_told_can_be_read_and_nothing_is_lost_while_many_write(store: Store, other_store: Store) -> None:
     after = await store.feed_head()
-    copy: set[str] = set()
     writing = asyncio.gather(
         *(side.append([query(f"{n}-{k}") for k in range(3)]) for n in range(60) for side in (store, other_store))
     )
-    while True:
-        finished = writing.done()
-        changes = await other_store.changes(after, 20)
-        assert {row[0] for row in await other_store.wide_rows(changes.query_ids)} == set(changes.query_ids)
-        copy |= set(changes.query_ids)
-        if finished and changes.upto == after:
-            break
-        after = changes.upto
+    copy = await follow(other_store, after, writing)
     await writing
-    assert copy == {f"{n}-{k}" for n in range(60) for k in range(3)}
+    assert copy.told == copy.rows.keys() == {f"{n}-{k}" for n in range(60) for k in range(3)}
 
 
 async def test_another_server_sees_what_was_acknowledged(store: Store, other_store: Store) -> None:
     after = await other_store.feed_head()
     for n in range(20):
         await store.append([query(str(n))])
+        head = await settled(other_store)
         changes = await other_store.changes(after, MANY)
         assert changes.query_ids == [str(n)]
         after = changes.upto
-        assert after == await store.feed_head()
+        assert after == head
 
 
 async def test_the_points_of_this_feed_are_known(store: Store) -> None:

@@ -46,6 +46,7 @@ CALLS: dict[str, Callable[[Store], Awaitable[object]]] = {
     "queue_depth": lambda store: store.queue_depth(now=NOW),
     "identity": lambda store: store.identity(),
     "feed_head": lambda store: store.feed_head(),
+    "feed_start": lambda store: store.feed_start(),
     "knows": lambda store: store.knows(POINT),
     "changes": lambda store: store.changes(POINT, 1),
     "wide_rows": lambda store: store.wide_rows(["a"]),

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from aura_analytics.events.records import LABELS, Event, Verdict, VoiceConversion, VoiceOutcome, VoiceQuery
 from aura_analytics.store.port import ConversionRow, InteractionDetails, WideRow
 from contract.backends import Backend
+from contract.following import settled
 from contract.making import (
     LATER,
     LEASE_MS,
@@ -114,6 +115,7 @@ async def test_the_rows_are_those_of_a_plain_model(
             given_now = [(claim, verdict(claim.query_id, label, evaluated_by=by)) for claim in claims]
             assert await store.settle(given_now) == sum([model.label(judged) for _, judged in given_now])
         else:
+            await settled(store)
             changes = await store.changes(point, step)
             copy |= {row[0]: row for row in await store.wide_rows(changes.query_ids)}
             bought |= {row[0]: row for row in await store.conversion_rows(changes.conversion_ids)}

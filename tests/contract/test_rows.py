@@ -4,6 +4,7 @@ import pytest
 
 from aura_analytics.store import Store
 from aura_analytics.store.port import WIDE_COLUMNS, WideRow
+from contract.following import settled
 from contract.making import GRACE_MS, LEASE_MS, NOW, by_id, outcome, query, verdict, wide
 
 
@@ -102,6 +103,7 @@ async def test_what_comes_during_a_snapshot_is_in_it_or_in_the_feed_from_before(
             await store.append([query(f"new{number}"), outcome(f"old{number}"), outcome(f"old{20 - number}")])
             [claim] = await store.claim_due(1, now=NOW + GRACE_MS, lease_ms=LEASE_MS)
             await store.settle([(claim, verdict(claim.query_id))])
+    await settled(store)
     while (changes := await store.changes(before, 3)).upto != before:
         copy |= {row[0]: row for row in await store.wide_rows(changes.query_ids)}
         before = changes.upto
