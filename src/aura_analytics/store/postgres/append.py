@@ -22,6 +22,10 @@ FEED = load("feed", "postgres")
 NUL, INSTEAD = "\0", "\ufffd"
 
 
+# When an outcome is due whose query isn't known: its place in the queue is held for who brings the query.
+NEVER = 2**63 - 1
+
+
 class New(NamedTuple):
     """The ids that weren't known before, by the kinds of events."""
 
@@ -69,18 +73,15 @@ class Group:
         return told
 
     def due(self, new: New, there: There, *, now: int, grace_ms: int) -> dict[str, int]:
-        """Tell when the interactions that changed are due to be labelled."""
-        due = {key: _unanswered_at(self.queries[key], grace_ms) for key in new.queries}
-        return due | dict.fromkeys(self.met(new, there), now)
+        """Tell when the interactions that changed are due to be labelled; an outcome alone never is."""
+        due = dict.fromkeys(new.outcomes, NEVER)
+        due |= {key: _unanswered_at(self.queries[key], grace_ms) for key in new.queries}
+        return due | dict.fromkeys(self._met(new, there), now)
 
-    def met(self, new: New, there: There) -> set[str]:
+    def _met(self, new: New, there: There) -> set[str]:
         """Give the new ones of which both the query and the outcome are here or there."""
         has_query, has_outcome = self.queries.keys() | there.queries, self.outcomes.keys() | there.outcomes
         return new.queries & has_outcome | new.outcomes & has_query
-
-    def apart(self, new: New, there: There) -> list[str]:
-        """Give the new ones whose other half may just be committed by somebody else: neither sees the other before."""
-        return sorted((new.queries | new.outcomes) - self.met(new, there))
 
 
 def _unanswered_at(query: VoiceQuery, grace_ms: int) -> int:
@@ -90,9 +91,9 @@ def _unanswered_at(query: VoiceQuery, grace_ms: int) -> int:
 async def append(connection: AsyncConnection[Any], events: Sequence[Event], *, now: int, grace_ms: int) -> list[bool]:
     """Store events in a transaction of their own and commit it; tell for each whether it was new.
 
-    Two round trips: what is new has to be known before it can be queued and published. The second one also looks, after
-    the commit, for halves of interactions that another transaction was committing at the same moment: whichever of the
-    two commits last sees both, and makes the interaction due. Any: a row is a tuple.
+    Two round trips: what is new has to be known before it can be queued and published. A third one where an outcome comes
+    without its query: another transaction may be bringing that at this moment, and neither sees the other. Both queue the
+    interaction, so that one of them waits for the other there; whichever comes second makes it due. Any: a row is a tuple.
 
     Args:
         connection: in autocommit mode, and nobody else's meanwhile.
@@ -113,16 +114,26 @@ async def append(connection: AsyncConnection[Any], events: Sequence[Event], *, n
     new = New(*[await _ids(cursor) for cursor in stored])
     there = await _there(looked_up)
     due = group.due(new, there, now=now, grace_ms=grace_ms)
+    lonely = [id for id, due_at in due.items() if due_at == NEVER]
     async with connection.pipeline():
         if due:
-            await connection.execute(SQL["enqueue"], {"rows": json_of(list(due.items()))})
-        # An outcome without its query is told too: of two transactions that bring the two at once, neither sees the other.
+            await connection.execute(SQL["enqueue"], {"rows": json_of(list(due.items())), "now": now})
+        # An outcome without its query is told too: whoever brings the query may not see it.
         await publish(connection, new.queries | new.outcomes, new.conversions, now=now)
-        await connection.execute("COMMIT")
-        looked_up = await _look_up(connection, group.apart(new, there))
-    if met := group.met(new, await _there(looked_up)):
-        await connection.execute(SQL["hasten"], {"ids": sorted(met), "now": now})
+        looked_up = await _look_up(connection, lonely)
+        if not lonely:
+            await connection.execute("COMMIT")
+    if lonely:
+        await _commit_lonely(connection, await _there(looked_up), now=now)
     return group.news(new)
+
+
+async def _commit_lonely(connection: AsyncConnection[Any], there: There, *, now: int) -> None:
+    """Commit outcomes that came without their queries; those whose queries were committed meanwhile are due."""
+    async with connection.pipeline():
+        if there.queries:
+            await connection.execute(SQL["hasten"], {"ids": sorted(there.queries), "now": now})
+        await connection.execute("COMMIT")
 
 
 async def _look_up(connection: AsyncConnection[Any], ids: Sequence[str]) -> Any:
@@ -144,6 +155,14 @@ async def publish(
     if queries or conversions:
         told = {"now": now, "query_ids": queries, "conversion_ids": conversions or None}
         await connection.execute(FEED["publish"], told)
+
+
+async def touch(connection: AsyncConnection[Any], *, now: int) -> None:
+    """Write pages to the feed and take them back: only so is it noticed that nothing can be written. Any: a row is a tuple."""
+    await connection.execute("BEGIN")
+    await connection.execute(FEED["announce"], {})
+    await connection.execute(FEED["touch"], {"now": now})
+    await connection.execute("ROLLBACK")
 
 
 async def _insert(connection: AsyncConnection[Any], statement: str, events: Iterable[Event]) -> Any:

@@ -23,12 +23,17 @@ DISTRIBUTED = (
 )
 
 
-def distribute(connection: psycopg.Connection) -> list[str]:
-    """Spread what isn't yet; give the tables' names. What they hold already moves along, which takes its time."""
+def waiting(connection: psycopg.Connection) -> list[tuple[str, str]]:
+    """Give what has to be spread yet: the tables, and by which column."""
     if connection.execute(SQL["is_there"], {}).fetchone() is None:
         return []
     spread = {table for (table,) in connection.execute(SQL["distributed"], {}).fetchall()}
-    missing = [(table, column) for table, column in DISTRIBUTED if table not in spread]
+    return [(table, column) for table, column in DISTRIBUTED if table not in spread]
+
+
+def distribute(connection: psycopg.Connection) -> list[str]:
+    """Spread what isn't yet; give the tables' names. What they hold already moves along, which takes its time."""
+    missing = waiting(connection)
     first, _ = DISTRIBUTED[0]
     for table, column in missing:
         beside = "none" if table == first else first

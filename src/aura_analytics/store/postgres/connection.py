@@ -30,6 +30,8 @@ SESSION = {
     "client_connection_check_interval": str(GONE_MS),
 }
 
+TOO_LONG = "the database takes too long"
+
 # What a database says that can't be used right now, by the classes of its errors; the first that fits.
 TROUBLES: tuple[tuple[tuple[type[psycopg.Error], ...], Trouble, str], ...] = (
     ((errors.DiskFull,), "full", "the database's disk is full"),
@@ -40,7 +42,7 @@ TROUBLES: tuple[tuple[tuple[type[psycopg.Error], ...], Trouble, str], ...] = (
         "the database has no connection to spare",
     ),
     ((errors.DeadlockDetected, errors.SerializationFailure), "busy", "too much is written at once"),
-    ((errors.QueryCanceled, errors.LockNotAvailable), "slow", "the database takes too long"),
+    ((errors.QueryCanceled, errors.LockNotAvailable), "slow", TOO_LONG),
     ((errors.UndefinedTable, errors.UndefinedColumn), "away", "the database lacks tables; it has to be migrated"),
     ((errors.InsufficientPrivilege,), "away", "the database doesn't let its user do what has to be done"),
     (
@@ -65,6 +67,8 @@ _REFUSALS: tuple[tuple[str, Trouble, str], ...] = (
     ("remaining connection slots", "busy", "the database has no connection to spare"),
     ("too many connections", "busy", "the database has no connection to spare"),
     ("authentication failed", "away", "the database doesn't take the user or the password"),
+    ("no password supplied", "away", "the database doesn't take the user or the password"),
+    ("no pg_hba.conf entry", "away", "the database doesn't take the user or the password"),
     ("does not exist", "away", "the database or its user doesn't exist"),
     ("starting up", "away", "the database is starting"),
     ("shutting down", "away", "the database is stopping"),
@@ -121,9 +125,14 @@ def is_mistake(error: psycopg.Error) -> bool:
 
 @contextmanager
 def translated() -> Iterator[None]:
-    """Turn what PostgreSQL raises into `StoreUnavailable`; what only a mistake of ours could cause stays as it is."""
+    """Turn what PostgreSQL raises into `StoreUnavailable`; what only a mistake of ours could cause stays as it is.
+
+    A time-out of ours is its trouble too: a server that is frozen keeps none of its own.
+    """
     try:
         yield
+    except TimeoutError as error:
+        raise StoreUnavailable(TOO_LONG, trouble="slow") from error
     except psycopg.Error as error:
         if is_mistake(error):
             raise

@@ -1,11 +1,12 @@
 """`PostgresStore`: a few lanes that write in groups, a pool for all else; any number of servers on one database."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
 from psycopg import AsyncConnection
-from psycopg_pool import AsyncConnectionPool
+from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from aura_analytics.clock import Clock, now
 from aura_analytics.errors import StoreUnavailable
@@ -24,8 +25,16 @@ from aura_analytics.store.port import (
     WideRow,
 )
 from aura_analytics.store.postgres import evaluation, feed, hourly
-from aura_analytics.store.postgres.append import storable
-from aura_analytics.store.postgres.connection import check, conninfo, prepare, translated
+from aura_analytics.store.postgres.append import storable, touch
+from aura_analytics.store.postgres.connection import (
+    CONNECT_S,
+    STATEMENT_MS,
+    TOO_LONG,
+    check,
+    conninfo,
+    prepare,
+    translated,
+)
 from aura_analytics.store.postgres.interaction import interaction
 from aura_analytics.store.postgres.surroundings import surroundings
 from aura_analytics.store.postgres.writer import LANES, Lane, Writer
@@ -39,6 +48,10 @@ SESSION = load("session", "postgres")
 
 # How long a call waits for a connection; then the database is away, or all connections are busy.
 POOL_S = 3.0
+# A server that is frozen ends no statement by itself.
+CALL_S = STATEMENT_MS / 1000 + 5
+# How long a sign of life may take.
+PING_S = 5.0
 # Text that a page of a snapshot may hold, in characters: it is held several times over on its way to the columns.
 PAGE_TEXT = 16 << 20
 FETCH_ROWS = 64
@@ -83,12 +96,13 @@ class PostgresStore:
         self._notified: list[Callable[[], None]] = []
         self._pool: AsyncConnectionPool[Connection] | None = None
         self._writer: Writer | None = None
+        self._looking: set[asyncio.Task[None]] = set()
         self._closed = False
 
     async def open(self) -> None:
         """Connect."""
         with translated():
-            async with await AsyncConnection.connect(self._conninfo, autocommit=True) as connection:
+            async with await self._connect() as connection:
                 await check(connection)
         self._pool = AsyncConnectionPool(
             self._conninfo,
@@ -115,11 +129,16 @@ class PostgresStore:
             await self._pool.close()
 
     async def ping(self) -> None:
-        """Write nothing, but as one who could: a database that only reads is no use to who ingests."""
-        async with self._reading() as connection:
-            cursor = await connection.execute(SESSION["only_reads"], {})
-            if await cursor.fetchone() == (True,):
-                raise StoreUnavailable("the database takes no changes at the moment", trouble="read_only")
+        """Look as one who wants to write: a database that only reads is no use to who ingests."""
+        looking = asyncio.create_task(self._look())
+        self._looking.add(looking)
+        looking.add_done_callback(self._looked)
+        # To let go of a server that is frozen takes a while, which isn't waited for.
+        done, _ = await asyncio.wait([looking], timeout=PING_S)
+        if not done:
+            looking.cancel()
+            raise StoreUnavailable(TOO_LONG, trouble="slow")
+        looking.result()
 
     async def append(self, events: Sequence[Event]) -> list[bool]:
         """Store events."""
@@ -258,6 +277,23 @@ class PostgresStore:
         async with self._changing() as connection:
             await connection.execute(FEED["forget_follower"], {"follower": follower})
 
+    async def _look(self) -> None:
+        self._write.complain()
+        async with self._reading() as connection:
+            cursor = await connection.execute(SESSION["only_reads"], {})
+            if await cursor.fetchone() == (True,):
+                raise StoreUnavailable("the database takes no changes at the moment", trouble="read_only")
+        if self._write.failing:
+            with translated():
+                async with await self._connect() as connection:
+                    await touch(connection, now=self._clock())
+            self._write.forgive()
+
+    def _looked(self, looking: asyncio.Task[None]) -> None:
+        self._looking.discard(looking)
+        if not looking.cancelled():
+            looking.exception()  # whoever asked may have gone
+
     def _committed(self) -> None:
         for notify in self._notified:
             notify()
@@ -274,8 +310,22 @@ class PostgresStore:
         if self._closed or self._pool is None:
             raise StoreUnavailable("the service is stopping", trouble="stopping")
         with translated():
-            async with self._pool.connection() as connection:
-                yield connection
+            try:
+                async with asyncio.timeout(CALL_S), self._pool.connection() as connection:
+                    yield connection
+            except PoolTimeout:
+                await self._tell_why(self._pool)
+                raise
+
+    async def _tell_why(self, pool: AsyncConnectionPool[Connection]) -> None:
+        """Find out why there is no connection: the pool keeps it to itself."""
+        if pool.get_stats()["pool_size"] >= self._connections:
+            raise StoreUnavailable("all connections to the database are in use", trouble="busy")
+        async with asyncio.timeout(CONNECT_S), await self._connect():
+            pass
+
+    async def _connect(self) -> Connection:
+        return await AsyncConnection.connect(self._conninfo, autocommit=True)
 
     @asynccontextmanager
     async def _changing(self) -> AsyncIterator[Connection]:

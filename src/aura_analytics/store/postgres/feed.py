@@ -38,7 +38,12 @@ async def changes(connection: Connection, after: FeedPoint, limit: int) -> Chang
 
 async def feed_start(connection: Connection) -> FeedPoint:
     """Give the latest point that nothing can come before any more; see `Store.feed_start`."""
-    return point_of(await (await connection.execute(SQL["settled"], {})).fetchone())
+    start = point_of(await (await connection.execute(SQL["settled"], {})).fetchone())
+    if start == await feed_head(connection):
+        return start
+    # What a stranger holds back may be all that hasn't been forgotten yet.
+    asked = {"horizon": str(await _horizon(connection))}
+    return point_of(await (await connection.execute(SQL["before"], asked)).fetchone())
 
 
 async def feed_head(connection: Connection) -> FeedPoint:
@@ -68,16 +73,20 @@ def point_of(row: Row | None) -> FeedPoint:
 
 
 async def _beside_strangers(connection: Connection, after: FeedPoint) -> list[Row]:
-    """Read what no transaction that may write to the feed can come before, whatever else is going on in the server.
+    """Read what no transaction that may write to the feed can come before, whatever else is going on in the server."""
+    asked = {"position": str(after.position), "horizon": str(await _horizon(connection))}
+    return await (await connection.execute(SQL["upto"], asked, binary=True)).fetchall()
 
-    The next id is read before the locks, and the rows after them. So a transaction that isn't among the locks has ended,
-    and is seen; or has yet to begin, and gets an id from the horizon on.
+
+async def _horizon(connection: Connection) -> int:
+    """Give the id that everything is settled before, as far as it is of the feed; the rows have to be read afterwards.
+
+    The next id is read before the locks. So a transaction that isn't among the locks has ended, and is seen; or has yet
+    to begin, and gets an id from the horizon on.
     """
     row = await (await connection.execute(SQL["writers"], {})).fetchone()
     assert row is not None  # noqa: S101 (one row, always)
-    horizon = min([row[0], *(_whole(xid, row[0]) for xid in row[1] or [])])
-    asked = {"position": str(after.position), "horizon": str(horizon)}
-    return await (await connection.execute(SQL["upto"], asked, binary=True)).fetchall()
+    return min([row[0], *(_whole(xid, row[0]) for xid in row[1] or [])])
 
 
 def _whole(xid: int, next_id: int) -> int:

@@ -29,6 +29,7 @@ NEEDED = {
     "change_feed": {"xid", "changed_at", "query_ids", "conversion_ids"},
     "change_followers": {"name", "position"},
     "database_identity": {"token", "trimmed"},
+    "copy_progress": {"source", "stage", "mark", "position", "moment"},
 }
 
 
@@ -43,7 +44,7 @@ def migrate(url: str) -> list[Migration]:
         StoreUnavailable: the database can't be used.
     """
     with translated(), closing(psycopg.connect(conninfo(url, statement_ms=0), autocommit=True)) as connection:
-        if not _pending(connection) and not _is_moved(connection):
+        if not _pending(connection) and not _is_moved(connection) and not citus.waiting(connection):
             _check(connection)
             return []
         connection.execute(SQL["lock"], {"key": LOCK})

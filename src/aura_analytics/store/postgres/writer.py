@@ -6,6 +6,7 @@ way, requests gather, and the next takes all of them. A few lanes do this side b
 
 import asyncio
 import contextlib
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -18,7 +19,7 @@ from aura_analytics.clock import Clock
 from aura_analytics.errors import QueueFull, StoreUnavailable
 from aura_analytics.events.records import Event
 from aura_analytics.store.postgres.append import append
-from aura_analytics.store.postgres.connection import prepare, translated
+from aura_analytics.store.postgres.connection import TOO_LONG, prepare, translated
 
 # A transaction takes no more once it holds this many events.
 GROUP_EVENTS = 4_096
@@ -27,6 +28,10 @@ LANES = 2
 COMMIT_S = 20.0
 # A transaction that lost to another one is tried again this often.
 TRIES = 4
+# A transaction that takes longer is a sign that something is wrong.
+SLOW_S = 5.0
+# For how long it is told that one has failed; then somebody has to look again.
+REMEMBERED_S = 3.0
 
 
 class Job(msgspec.Struct, frozen=True, eq=False):
@@ -40,6 +45,7 @@ class Lane:
     """One connection that writes group after group. A broken one is replaced when the next group comes."""
 
     def __init__(self, conninfo: str, *, clock: Clock, grace_ms: int) -> None:
+        self.began: float | None = None  # when the transaction began that is on its way
         self._conninfo = conninfo
         self._clock = clock
         self._grace_ms = grace_ms
@@ -51,32 +57,37 @@ class Lane:
         Raises:
             StoreUnavailable: nothing of it is stored, or it can't be known; the events may come again.
         """
-        with translated():
-            for attempt in range(1, TRIES + 1):
-                lay_idle = self._connection is not None
-                try:
-                    return await self._attempt(events)
-                except (errors.DeadlockDetected, errors.SerializationFailure):
-                    if attempt == TRIES:
-                        raise
-                except psycopg.OperationalError:
-                    # A connection that lay idle while the server was started anew tells so only when it is used.
-                    if not lay_idle or self._connection is not None:
-                        raise
+        self.began = time.monotonic()
+        try:
+            with translated():
+                return await self._try(events)
+        finally:
+            self.began = None
+
+    async def _try(self, events: Sequence[Event]) -> list[bool]:
+        for attempt in range(1, TRIES + 1):
+            lay_idle = self._connection is not None
+            try:
+                return await self._attempt(events)
+            except (errors.DeadlockDetected, errors.SerializationFailure):
+                if attempt == TRIES:
+                    raise
+            except psycopg.OperationalError:
+                # A connection that lay idle while the server was started anew tells so only when it is used.
+                if not lay_idle or self._connection is not None:
+                    raise
         raise AssertionError("the last try returns or raises")
 
     async def _attempt(self, events: Sequence[Event]) -> list[bool]:
-        connection = await self._connected()
         done = False
         try:
             async with asyncio.timeout(COMMIT_S):
+                connection = await self._connected()
                 news = await append(connection, events, now=self._clock(), grace_ms=self._grace_ms)
             done = True
-        except TimeoutError as error:
-            raise StoreUnavailable("the database takes too long", trouble="slow") from error
         finally:
             if not done:
-                await self._recover(connection)
+                await self._recover()
         return news
 
     async def _connected(self) -> AsyncConnection[Any]:
@@ -85,8 +96,11 @@ class Lane:
             await prepare(self._connection)
         return self._connection
 
-    async def _recover(self, connection: AsyncConnection[Any]) -> None:
+    async def _recover(self) -> None:
         """Leave a transaction that failed; a connection that can't even do that is closed."""
+        connection = self._connection
+        if connection is None:
+            return
         try:
             async with asyncio.timeout(1):
                 await connection.rollback()
@@ -115,6 +129,7 @@ class Writer:
         self._came = asyncio.Event()
         self._waiting = 0
         self._closed = False
+        self._failed: tuple[float, StoreUnavailable] | None = None  # the last time, unless one went well since
         self._tasks = [asyncio.create_task(self._run(lane), name="aura-writer") for lane in lanes]
 
     def append(self, events: Sequence[Event]) -> asyncio.Future[list[bool]]:
@@ -133,6 +148,28 @@ class Writer:
         self._jobs.append(job)
         self._came.set()
         return job.answer
+
+    @property
+    def failing(self) -> bool:
+        """Whether the last transaction failed."""
+        return self._failed is not None
+
+    def complain(self) -> None:
+        """Say what is wrong with writing.
+
+        Raises:
+            StoreUnavailable: a transaction has just failed, or takes long.
+        """
+        now = time.monotonic()
+        if any(lane.began is not None and now - lane.began > SLOW_S for lane in self._lanes):
+            raise StoreUnavailable(TOO_LONG, trouble="slow")
+        if self._failed is not None and now - self._failed[0] < REMEMBERED_S:
+            error = self._failed[1]
+            raise StoreUnavailable(str(error), trouble=error.trouble)
+
+    def forgive(self) -> None:
+        """Forget what went wrong: somebody has seen that it goes again."""
+        self._failed = None
 
     async def stop(self) -> None:
         """Write what was submitted, then close the connections."""
@@ -167,6 +204,7 @@ class Writer:
         try:
             news = await lane.write([event for job in jobs for event in job.events])
         except StoreUnavailable as error:
+            self._failed = (time.monotonic(), error)
             self._fail(jobs, error)
         except Exception as error:  # noqa: BLE001 (the edge of the writer's loop: every job gets its outcome, and the loop goes on)
             if len(jobs) == 1:
@@ -175,6 +213,7 @@ class Writer:
             for job in jobs:
                 await self._write(lane, [job])
         else:
+            self.forgive()
             self._answer(jobs, news)
 
     def _answer(self, jobs: list[Job], news: list[bool]) -> None:

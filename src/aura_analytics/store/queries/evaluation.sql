@@ -48,8 +48,8 @@ SELECT query_id, attempts, last_error, failed_at FROM evaluation_queue
 WHERE failed_at IS NOT NULL ORDER BY failed_at DESC, query_id LIMIT :limit;
 
 -- name: depth
--- How much is due, how much will be, how much has failed; each over its own index.
+-- How much is due, how much will be, how much has failed; each over its own index. The last of all moments isn't one.
 SELECT
     (SELECT count(*) FROM evaluation_queue WHERE failed_at IS NULL AND due_at <= :now),
-    (SELECT count(*) FROM evaluation_queue WHERE failed_at IS NULL AND due_at > :now),
+    (SELECT count(*) FROM evaluation_queue WHERE failed_at IS NULL AND due_at > :now AND due_at < 9223372036854775807),
     (SELECT count(*) FROM evaluation_queue WHERE failed_at IS NOT NULL);

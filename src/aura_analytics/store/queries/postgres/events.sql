@@ -38,22 +38,16 @@ UNION ALL
 SELECT query_id, false FROM voice_outcomes WHERE query_id {in:ids};
 
 -- name: enqueue
--- Queue interactions to be labelled; one whose outcome came late is queued anew, and an open claim on it is void.
+-- Queue interactions to be labelled; one that is queued already has its outcome now, or its query, and an open claim on it is void.
 INSERT INTO evaluation_queue (query_id, due_at)
 SELECT v ->> 0, CAST(v ->> 1 AS bigint)
 FROM jsonb_array_elements(CAST(:rows AS jsonb)) AS listed (v)
 ORDER BY (v ->> 0) COLLATE "C"
-ON CONFLICT (query_id) DO UPDATE SET
-    due_at = excluded.due_at, attempts = 0, lease = NULL, last_error = NULL, failed_at = NULL;
+ON CONFLICT (query_id) DO UPDATE SET due_at = :now, attempts = 0, lease = NULL, last_error = NULL, failed_at = NULL;
 
 -- name: hasten
--- Make interactions due whose two halves have met after they were queued; locked in the order of their ids.
-WITH met AS (
-    SELECT query_id FROM evaluation_queue
-    WHERE query_id {in:ids} AND due_at > :now AND attempts = 0 AND failed_at IS NULL
-    ORDER BY query_id FOR UPDATE
-)
-UPDATE evaluation_queue AS queued SET due_at = :now FROM met WHERE queued.query_id = met.query_id;
+-- Make interactions due that this transaction has queued.
+UPDATE evaluation_queue SET due_at = :now WHERE query_id {in:ids};
 
 -- name: last_row
 -- The last row number.

@@ -3,13 +3,24 @@
 LOCK TABLE change_feed IN ROW EXCLUSIVE MODE;
 
 -- name: publish
--- Tell the followers which interactions this transaction changed, and which conversions it brought.
+-- Tell the followers which interactions this transaction changed, and which conversions it brought. A row that has its id
+-- already is another server's, whose dump was restored here.
 INSERT INTO change_feed (changed_at, query_ids, conversion_ids)
-VALUES (:now, CAST(:query_ids AS text[]), CAST(:conversion_ids AS text[]));
+VALUES (:now, CAST(:query_ids AS text[]), CAST(:conversion_ids AS text[]))
+ON CONFLICT (xid) DO UPDATE SET
+    changed_at = excluded.changed_at, query_ids = excluded.query_ids, conversion_ids = excluded.conversion_ids;
+
+-- name: touch
+-- Write what no page holds that is there, to be taken back.
+INSERT INTO change_feed (changed_at, query_ids)
+SELECT :now, array_agg(CAST(gen_random_uuid() AS text)) FROM generate_series(1, 1000);
 
 -- name: head
--- The latest point that is committed; others before it may still be.
-SELECT CAST(CAST(xid AS text) AS bigint), changed_at FROM change_feed ORDER BY xid DESC LIMIT 1;
+-- The latest point that is committed; others before it may still be. What has an id that isn't given out yet is another
+-- server's, whose dump was restored here.
+SELECT CAST(CAST(xid AS text) AS bigint), changed_at FROM change_feed
+WHERE xid < pg_snapshot_xmax(pg_current_snapshot())
+ORDER BY xid DESC LIMIT 1;
 
 -- name: settled
 -- The latest point that nothing can come before any more.
@@ -17,13 +28,21 @@ SELECT CAST(CAST(xid AS text) AS bigint), changed_at FROM change_feed
 WHERE xid < pg_snapshot_xmin(pg_current_snapshot())
 ORDER BY xid DESC LIMIT 1;
 
+-- name: before
+-- The latest point before another one.
+SELECT CAST(CAST(xid AS text) AS bigint), changed_at FROM change_feed
+WHERE xid < CAST(:horizon AS xid8)
+ORDER BY xid DESC LIMIT 1;
+
 -- name: point
 -- A follower's point, if it is of this feed and everything after it is still there.
-SELECT 1 FROM change_feed WHERE xid = CAST(:position AS xid8) AND changed_at = :moment;
+SELECT 1 FROM change_feed
+WHERE xid = CAST(:position AS xid8) AND changed_at = :moment AND xid < pg_snapshot_xmax(pg_current_snapshot());
 
 -- name: trimmed
--- The last point that the feed has forgotten.
-SELECT trimmed FROM database_identity;
+-- The last point that the feed has forgotten, if it is of this server.
+SELECT CASE WHEN CAST(CAST(trimmed AS text) AS xid8) < pg_snapshot_xmax(pg_current_snapshot()) THEN trimmed ELSE 0 END
+FROM database_identity;
 
 -- name: after
 -- What changed after a point, in order, as far as nothing can come in between any more.

@@ -1,6 +1,6 @@
 -- name: durable
--- Let a commit wait for the server's own disk where it would wait for nothing; every stronger setting stays as it is.
-SELECT set_config('synchronous_commit', 'local', false) WHERE current_setting('synchronous_commit') = 'off';
+-- Let a commit wait for the server's own disk at least, whatever is set later on; every stronger setting stays as it is.
+SELECT set_config('synchronous_commit', replace(current_setting('synchronous_commit'), 'off', 'local'), false);
 
 -- name: promises
 -- What the server promises of a commit.
