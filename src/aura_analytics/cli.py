@@ -15,11 +15,11 @@ from aura_analytics.events.records import Label
 from aura_analytics.logs import plain
 from aura_analytics.stats.training import ExampleFilter
 from aura_analytics.store import migrate as run_migrate
-from aura_analytics.terminal import commands, options, reading, tables
+from aura_analytics.terminal import commands, copied, copying, options, reading, tables
 from aura_analytics.terminal.export import export as run_export
 from aura_analytics.terminal.reading import Database
 from aura_analytics.terminal.running import run, settings_for
-from aura_analytics.terminal.screen import notes, results
+from aura_analytics.terminal.screen import notes
 from aura_analytics.version import __version__
 
 cli = typer.Typer(
@@ -85,20 +85,39 @@ def serve(
     database: Database = None,
     host: Annotated[str | None, typer.Option(help="Address to serve on; HOST by default.")] = None,
     port: Annotated[str | None, typer.Option(help="Port to serve on; PORT by default, 0 takes a free one.")] = None,
+    evaluates: Annotated[
+        bool | None,
+        typer.Option("--evaluate/--no-evaluate", help="Label interactions in this server; AURA_EVALUATE by default."),
+    ] = None,
+    stats: Annotated[
+        bool | None,
+        typer.Option("--stats/--no-stats", help="Keep statistics in this server; AURA_STATISTICS by default."),
+    ] = None,
 ) -> None:
     """Serve ingest, evaluation and statistics."""
-    settings = settings_for(database, log_level="info", HOST=host, PORT=port)
+    switches = {"AURA_EVALUATE": _switch(evaluates), "AURA_STATISTICS": _switch(stats)}
+    settings = settings_for(database, log_level="info", HOST=host, PORT=port, **switches)
     run(rooms.serve(settings))
 
 
+def _switch(given: bool | None) -> str | None:  # noqa: FBT001 (a flag, as Typer has it)
+    return None if given is None else "on" if given else "off"
+
+
 @cli.command()
-def migrate(database: Database = None) -> None:
+def migrate(
+    database: Database = None,
+    status: Annotated[
+        bool, typer.Option("--status", help="List the migrations and when each was applied; change nothing.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
     """Bring the database to this version's shape."""
-    applied = run_migrate(settings_for(database))
-    for name in applied:
-        results().print(f"applied {name}")
-    if not applied:
-        results().print("nothing to apply")
+    settings = settings_for(database)
+    if status:
+        commands.show(commands.migrated(settings), tables.migrations_table, as_json=as_json)
+        return
+    commands.show_applied(run_migrate(settings), as_json=as_json)
 
 
 @cli.command()
@@ -123,9 +142,17 @@ def evaluate(
     database: Database = None,
     failed: Annotated[bool, typer.Option("--failed", help="List those that got no label, and why.")] = False,
     retry: Annotated[bool, typer.Option("--retry-failed", help="Make those due again first.")] = False,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Look again every EVAL_INTERVAL_SECONDS, until SIGTERM or Ctrl-C.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Label what is due, now."""
+    if watch:
+        if failed or retry or as_json:
+            raise typer.BadParameter("--watch goes with --database only")
+        run(commands.watch(settings_for(database, log_level="info")))
+        return
     settings = settings_for(database)
     if failed:
         commands.show(run(commands.failed(settings)), tables.failed_table, as_json=as_json)
@@ -168,13 +195,37 @@ def verify(
 
 
 @cli.command()
+def copy(
+    source: Annotated[str, typer.Option("--from", metavar="URL", help="The database that is copied.")],
+    target: Annotated[str, typer.Option("--to", metavar="URL", help="The database that it is copied into.")],
+    verifies: Annotated[
+        bool, typer.Option("--verify/--no-verify", help="Compare both by counts and checksums at the end.")
+    ] = True,
+    only_verifies: Annotated[bool, typer.Option("--verify-only", help="Compare; copy nothing.")] = False,
+    finishes: Annotated[
+        bool, typer.Option("--finish", help="Then let the source forget that it was copied: this was the last time.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Copy a database into another one, while both are in use; again, only what changed since."""
+    if only_verifies and (finishes or not verifies):
+        raise typer.BadParameter("--verify-only goes with neither --no-verify nor --finish")
+    wanted = copying.Wanted(copies=not only_verifies, verifies=verifies, finishes=finishes)
+    databases = copying.settings_of(copying.FROM, source), copying.settings_of(copying.TO, target)
+    found = run(copying.copy(*databases, wanted))
+    copied.show_copied(found, as_json=as_json)
+    if found.differing:
+        raise typer.Exit(1)
+
+
+@cli.command()
 def demo(
     database: Database = None,
     host: Annotated[str | None, typer.Option(help="Address to serve on; HOST by default.")] = None,
     port: Annotated[str | None, typer.Option(help="Port to serve on; PORT by default, 0 takes a free one.")] = None,
 ) -> None:
     """Serve, send 400 interactions of made-up shops through it, label them, and show the numbers."""
-    settings = settings_for(database, HOST=host, PORT=port)
+    settings = settings_for(database, HOST=host, PORT=port, AURA_EVALUATE="on", AURA_STATISTICS="on")
     run(run_demo(settings))
 
 

@@ -11,6 +11,7 @@ from aura_analytics.errors import SettingsError
 from aura_analytics.settings import Settings
 from aura_analytics.store import sqlite
 from aura_analytics.store.columns_file import columns_path, has_slots, is_a_file, lies_in_a_file
+from aura_analytics.store.copying.side import Side
 from aura_analytics.store.migrations import Migration
 from aura_analytics.store.port import ArrowStream, MigrationState, Part, Store
 
@@ -18,6 +19,7 @@ __all__ = [
     "MigrationState",
     "Store",
     "columns_path",
+    "copying_side",
     "has_slots",
     "lies_in_a_file",
     "make_store",
@@ -44,6 +46,19 @@ def make_store(settings: Settings, *, clock: Clock = now) -> Store:
         most_waiting=settings.ingest_queue_events,
         clock=clock,
     )
+
+
+def copying_side(settings: Settings) -> Side:
+    """Make one side of a copy, of the database that the settings name; it still has to be opened."""
+    # Imported here: only who copies needs it.
+    if lies_in_a_file(settings):
+        from aura_analytics.store.sqlite.copying import SqliteSide  # noqa: PLC0415
+
+        return SqliteSide(settings.aura_database_url)
+    _postgres()
+    from aura_analytics.store.postgres.copying import PostgresSide  # noqa: PLC0415
+
+    return PostgresSide(settings.aura_database_url)
 
 
 def migrate(settings: Settings) -> list[str]:

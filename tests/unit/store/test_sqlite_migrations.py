@@ -33,6 +33,7 @@ NAMES = [
     "006_evaluation_queue",
     "007_change_feed",
     "008_voice_conversions",
+    "009_copy_progress",
 ]
 ALL = list(range(1, len(NAMES) + 1))
 TABLES = {
@@ -275,6 +276,7 @@ async def test_a_cell_that_is_no_value_of_its_column_can_be_labelled_round(url: 
         "voice_stats_hourly",
         "voice_conversions",
         "voice_evaluation_history",
+        "copy_progress",
     ],
 )
 def test_a_recorded_table_that_is_missing_is_named(url: str, raw: Raw, table: str) -> None:

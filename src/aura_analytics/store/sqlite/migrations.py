@@ -28,6 +28,7 @@ NEEDED = {
     "database_identity": {"token"},
     "voice_conversions": {"id", "query_id", "session_id", "occurred_at", "value", "currency", "order_id", "extra"},
     "voice_evaluation_history": {"query_id", "label", "evaluated_by", "method", "explanation"},
+    "copy_progress": {"source", "stage", "mark", "position", "moment"},
 }
 
 
