@@ -86,7 +86,8 @@ async def _horizon(connection: Connection) -> int:
     """
     row = await (await connection.execute(SQL["writers"], {})).fetchone()
     assert row is not None  # noqa: S101 (one row, always)
-    return min([row[0], *(_whole(xid, row[0]) for xid in row[1] or [])])
+    next_id = int(row[0])
+    return min([next_id, *(_whole(xid, next_id) for xid in row[1] or [])])
 
 
 def _whole(xid: int, next_id: int) -> int:
