@@ -6,6 +6,7 @@ from typing import Protocol
 
 import msgspec
 
+from aura_analytics.errors import AuraError
 from aura_analytics.store.copying.tables import Stage, TableName
 from aura_analytics.store.port import FeedPoint
 from aura_analytics.store.queries import Dialect, Row
@@ -14,7 +15,7 @@ from aura_analytics.store.queries import Dialect, Row
 Mark = int | str
 
 
-class TooMuchText(Exception):
+class TooMuchText(AuraError):
     """Some rows hold more text than may be in memory at once."""
 
 

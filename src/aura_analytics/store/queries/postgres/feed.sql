@@ -3,8 +3,7 @@
 LOCK TABLE change_feed IN ROW EXCLUSIVE MODE;
 
 -- name: publish
--- Tell the followers which interactions this transaction changed, and which conversions it brought. A row that has its id
--- already is another server's, whose dump was restored here.
+-- Tell followers what this transaction changed; a row that has its id already is of the server that a dump came from.
 INSERT INTO change_feed (changed_at, query_ids, conversion_ids)
 VALUES (:now, CAST(:query_ids AS text[]), CAST(:conversion_ids AS text[]))
 ON CONFLICT (xid) DO UPDATE SET
@@ -16,8 +15,7 @@ INSERT INTO change_feed (changed_at, query_ids)
 SELECT :now, array_agg(CAST(gen_random_uuid() AS text)) FROM generate_series(1, 1000);
 
 -- name: head
--- The latest point that is committed; others before it may still be. What has an id that isn't given out yet is another
--- server's, whose dump was restored here.
+-- The latest committed point, others before it may still be; what isn't given out yet is of the server that a dump came from.
 SELECT CAST(CAST(xid AS text) AS bigint), changed_at FROM change_feed
 WHERE xid < pg_snapshot_xmax(pg_current_snapshot())
 ORDER BY xid DESC LIMIT 1;
