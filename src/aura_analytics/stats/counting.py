@@ -112,7 +112,7 @@ def _revenue(grid: Grid) -> str:
     source = grid.placed(_owed(grid), "source.created_at")
     return f"""
     SELECT step, place, list({{'currency': currency, 'amount': amount}} ORDER BY currency) FROM (
-        SELECT {grid.names}, coalesce(source.currency, '(none)') AS currency, fsum(source.value) AS amount
+        SELECT {grid.names}, coalesce(source.currency, '(none)') AS currency, round(fsum(source.value), 9) AS amount
         FROM {source} WHERE source.value IS NOT NULL GROUP BY ALL
     ) GROUP BY step, place
     """
