@@ -16,7 +16,7 @@ import msgspec
 
 from aura_analytics.evaluation.rules import judge_by_rules
 from aura_analytics.events.decode import Limits, decode_events, split_lines
-from aura_analytics.events.records import Interaction, VoiceOutcome, VoiceQuery
+from aura_analytics.events.records import Interaction, Label, VoiceOutcome, VoiceQuery
 
 BEGIN, END = "<!-- begin: rules_agreement.py -->", "<!-- end -->"
 FLAGGED = {"BAD": {"BAD"}, "REVIEW": {"REVIEW"}, "BAD or REVIEW": {"BAD", "REVIEW"}}
@@ -115,7 +115,7 @@ def by_rule(found: list[Interaction], intent_correct: dict[str, bool]) -> str:
     return "\n".join(rows)
 
 
-def label_of(interaction: Interaction) -> str | None:
+def label_of(interaction: Interaction) -> Label | None:
     """Give the rules' label, or None where they leave it to the judge."""
     judgement = judge_by_rules(interaction)
     return judgement.label if judgement else None

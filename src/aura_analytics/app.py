@@ -23,7 +23,7 @@ from tenacity import (
     wait_exponential_jitter,
 )
 
-from aura_analytics.api import insights, interactions, problems
+from aura_analytics.api import insights, interactions, judging, problems
 from aura_analytics.api.cache import Cache
 from aura_analytics.api.description import describe
 from aura_analytics.api.endpoints import router, state_router
@@ -34,6 +34,8 @@ from aura_analytics.api.request_log import RequestLog
 from aura_analytics.clock import now
 from aura_analytics.errors import SettingsError, StoreUnavailable
 from aura_analytics.evaluation.judgement import Judge
+from aura_analytics.evaluation.rule import Rule
+from aura_analytics.evaluation.rules import default_rules, read_rules
 from aura_analytics.evaluation.worker import Evaluator
 from aura_analytics.ingest.endpoint import IngestEndpoint
 from aura_analytics.projection import (
@@ -83,8 +85,24 @@ def make_judge(settings: Settings) -> Judge | None:
     )
 
 
-def make_evaluator(settings: Settings, store: Store, judge: Judge | None) -> Evaluator:
-    """Make the evaluator over a store and a judge."""
+def make_rules(settings: Settings) -> tuple[Rule, ...]:
+    """Make the rules that the settings name; by default those of the package.
+
+    Raises:
+        SettingsError: the file can't be read, or says something that isn't known.
+    """
+    if not settings.eval_rules:
+        return default_rules()
+    try:
+        return read_rules(Path(settings.eval_rules))
+    except SettingsError as error:
+        raise SettingsError(f"EVAL_RULES: {error}") from error
+
+
+def make_evaluator(
+    settings: Settings, store: Store, judge: Judge | None, rules: tuple[Rule, ...] | None = None
+) -> Evaluator:
+    """Make the evaluator over a store, a judge, and rules; without any, those of the package."""
     return Evaluator(
         store,
         judge,
@@ -92,6 +110,7 @@ def make_evaluator(settings: Settings, store: Store, judge: Judge | None) -> Eva
         concurrency=settings.eval_concurrency,
         lease_ms=round(settings.eval_lease_seconds * 1000),
         max_attempts=settings.eval_max_attempts,
+        rules=rules,
     )
 
 
@@ -211,7 +230,8 @@ def make_app(settings: Settings, store: Store, columns: Columns) -> RequestLog:
     )
     describe(reading)
     reader = make_reader(settings, columns)
-    for routes in (router(reader, queue_depth), interactions.router(reader, store), insights.router(reader)):
+    over_both = (interactions.router(reader, store), judging.router(reader, store))
+    for routes in (router(reader, queue_depth), *over_both, insights.router(reader)):
         reading.include_router(routes)
     reading.include_router(state_router(partial(health, store, columns), columns))
     problems.install(reading)
@@ -253,11 +273,12 @@ async def serve(settings: Settings, *, on_ready: OnReady | None = None) -> None:
         on_ready: started once requests are taken; ended with the server.
 
     Raises:
-        SettingsError: the address can't be served on, or the model isn't known.
+        SettingsError: the address can't be served on, the rules can't be read, or the model isn't known.
         ProjectionOwned: a server keeps the columns of this database already.
         StoreUnavailable: the database can't be used, or doesn't come up.
     """
     evaluates = settings.aura_evaluate == "on"
+    rules = make_rules(settings) if evaluates else None
     judge = await asyncio.to_thread(make_judge, settings) if evaluates else None
     patience_s = 0.0 if lies_in_a_file(settings) else DATABASE_STARTS_S
     with contextlib.closing(_bind(settings)) as listener:
@@ -269,7 +290,7 @@ async def serve(settings: Settings, *, on_ready: OnReady | None = None) -> None:
         ):
             if judge is not None:
                 beside.push_async_callback(judge.aclose)
-            running = Running(url, make_evaluator(settings, store, judge))
+            running = Running(url, make_evaluator(settings, store, judge, rules))
             if evaluates:
                 await beside.enter_async_context(_beside(running.evaluator.watch(settings.eval_interval_seconds)))
             await _run(make_app(settings, store, columns), listener, running, on_ready)

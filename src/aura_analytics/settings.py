@@ -90,6 +90,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ] = "auto"
 
     gemini_api_key: Annotated[str, _text("key of the judge's model; without one the rules judge alone", "a key")] = ""
+    eval_rules: Annotated[
+        str, _text("the rules that label before a judge; by default those of the package", "the path of a TOML file")
+    ] = ""
     eval_model: Annotated[
         str, _text("the judge's model", "provider:model, such as google:gemini-2.5-flash-lite", r"^[^:\s]+:\S+$")
     ] = "google:gemini-2.5-flash-lite"

@@ -35,7 +35,7 @@ INSIGHTS = ["rephrasings", "causes", "key-terms", "synonyms"]
 READING = [*(f"stats {name}" for name in STATISTICS), *(f"insights {name}" for name in INSIGHTS), "interactions"]
 COMMANDS = [
     "serve", "migrate", "ingest", "stats", "insights", *READING, "insights demand", "interaction", "evaluate", "export",
-    "verify", "copy", "demo",
+    "verify", "copy", "rules", "rules check", "judge", "judge report", "demo",
 ]  # fmt: skip
 
 EVENTS = [

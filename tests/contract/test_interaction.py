@@ -102,3 +102,17 @@ async def test_a_claim_that_is_lost_is_no_history(store: Store) -> None:
     assert await store.settle([(lost, verdict("a", "BAD"))]) == 0
     found = await details_of(store)
     assert (found.verdict, found.history) == (first, [])
+
+
+async def test_the_verdicts_of_several_are_those_that_stand(store: Store) -> None:
+    await store.append([query("a")])
+    await judge(store, "BAD")
+    second = await again(store, "GOOD", method="a model", explanation="it fits")
+    await store.append([query("b")])
+    other = await judge(store, "REVIEW", evaluated_by="human", method="Ada")
+    await store.append([query("waits")])
+
+    found = await store.verdicts(["a", "b", "waits", "nobody", "a"])
+
+    assert sorted(found, key=lambda one: one.query_id) == [second, other]
+    assert await store.verdicts([]) == []

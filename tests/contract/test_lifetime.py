@@ -43,6 +43,8 @@ CALLS: dict[str, Callable[[Store], Awaitable[object]]] = {
     "retry_failed": lambda store: store.retry_failed(now=NOW),
     "surroundings": lambda store: store.surroundings(["a"], ["s"]),
     "parts": lambda store: store.parts(),
+    "verdicts": lambda store: store.verdicts(["a"]),
+    "automatic_verdicts": lambda store: store.automatic_verdicts(["a"]),
     "queue_depth": lambda store: store.queue_depth(now=NOW),
     "identity": lambda store: store.identity(),
     "feed_head": lambda store: store.feed_head(),

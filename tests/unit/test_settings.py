@@ -29,6 +29,7 @@ GIVEN: dict[str, tuple[str, Any]] = {
     "LOG_LEVEL": ("warning", "warning"),
     "LOG_FORMAT": ("json", "json"),
     "GEMINI_API_KEY": ("AIza-key", "AIza-key"),
+    "EVAL_RULES": ("rules.toml", "rules.toml"),
     "EVAL_MODEL": ("google:gemini-2.5-pro", "google:gemini-2.5-pro"),
     "EVAL_BASE_URL": ("http://127.0.0.1:9/v1", "http://127.0.0.1:9/v1"),
     "EVAL_BATCH_SIZE": ("7", 7),
@@ -304,7 +305,7 @@ class TestImpossibleValues:
 
     def test_every_setting_that_can_be_wrong_is_tried_here(self) -> None:
         # Any text may be a path, a key, or the caller's own affair.
-        free = {"AURA_COLUMNS_PATH", "GEMINI_API_KEY", "ANALYTICS_WORKER_URL"}
+        free = {"AURA_COLUMNS_PATH", "EVAL_RULES", "GEMINI_API_KEY", "ANALYTICS_WORKER_URL"}
 
         assert {name for name, _, _ in IMPOSSIBLE} == set(GIVEN) - free
 

@@ -16,6 +16,10 @@ class Judgement(msgspec.Struct, frozen=True):
     explanation: str | None = None
 
 
+# What is said where no rule fits and there is nobody to ask.
+NO_JUDGE = Judgement("REVIEW", "no_judge_configured", 0.5)
+
+
 class Judge(Protocol):
     """Whoever labels an interaction that the rules don't settle. `name` goes into the verdict as its method."""
 

@@ -1,78 +1,84 @@
-"""The rules that need no model: a table, asked from the top, the first that fits decides."""
+"""The rules that need no model: a list, asked from the top, the first that fits decides. It is read from a file."""
 
-from collections.abc import Callable, Sequence
+import tomllib
+from collections.abc import Sequence
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
 
-import msgspec
-
+from aura_analytics.errors import SettingsError
+from aura_analytics.evaluation.condition import quoted, unknown
 from aura_analytics.evaluation.judgement import Judgement
-from aura_analytics.events.records import Interaction, Label, VoiceOutcome, VoiceQuery
+from aura_analytics.evaluation.rule import Rule, rule
+from aura_analytics.events.records import Interaction
 
-EXTREME_LATENCY_MS = 10_000
-HIGH_LATENCY_MS = 8_000
-FAST_LATENCY_MS = 5_000
-SHORTEST_TEXT = 3
-
-
-class Rule(msgspec.Struct, frozen=True):
-    """A condition, and the judgement where it fits. `confidence` is 0…1."""
-
-    reason: str
-    label: Label
-    confidence: float
-    fits: Callable[[Interaction], bool]
+DEFAULT = "rules.toml"
+KEY = "rule"
 
 
-def _of_query(condition: Callable[[VoiceQuery], bool]) -> Callable[[Interaction], bool]:
-    return lambda interaction: condition(interaction.query)
+@cache
+def default_rules() -> tuple[Rule, ...]:
+    """Give the rules that come with the package."""
+    return parse_rules(files(__package__).joinpath(DEFAULT).read_text("utf-8"), DEFAULT)
 
 
-def _of_outcome(condition: Callable[[VoiceOutcome], bool]) -> Callable[[Interaction], bool]:
-    """Make a condition on the outcome; it doesn't fit where there is none."""
-    return lambda interaction: interaction.outcome is not None and condition(interaction.outcome)
+def read_rules(path: Path) -> tuple[Rule, ...]:
+    """Read a file of rules.
+
+    Raises:
+        SettingsError: it can't be read, or says something that isn't known; the message names the place.
+    """
+    try:
+        text = path.read_text("utf-8-sig")
+    except (OSError, ValueError) as error:
+        cause = "it is no UTF-8" if isinstance(error, UnicodeDecodeError) else getattr(error, "strerror", None)
+        raise SettingsError(f"{path} can't be read: {cause or 'this is no path'}") from error
+    return parse_rules(text, str(path))
 
 
-def _below(value: float | None, bound: float) -> bool:
-    """Compare with a bound; what isn't known is on neither side of it."""
-    return value is not None and value < bound
+def parse_rules(text: str, name: str) -> tuple[Rule, ...]:
+    """Make rules of TOML.
+
+    Args:
+        text: a `[[rule]]` for each, in their order.
+        name: the file's, for the message of an error.
+
+    Raises:
+        SettingsError: it is no TOML, or says something that isn't known; the message names the place.
+    """
+    try:
+        said = tomllib.loads(text)
+    except (ValueError, RecursionError) as error:  # a number of very many digits is no TOMLDecodeError
+        cause = "it is nested too deeply" if isinstance(error, RecursionError) else str(error).partition(";")[0]
+        raise SettingsError(f"{name} is no TOML: {cause}") from error
+    for key in said:
+        if key != KEY:
+            raise unknown(name, f"there is no key {quoted(key)}", key, (KEY,))
+    tables = said.get(KEY)
+    if not isinstance(tables, list):
+        raise SettingsError(f"{name} holds no rules; each begins with [[rule]]")
+    rules = tuple(rule(f"{name}: rule {number}", table) for number, table in enumerate(tables, 1))
+    _refuse_the_same(rules, name)
+    return rules
 
 
-def _above(value: float | None, bound: float) -> bool:
-    return value is not None and value > bound
+def _refuse_the_same(rules: Sequence[Rule], name: str) -> None:
+    """Refuse a reason that two rules give: nobody could tell which of them decided."""
+    seen: dict[str, int] = {}
+    for number, one in enumerate(rules, 1):
+        if one.reason in seen:
+            raise SettingsError(f"{name}: rule {number}, reason: {one.reason} is rule {seen[one.reason]}'s already")
+        seen[one.reason] = number
 
 
-DEFAULT_RULES: tuple[Rule, ...] = (
-    Rule(
-        "very_low_transcription_confidence", "BAD", 0.9, _of_query(lambda query: _below(query.transcription_conf, 0.5))
-    ),
-    Rule("query_too_short", "BAD", 0.9, _of_query(lambda query: len(query.query_text) < SHORTEST_TEXT)),
-    Rule("low_transcription_confidence", "REVIEW", 0.7, _of_query(lambda query: _below(query.transcription_conf, 0.8))),
-    Rule(
-        "high_confidence_fast_path",
-        "GOOD",
-        0.8,
-        _of_query(lambda query: query.fast_path and _above(query.transcription_conf, 0.95)),
-    ),
-    Rule("error_occurred", "BAD", 0.95, _of_outcome(lambda outcome: bool(outcome.error_flag))),
-    Rule("extreme_latency", "BAD", 0.9, _of_outcome(lambda outcome: _above(outcome.latency_ms, EXTREME_LATENCY_MS))),
-    Rule("high_latency", "REVIEW", 0.8, _of_outcome(lambda outcome: _above(outcome.latency_ms, HIGH_LATENCY_MS))),
-    Rule(
-        "action_failed",
-        "REVIEW",
-        0.8,
-        _of_outcome(lambda outcome: outcome.action_was_taken and outcome.action_success is False),
-    ),
-    Rule(
-        "successful_fast_action",
-        "GOOD",
-        0.85,
-        _of_outcome(lambda outcome: outcome.action_success is True and _below(outcome.latency_ms, FAST_LATENCY_MS)),
-    ),
-)
+def judge_by_rules(interaction: Interaction, rules: Sequence[Rule] | None = None) -> Judgement | None:
+    """Give the judgement of the first rule that fits, or None where a judge has to look.
 
-
-def judge_by_rules(interaction: Interaction, rules: Sequence[Rule] = DEFAULT_RULES) -> Judgement | None:
-    """Give the judgement of the first rule that fits, or None where a judge has to look."""
-    for rule in rules:
-        if rule.fits(interaction):
-            return Judgement(rule.label, rule.reason, rule.confidence)
+    Args:
+        interaction: what is judged.
+        rules: in their order; those of the package by default.
+    """
+    for one in default_rules() if rules is None else rules:
+        if one.fits(interaction):
+            return Judgement(one.label, one.reason, one.confidence)
     return None

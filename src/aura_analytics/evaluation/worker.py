@@ -15,15 +15,14 @@ import structlog
 
 from aura_analytics.clock import Clock, now
 from aura_analytics.errors import JudgeError, JudgeRefused, JudgeUnavailable, StoreUnavailable
-from aura_analytics.evaluation.judgement import Judge, Judgement
-from aura_analytics.evaluation.rules import DEFAULT_RULES, Rule, judge_by_rules
+from aura_analytics.evaluation.judgement import NO_JUDGE, Judge, Judgement
+from aura_analytics.evaluation.rule import Rule
+from aura_analytics.evaluation.rules import default_rules, judge_by_rules
 from aura_analytics.events.records import Verdict
 from aura_analytics.store import Store
 from aura_analytics.store.port import Claim
 
 log = structlog.get_logger()
-
-NO_JUDGE = Judgement("REVIEW", "no_judge_configured", 0.5)
 
 FIRST_PAUSE_MS = 30_000
 LONGEST_PAUSE_MS = 3_600_000
@@ -55,7 +54,7 @@ class Evaluator:
         concurrency: calls of the judge in flight.
         lease_ms: how long a claim keeps others away.
         max_attempts: tries before an interaction rests among the failed ones.
-        rules: asked first.
+        rules: asked first; those of the package by default.
         clock: the present.
     """
 
@@ -68,7 +67,7 @@ class Evaluator:
         concurrency: int = 16,
         lease_ms: int = 300_000,
         max_attempts: int = 5,
-        rules: Sequence[Rule] = DEFAULT_RULES,
+        rules: Sequence[Rule] | None = None,
         clock: Clock = now,
     ) -> None:
         self._store = store
@@ -77,7 +76,7 @@ class Evaluator:
         self._slots = asyncio.Semaphore(concurrency)
         self._lease_ms = lease_ms
         self._max_attempts = max_attempts
-        self._rules = rules
+        self._rules = default_rules() if rules is None else rules
         self._clock = clock
 
     async def run(self, on_progress: Callable[[Tally], None] | None = None) -> Tally:

@@ -208,6 +208,9 @@ class Store(Protocol):
     async def retry_failed(self, *, now: int, query_ids: Sequence[str] | None = None) -> int:
         """Make failed ones due again, all or the named; tell how many."""
 
+    async def automatic_verdicts(self, query_ids: Sequence[str]) -> list[Verdict]:
+        """Give the last automatic verdict of each of these interactions, in any order, whether it stands or gave way."""
+
     async def queue_depth(self, *, now: int) -> QueueDepth:
         """Count what waits to be labelled."""
 
@@ -259,6 +262,9 @@ class Store(Protocol):
 
     async def interaction(self, query_id: str) -> InteractionDetails | None:
         """Give one interaction with all that belongs to it, as it was at one moment; None where the query isn't there."""
+
+    async def verdicts(self, query_ids: Sequence[str]) -> list[Verdict]:
+        """Give the verdicts that stand for these interactions, in any order; one that has none yet isn't there."""
 
     async def save_hourly(self, rows: Sequence[HourlySums]) -> None:
         """Store sums of hours in place of those that stand; many go in several transactions, so that ingest gets its turn."""

@@ -14,7 +14,7 @@ import msgspec
 import structlog
 from rich.console import RenderableType
 
-from aura_analytics.app import make_evaluator, make_judge, opened_store
+from aura_analytics.app import make_evaluator, make_judge, make_rules, opened_store
 from aura_analytics.clock import now
 from aura_analytics.errors import LoadError, Rejection
 from aura_analytics.evaluation.worker import Tally
@@ -94,6 +94,7 @@ def _source(name: str) -> Source:
 
 async def evaluate(settings: Settings, *, retry: bool) -> Tally:
     """Label what is due; first make the failed ones due again, where asked."""
+    rules = make_rules(settings)
     judge = make_judge(settings)
     try:
         async with opened_store(settings) as store:
@@ -101,7 +102,7 @@ async def evaluate(settings: Settings, *, retry: bool) -> Tally:
                 await store.retry_failed(now=now())
             depth = await store.queue_depth(now=now())
             with progress("labelling", depth.due) as meter:
-                return await make_evaluator(settings, store, judge).run(
+                return await make_evaluator(settings, store, judge, rules).run(
                     lambda tally: meter.set(
                         tally.labelled + tally.postponed + tally.failed, f"{tally.labelled:,} labelled"
                     )
@@ -128,11 +129,12 @@ async def watch(settings: Settings) -> None:
 
 async def _watch(settings: Settings) -> None:
     """Label until cancelled; a database that isn't there is waited for, however long it takes."""
+    rules = make_rules(settings)
     judge = await asyncio.to_thread(make_judge, settings)
     try:
         async with opened_store(settings, patience_s=math.inf) as store:
             log.info("evaluating", interval_s=settings.eval_interval_seconds)
-            await make_evaluator(settings, store, judge).watch(settings.eval_interval_seconds)
+            await make_evaluator(settings, store, judge, rules).watch(settings.eval_interval_seconds)
     finally:
         if judge is not None:
             await judge.aclose()

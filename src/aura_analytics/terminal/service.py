@@ -66,15 +66,23 @@ async def get(client: httpx.AsyncClient, path: str, parameters: Mapping[str, Any
     return (await answer(client, path, parameters)).json()
 
 
-async def answer(client: httpx.AsyncClient, path: str, parameters: Mapping[str, Any]) -> httpx.Response:
+async def answer(
+    client: httpx.AsyncClient, path: str, parameters: Mapping[str, Any], body: object = None
+) -> httpx.Response:
     """Ask one endpoint; parameters that are None are left out. Any: texts, numbers, or several of them.
+
+    Args:
+        client: reaches it.
+        path: names it.
+        parameters: of its query string.
+        body: what is posted as JSON; without it, it is a GET.
 
     Raises:
         LoadError: it answered with a problem; its words are the error's.
     """
     given = {name: value for name, value in parameters.items() if value is not None}
     try:
-        found = await client.get(path, params=given)
+        found = await client.request("GET" if body is None else "POST", path, params=given, json=body)
     except httpx.HTTPError as error:
         raise LoadError(f"the service doesn't answer: {str(error) or type(error).__name__}") from error
     if found.is_success:

@@ -1,15 +1,19 @@
 """The rules against the contract's table: each at its exact bound, and the first that fits decides."""
 
 import math
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from aura_analytics.errors import SettingsError
 from aura_analytics.evaluation.judgement import Judgement
-from aura_analytics.evaluation.rules import DEFAULT_RULES, Rule, judge_by_rules
+from aura_analytics.evaluation.rule import Rule
+from aura_analytics.evaluation.rules import default_rules, judge_by_rules, parse_rules, read_rules
 from aura_analytics.events.records import LABELS, Interaction, VoiceOutcome, VoiceQuery
+from unit.evaluation import rules_twin as twin
 
 NO_OUTCOME: dict[str, Any] | None = None
 JUST_BELOW_HALF = math.nextafter(0.5, 0)
@@ -26,6 +30,14 @@ FAILED = Judgement("REVIEW", "action_failed", 0.8)
 FAST_ACTION = Judgement("GOOD", "successful_fast_action", 0.85)
 TABLE = (VERY_LOW, SHORT, LOW, FAST_PATH, ERROR, EXTREME, SLOW, FAILED, FAST_ACTION)
 
+RULE = """
+[[rule]]
+reason = "slow"
+label = "REVIEW"
+confidence = 0.5
+when.latency_ms.above = 100
+"""
+
 
 def interaction(query: dict[str, Any] | None = None, outcome: dict[str, Any] | None = None) -> Interaction:
     """An interaction that no rule fits, but for what is given. Any: the fields' own types."""
@@ -37,7 +49,7 @@ def interaction(query: dict[str, Any] | None = None, outcome: dict[str, Any] | N
 
 
 def test_the_rules_are_the_contracts_in_its_order() -> None:
-    assert tuple(Judgement(rule.label, rule.reason, rule.confidence) for rule in DEFAULT_RULES) == TABLE
+    assert tuple(Judgement(rule.label, rule.reason, rule.confidence) for rule in default_rules()) == TABLE
 
 
 @pytest.mark.parametrize(
@@ -165,7 +177,15 @@ def test_the_rules_never_raise_and_say_nothing_that_is_not_in_the_table(asked: I
     judgement = judge_by_rules(asked)
 
     assert judgement is None or judgement in TABLE
-    assert all(isinstance(rule.fits(asked), bool) for rule in DEFAULT_RULES)
+    assert all(isinstance(rule.fits(asked), bool) for rule in default_rules())
+
+
+@settings(max_examples=2_000, deadline=None)
+@given(interactions)
+def test_the_file_says_what_the_code_said(asked: Interaction) -> None:
+    assert judge_by_rules(asked) == twin.judge_by_rules(asked)
+    said = [bool(rule.fits(asked)) for rule in twin.DEFAULT_RULES]
+    assert [rule.fits(asked) for rule in default_rules()] == said
 
 
 @settings(max_examples=200, deadline=None)
@@ -179,5 +199,55 @@ def test_without_an_outcome_only_the_query_is_judged(asked: Interaction) -> None
 
 
 def test_every_label_is_one_that_the_database_knows() -> None:
-    assert {rule.label for rule in DEFAULT_RULES} <= set(LABELS)
-    assert all(0 <= rule.confidence <= 1 for rule in DEFAULT_RULES)
+    assert {rule.label for rule in default_rules()} <= set(LABELS)
+    assert all(0 <= rule.confidence <= 1 for rule in default_rules())
+
+
+class TestFiles:
+    def test_a_file_gives_its_rules_in_their_order(self, tmp_path: Path) -> None:
+        path = tmp_path / "mine.toml"
+        path.write_text(RULE + RULE.replace("slow", "very_slow"), "utf-8")
+
+        first, second = read_rules(path)
+
+        assert (first.reason, first.label, first.confidence, second.reason) == ("slow", "REVIEW", 0.5, "very_slow")
+        assert first.fits(interaction({}, {"latency_ms": 101}))
+
+    def test_one_with_a_byte_order_mark_and_other_ends_of_lines_is_read(self, tmp_path: Path) -> None:
+        path = tmp_path / "mine.toml"
+        path.write_bytes(b"\xef\xbb\xbf" + RULE.replace("\n", "\r\n").encode())
+        assert [rule.reason for rule in read_rules(path)] == ["slow"]
+
+    def test_a_list_of_no_rules_leaves_all_to_the_judge(self) -> None:
+        assert parse_rules("rule = []", "mine.toml") == ()
+
+    @pytest.mark.parametrize(
+        ("text", "message"),
+        [
+            ("[[rule]\n", "mine.toml is no TOML: "),
+            (RULE + "label = 'GOOD'\n", "(at line 7, column "),
+            ("a = " + "[" * 5_000, "mine.toml is no TOML: "),
+            (f"rule = {'9' * 5_000}", "mine.toml is no TOML: "),
+            ("", "mine.toml holds no rules; each begins with [[rule]]"),
+            ("[rule]\n", "mine.toml holds no rules; each begins with [[rule]]"),
+            ("[[rules]]\n", "mine.toml: there is no key “rules”; did you mean rule?"),
+            ("rule = [1]", "mine.toml: rule 1 is no table; each rule begins with [[rule]]"),
+            (RULE + RULE, "mine.toml: rule 2, reason: slow is rule 1's already"),
+        ],
+    )
+    def test_a_wrong_one_is_told_in_one_line(self, text: str, message: str) -> None:
+        with pytest.raises(SettingsError) as error:
+            parse_rules(text, "mine.toml")
+        assert message in str(error.value)
+        assert "\n" not in str(error.value)
+
+    def test_one_that_can_not_be_read_is_told(self, tmp_path: Path) -> None:
+        with pytest.raises(SettingsError, match=r"nowhere.toml can't be read: No such file"):
+            read_rules(tmp_path / "nowhere.toml")
+        with pytest.raises(SettingsError, match=r"can't be read: Is a directory"):
+            read_rules(tmp_path)
+        with pytest.raises(SettingsError, match=r"can't be read: this is no path"):
+            read_rules(Path("a\0b"))
+        (tmp_path / "latin.toml").write_bytes("# für".encode("latin-1"))
+        with pytest.raises(SettingsError, match=r"latin.toml can't be read: it is no UTF-8"):
+            read_rules(tmp_path / "latin.toml")

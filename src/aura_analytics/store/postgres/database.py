@@ -39,11 +39,13 @@ from aura_analytics.store.postgres.interaction import interaction
 from aura_analytics.store.postgres.surroundings import surroundings
 from aura_analytics.store.postgres.writer import LANES, Lane, Writer
 from aura_analytics.store.queries import load
+from aura_analytics.store.tolerance import verdict_of
 
 EVENTS = load("events", "postgres")
 CONVERSIONS = load("conversions", "postgres")
 EVALUATION = load("evaluation", "postgres")
 FEED = load("feed", "postgres")
+INTERACTION = load("interaction", "postgres")
 SESSION = load("session", "postgres")
 
 # How long a call waits for a connection; then the database is away, or all connections are busy.
@@ -184,6 +186,10 @@ class PostgresStore:
             return await self._execute("retry_all", now=now)
         return await self._execute("retry_some", now=now, ids=_keys(query_ids))
 
+    async def automatic_verdicts(self, query_ids: Sequence[str]) -> list[Verdict]:
+        """Give the last automatic verdicts of these interactions."""
+        return [verdict_of(row) for row in await self._read(EVALUATION["automatic"], ids=_keys(query_ids))]
+
     async def queue_depth(self, *, now: int) -> QueueDepth:
         """Count what waits to be labelled."""
         [(due, waiting, failed)] = await self._read(EVALUATION["depth"], now=now)
@@ -260,6 +266,10 @@ class PostgresStore:
         async with self._reading() as connection, connection.transaction():
             await connection.execute(SESSION["one_moment"], {})
             return await interaction(connection, query_id)
+
+    async def verdicts(self, query_ids: Sequence[str]) -> list[Verdict]:
+        """Give the verdicts that stand for these interactions."""
+        return [verdict_of(row) for row in await self._read(INTERACTION["verdicts"], ids=_keys(query_ids))]
 
     async def save_hourly(self, rows: Sequence[HourlySums]) -> None:
         """Store sums of hours in place of those that stand."""

@@ -27,6 +27,27 @@ SELECT query_id, label, reason, confidence_score, evaluated_at, evaluated_by, me
 FROM voice_evaluations
 WHERE query_id {in:ids};
 
+-- name: automatic
+-- The last automatic label of each of some interactions: the one that stands, or else the last that gave way.
+SELECT query_id, label, reason, confidence_score, evaluated_at, evaluated_by, method, explanation
+FROM (
+    SELECT *, row_number() OVER (PARTITION BY query_id ORDER BY place DESC, evaluated_at DESC, number DESC) AS nth
+    FROM (
+        SELECT
+            query_id, label, reason, confidence_score, evaluated_at, evaluated_by, method, explanation,
+            1 AS place, 0 AS number
+        FROM voice_evaluations
+        WHERE query_id {in:ids}
+        UNION ALL
+        SELECT
+            query_id, label, reason, confidence_score, evaluated_at, evaluated_by, method, explanation, 0, rowid
+        FROM voice_evaluation_history
+        WHERE query_id {in:ids}
+    ) AS given
+    WHERE coalesce(evaluated_by, 'auto') <> 'human'
+) AS ranked
+WHERE nth = 1;
+
 -- name: postpone
 -- Give a claim back, to be due later.
 UPDATE evaluation_queue SET due_at = :due_at, lease = NULL, last_error = :error

@@ -16,6 +16,12 @@ SELECT query_id, label, reason, confidence_score, evaluated_at, evaluated_by, me
 FROM voice_evaluations
 WHERE query_id = :query_id;
 
+-- name: verdicts
+-- The labels that stand for several.
+SELECT query_id, label, reason, confidence_score, evaluated_at, evaluated_by, method, explanation
+FROM voice_evaluations
+WHERE query_id {in:ids};
+
 -- name: history
 -- The labels before it, the latest first.
 SELECT query_id, label, reason, confidence_score, evaluated_at, evaluated_by, method, explanation

@@ -34,11 +34,13 @@ from aura_analytics.store.sqlite.connection import connect, fetch, path_of, tran
 from aura_analytics.store.sqlite.interaction import interaction
 from aura_analytics.store.sqlite.surroundings import surroundings
 from aura_analytics.store.sqlite.writer import Writer, touch
+from aura_analytics.store.tolerance import verdict_of
 
 EVENTS = queries.load("events", "sqlite")
 CONVERSIONS = queries.load("conversions", "sqlite")
 EVALUATION = queries.load("evaluation", "sqlite")
 FEED = queries.load("feed", "sqlite")
+INTERACTION = queries.load("interaction", "sqlite")
 
 READERS = 3
 # Text that a page of a snapshot may hold, in characters: it is held several times over on its way to the columns.
@@ -145,6 +147,12 @@ class SqliteStore:
             return await self._execute("retry_all", now=now)
         return await self._execute("retry_some", now=now, ids=json_of(list(query_ids)))
 
+    async def automatic_verdicts(self, query_ids: Sequence[str]) -> list[Verdict]:
+        """Give the last automatic verdicts of these interactions."""
+        keys = {"ids": json_of(list(query_ids))}
+        rows = await self._read(lambda connection: fetch(connection, EVALUATION["automatic"], keys))
+        return [verdict_of(row) for row in rows]
+
     async def queue_depth(self, *, now: int) -> QueueDepth:
         """Count what waits to be labelled."""
         due, waiting, failed = await self._read(
@@ -220,6 +228,12 @@ class SqliteStore:
     async def interaction(self, query_id: str) -> InteractionDetails | None:
         """Give one interaction with all that belongs to it."""
         return await self._read(partial(interaction, query_id=query_id))
+
+    async def verdicts(self, query_ids: Sequence[str]) -> list[Verdict]:
+        """Give the verdicts that stand for these interactions."""
+        keys = json_of(list(query_ids))
+        rows = await self._read(lambda connection: fetch(connection, INTERACTION["verdicts"], {"ids": keys}))
+        return [verdict_of(row) for row in rows]
 
     async def save_hourly(self, rows: Sequence[HourlySums]) -> None:
         """Store sums of hours in place of those that stand."""

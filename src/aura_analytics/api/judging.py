@@ -1,0 +1,75 @@
+"""The endpoint that says how good the automatic labels are: held against people's, or against what a reference says."""
+
+from typing import Annotated
+
+import msgspec
+from fastapi import APIRouter, Depends, Request, Response
+
+from aura_analytics.api.asking import scope_dependency
+from aura_analytics.api.description import PROBLEM
+from aura_analytics.api.endpoints import described
+from aura_analytics.api.formats import Form, asked_form, respond
+from aura_analytics.errors import BodyTooLarge, MalformedBody
+from aura_analytics.events.records import Label
+from aura_analytics.stats.judging import Agreement, Cell, Rows, agreement
+from aura_analytics.stats.reader import Reader
+from aura_analytics.stats.scope import Scope
+
+# A reference has a hundred bytes or so for each interaction.
+MOST_BYTES = 16 << 20
+
+AskedForm = Annotated[Form, Depends(asked_form)]
+
+_REFERENCE = {
+    "required": True,
+    "content": {
+        "application/json": {
+            "schema": {
+                "type": "object",
+                "description": "The true label of each interaction, by its query_id.",
+                "additionalProperties": {"enum": ["GOOD", "REVIEW", "BAD"]},
+            },
+            "example": {"q-1": "GOOD", "q-2": "BAD"},
+        }
+    },
+}
+
+
+def router(reader: Reader, store: Rows) -> APIRouter:
+    """Make the endpoint over a reader and the row database."""
+    routes = APIRouter()
+    asked = Annotated[Scope, Depends(scope_dependency(reader))]
+
+    @routes.get("/stats/agreement", **described(Agreement), summary="How good the automatic labels are, by people's")
+    async def get_agreement(scope: asked, form: AskedForm) -> Response:
+        return await _told(form, await agreement(store, reader, scope))
+
+    by_reference = described(Agreement)
+    by_reference["responses"][413] = PROBLEM | {"description": "The reference is over 16 MiB."}
+
+    @routes.post(
+        "/stats/agreement",
+        **by_reference,
+        openapi_extra={"requestBody": _REFERENCE},
+        summary="How good the automatic labels are, by a reference",
+    )
+    async def post_agreement(request: Request, scope: asked, form: AskedForm) -> Response:
+        return await _told(form, await agreement(store, reader, scope, await _reference(request)))
+
+    return routes
+
+
+async def _told(form: Form, answer: Agreement) -> Response:
+    return await respond(form, answer if form == "json" else answer.confusion or [], Cell, "agreement")
+
+
+async def _reference(request: Request) -> dict[str, Label]:
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > MOST_BYTES:
+            raise BodyTooLarge(f"a reference takes at most {MOST_BYTES} bytes")
+    try:
+        return msgspec.json.decode(body, type=dict[str, Label])
+    except (ValueError, RecursionError) as error:
+        raise MalformedBody("a reference is a JSON object: the label GOOD, REVIEW or BAD by query_id") from error
