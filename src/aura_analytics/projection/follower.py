@@ -43,8 +43,9 @@ MANY_IDS = 2_000
 POLL_S = 0.25
 # How often is looked again, while a reader waits, for what is committed but can't be told before another one's commit.
 SETTLE_S = 0.005
-# How often the store is told how far we have come, so that it can forget what all have.
-ACKNOWLEDGE_S = 5.0
+# How often the store is told how far we have come, so that it can forget what all have; and that we are there, where
+# nothing comes: who isn't heard of for days is taken for gone, and would start over.
+ACKNOWLEDGE_S, IDLE_ACKNOWLEDGE_S = 5.0, 3_600.0
 # How long a reader waits for the columns to catch up before it is told to come back.
 PATIENCE_S = 10.0
 # The same during a rebuild: a short one isn't worth a refusal, a long one takes minutes anyway.
@@ -121,10 +122,10 @@ class Projection:
                 await task
         await self._tell("stopped")
         with contextlib.suppress(StoreUnavailable):
-            if self._kept:
-                await self._acknowledge()
-            else:
+            if not self._kept:
                 await self._store.forget_follower(self._follower)
+            elif self._point != self._acknowledged:
+                await self._acknowledge()
         await asyncio.to_thread(self._asking.shutdown)
         await asyncio.to_thread(self._tending.shutdown)
         await self._write(self._columns.close)
@@ -381,14 +382,13 @@ class Projection:
         return await asyncio.get_running_loop().run_in_executor(self._tending, work, *arguments)
 
     async def _acknowledge_now_and_then(self) -> None:
-        if time.monotonic() - self._acknowledged_at >= ACKNOWLEDGE_S:
+        pause_s = IDLE_ACKNOWLEDGE_S if self._point == self._acknowledged else ACKNOWLEDGE_S
+        if time.monotonic() - self._acknowledged_at >= pause_s:
             await self._acknowledge()
 
     async def _acknowledge(self) -> None:
-        if self._point != self._acknowledged:
-            await self._store.acknowledge(self._follower, self._point, now=self._clock())
-            self._acknowledged = self._point
-        self._acknowledged_at = time.monotonic()
+        await self._store.acknowledge(self._follower, self._point, now=self._clock())
+        self._acknowledged, self._acknowledged_at = self._point, time.monotonic()
 
     async def _tell(self, phase: Phase | None = None) -> None:
         """Tell those that wait that something has moved; a rebuild that is asked for meanwhile keeps its phase."""
