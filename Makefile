@@ -18,7 +18,7 @@ demo: $(RUNTIME) ## Serve, send 400 interactions of made-up shops, label them, s
 serve: $(RUNTIME) ## Serve on http://127.0.0.1:8787
 	@$(BIN)/aura-analytics serve
 
-test: $(DEVELOPMENT) ## All tests
+test: $(DEVELOPMENT) ## All tests; TEST_POSTGRES_URL may name a PostgreSQL to use
 	@$(BIN)/pytest -n 4
 
 check: $(DEVELOPMENT) ## Format, lint, types, architecture, and the tests that start no service

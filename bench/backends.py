@@ -26,7 +26,7 @@ from rich.console import Console
 from rich.table import Table
 
 from asking import label, scopes_of
-from clients import Asker
+from clients import Asker, children, wait_until_idle
 from interactions import fill
 from questions import QUESTIONS, Scope, asked
 from rounds import put, rotated
@@ -167,9 +167,21 @@ def result_of(output: str) -> dict[str, float]:
 
 @contextmanager
 def served(url: str, folder: Path) -> Iterator[str]:
-    """Serve a database from a folder of its own."""
+    """Serve a database from a folder of its own, with columns that are built anew."""
     folder.mkdir(exist_ok=True)
-    with running([str(BIN / "aura-analytics"), "serve", "--database", url, "--port"], str(folder)) as address:
+    columns = f"AURA_COLUMNS_PATH={folder}/columns.duckdb"
+    command = [
+        "env",
+        "-u",
+        "GEMINI_API_KEY",
+        columns,
+        str(BIN / "aura-analytics"),
+        "serve",
+        "--database",
+        url,
+        "--port",
+    ]
+    with running(command, str(folder)) as address:
         yield address
 
 
@@ -223,6 +235,7 @@ def answers_of(
             time.sleep(0.1)
         whole_s = time.monotonic() - started
         points = list(asked(scopes))
+        wait_until_idle(children(os.getpid()))
         if seconds:
             cells["columns whole after"] = f"{whole_s:.1f} s"
             cells |= times(address, points, seconds)
