@@ -19,7 +19,7 @@ serve: $(RUNTIME) ## Serve on http://127.0.0.1:8787
 	@$(BIN)/aura-analytics serve
 
 test: $(DEVELOPMENT) ## All tests; TEST_POSTGRES_URL may name a PostgreSQL to use
-	@$(BIN)/pytest -n 4
+	@$(BIN)/pytest -n 4 --dist worksteal
 
 check: $(DEVELOPMENT) ## Format, lint, types, architecture, and the tests that start no service
 	@$(BIN)/ruff format --check .
@@ -43,6 +43,8 @@ LOCK := --quiet --no-strip-extras --upgrade --universal --python-version 3.11 --
 bench: $(DEVELOPMENT) ## Measure on this machine
 	@$(BIN)/python bench/run.py
 	@$(BIN)/python bench/asking.py
+	@$(BIN)/python bench/backends.py
+	@$(BIN)/python bench/crowd.py
 
 clean: ## Remove what was made, but no data
 	rm -rf $(VENV) dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

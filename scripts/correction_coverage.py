@@ -73,13 +73,7 @@ def main() -> None:
     arguments.add_argument("--write", type=Path, help="the document to put the table into")
     given = arguments.parse_args()
     text = report(list(populations(given.recorded)), given.draws, given.labels)
-    if given.write is None:
-        print(text)
-        return
-    document = given.write.read_text("utf-8")
-    before, _, rest = document.partition(BEGIN)
-    _, _, after = rest.partition(END)
-    given.write.write_text(f"{before}{BEGIN}\n\n{text}\n\n{END}{after}", "utf-8")
+    rules_agreement.tell(text, given.write, BEGIN, END)
 
 
 def populations(recorded: Sequence[Path] | None) -> Iterator[tuple[str, list[Pair]]]:

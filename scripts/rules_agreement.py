@@ -29,14 +29,17 @@ def main() -> None:
     arguments.add_argument("reference", type=Path)
     arguments.add_argument("--write", type=Path, help="the document to put the tables into")
     given = arguments.parse_args()
-    text = report(interactions(given.events), truth(given.reference))
-    if given.write is None:
+    tell(report(interactions(given.events), truth(given.reference)), given.write, BEGIN, END)
+
+
+def tell(text: str, document: Path | None, begin: str, end: str) -> None:
+    """Print a text, or put it between two marks of a document."""
+    if document is None:
         print(text)
         return
-    document = given.write.read_text("utf-8")
-    before, _, rest = document.partition(BEGIN)
-    _, _, after = rest.partition(END)
-    given.write.write_text(f"{before}{BEGIN}\n\n{text}\n\n{END}{after}", "utf-8")
+    before, _, rest = document.read_text("utf-8").partition(begin)
+    _, _, after = rest.partition(end)
+    document.write_text(f"{before}{begin}\n\n{text}\n\n{end}{after}", "utf-8")
 
 
 def interactions(path: Path) -> list[Interaction]:

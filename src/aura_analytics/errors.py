@@ -36,7 +36,7 @@ import msgspec
 
 # What is wrong with a row database that can't be used: it can't be reached, its disk is full, nothing can be written,
 # others have all its connections or locks, it doesn't answer in time, or this service is letting go of it.
-Trouble = Literal["away", "full", "read_only", "busy", "slow", "stopping"]
+Trouble = Literal["away", "full", "read-only", "busy", "slow", "stopping"]
 
 
 class Rejection(msgspec.Struct, frozen=True, kw_only=True):

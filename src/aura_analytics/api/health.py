@@ -12,15 +12,7 @@ COLUMNS_WAIT_S = 0.5
 # More than a write waits for somebody else's lock, so that a locked database isn't taken for a slow one.
 DATABASE_WAIT_S = 6.0
 
-Database = Literal["usable", "away", "full", "read-only", "busy", "slow", "stopping"]
-WORDS: dict[Trouble, Database] = {
-    "away": "away",
-    "full": "full",
-    "read_only": "read-only",
-    "busy": "busy",
-    "slow": "slow",
-    "stopping": "stopping",
-}
+Database = Literal["usable"] | Trouble
 
 
 class Health(msgspec.Struct, frozen=True, kw_only=True):
@@ -77,7 +69,7 @@ async def _database(store: Pinged) -> Database:
     except TimeoutError:
         return "slow"
     except StoreUnavailable as error:
-        return WORDS[error.trouble]
+        return error.trouble
     return "usable"
 
 

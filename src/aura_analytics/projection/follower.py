@@ -80,7 +80,6 @@ class Projection:
         self._store = store
         self._path, self._memory_mb, self._threads = path, memory_mb, threads
         self._columns = ColumnFile(path, memory_mb=memory_mb, threads=threads, attribution_ms=attribution_ms)
-        self._kept = path is not None
         self._clock = clock
         self._writing = ThreadPoolExecutor(1, thread_name_prefix="aura-columns")
         self._tending = ThreadPoolExecutor(1, thread_name_prefix="aura-cubes")
@@ -122,7 +121,7 @@ class Projection:
                 await task
         await self._tell("stopped")
         with contextlib.suppress(StoreUnavailable):
-            if not self._kept:
+            if self._path is None:
                 await self._store.forget_follower(self._follower)
             elif self._point != self._acknowledged:
                 await self._acknowledge()
@@ -370,7 +369,7 @@ class Projection:
 
     async def _publish(self) -> None:
         """Write the sums of the hours that changed back to the row database; columns in memory are somebody's guests."""
-        while self._kept and self._phase == "following":
+        while self._path is not None and self._phase == "following":
             generation = self._columns.generation
             publication = await self._aside(self._columns.publication, generation)
             if not publication.hours:

@@ -141,6 +141,11 @@ class HourlySums(msgspec.Struct, frozen=True, kw_only=True):
     unique_sessions: int
     total_cost_usd: float
 
+    @property
+    def cells(self) -> tuple[Any, ...]:
+        """The cells of its row, in the order of the fields. Any: what a cell of a database can be."""
+        return msgspec.structs.astuple(msgspec.structs.replace(self, total_latency_ms=round(self.total_latency_ms)))
+
 
 class QueueDepth(msgspec.Struct, frozen=True, kw_only=True):
     """How much waits to be labelled: due now, not yet due (or claimed), and failed for good."""

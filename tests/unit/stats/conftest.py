@@ -26,24 +26,31 @@ def loaded(tmp_path: Path) -> Loaded:
     async def load(
         events: Sequence[Event], verdicts: Mapping[str, Verdict] | None = None
     ) -> AsyncIterator[ColumnReader]:
-        url = f"sqlite:///{tmp_path}/{next(numbers)}.db"
-        migrate(url)
-        store = SqliteStore(url, grace_ms=GRACE_MS, clock=Watch())
-        await store.open()
-        projection = Projection(store, None, memory_mb=256, threads=1)
-        await projection.start()
-        try:
-            await store.append(events)
+        async with stored(tmp_path / f"{next(numbers)}.db", events) as (store, reader):
             if verdicts:
                 claims = await store.claim_due(len(events), now=LATER, lease_ms=LEASE_MS)
                 judged = [(claim, verdicts[claim.query_id]) for claim in claims if claim.query_id in verdicts]
                 assert await store.settle(judged) == len(verdicts)
-            yield ColumnReader(projection, grace_ms=GRACE_MS, clock=lambda: NOW)
-        finally:
-            await projection.stop()
-            await store.close()
+            yield reader
 
     return load
+
+
+@asynccontextmanager
+async def stored(path: Path, events: Sequence[Event]) -> AsyncIterator[tuple[SqliteStore, ColumnReader]]:
+    """A store that holds some events, and a reader of its columns."""
+    url = f"sqlite:///{path}"
+    migrate(url)
+    store = SqliteStore(url, grace_ms=GRACE_MS, clock=Watch())
+    await store.open()
+    projection = Projection(store, None, memory_mb=256, threads=1)
+    await projection.start()
+    try:
+        await store.append(events)
+        yield store, ColumnReader(projection, grace_ms=GRACE_MS, clock=lambda: NOW)
+    finally:
+        await projection.stop()
+        await store.close()
 
 
 async def settle(reader: ColumnReader) -> None:

@@ -10,15 +10,14 @@ import pytest
 
 from aura_analytics.errors import ParameterError
 from aura_analytics.events.records import Event, Label, Verdict
-from aura_analytics.projection import Projection
 from aura_analytics.stats import judging
 from aura_analytics.stats.judging import Agreement, Reference, agreement
 from aura_analytics.stats.proportion import share
 from aura_analytics.stats.reader import ColumnReader
 from aura_analytics.stats.scope import Scope
-from aura_analytics.store.sqlite import SqliteStore, migrate
-from contract.making import GRACE_MS, LATER, LEASE_MS, NOW, Watch, outcome, query, verdict
-from unit.stats.conftest import settle
+from aura_analytics.store.sqlite import SqliteStore
+from contract.making import LATER, LEASE_MS, NOW, outcome, query, verdict
+from unit.stats.conftest import settle, stored
 
 # What a rule or a model said, and what a person said then; None where nobody did.
 Labelled = Mapping[str, tuple[Label | None, Label | None]]
@@ -53,18 +52,8 @@ class Judged:
 
 @asynccontextmanager
 async def judged(folder: Path, events: Sequence[Event]) -> AsyncIterator[Judged]:
-    url = f"sqlite:///{folder}/aura.db"
-    migrate(url)
-    store = SqliteStore(url, grace_ms=GRACE_MS, clock=Watch())
-    await store.open()
-    projection = Projection(store, None, memory_mb=256, threads=1)
-    await projection.start()
-    try:
-        await store.append(events)
-        yield Judged(store, ColumnReader(projection, grace_ms=GRACE_MS, clock=lambda: NOW))
-    finally:
-        await projection.stop()
-        await store.close()
+    async with stored(folder / "aura.db", events) as (store, reader):
+        yield Judged(store, reader)
 
 
 def many(count: int, labels: Mapping[int, tuple[Label | None, Label | None]]) -> Labelled:

@@ -31,7 +31,7 @@ def test_a_disk_without_room_is_full(file: Path) -> None:
 def test_a_database_that_takes_nothing_is_read_only(file: Path) -> None:
     connect(file).close()
     opened = connect(file, read_only=True)
-    assert trouble_of(lambda: opened.execute("CREATE TABLE t (x)")) == "read_only"
+    assert trouble_of(lambda: opened.execute("CREATE TABLE t (x)")) == "read-only"
     opened.close()
 
 

@@ -26,6 +26,18 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
     mark: str
     point: FeedPoint
 
+    @property
+    def cells(self) -> dict[str, int | str]:
+        """Its values by the names of the statements."""
+        return {"stage": self.stage, "mark": self.mark, **msgspec.structs.asdict(self.point)}
+
+
+def progress_of(rows: Sequence[Row]) -> Progress | None:
+    """Read the row of `progress`, if there is one."""
+    for stage, mark, position, moment in rows:
+        return Progress(stage=stage, mark=mark, point=FeedPoint(position=position, moment=moment))
+    return None
+
 
 class Side(Protocol):
     """One of the two databases."""

@@ -21,7 +21,6 @@ FEED = load("feed", "postgres")
 # PostgreSQL's text holds any character but this one.
 NUL, INSTEAD = "\0", "\ufffd"
 
-
 # When an outcome is due whose query isn't known: its place in the queue is held for who brings the query.
 NEVER = 2**63 - 1
 

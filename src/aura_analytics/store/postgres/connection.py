@@ -35,7 +35,7 @@ TOO_LONG = "the database takes too long"
 # What a database says that can't be used right now, by the classes of its errors; the first that fits.
 TROUBLES: tuple[tuple[tuple[type[psycopg.Error], ...], Trouble, str], ...] = (
     ((errors.DiskFull,), "full", "the database's disk is full"),
-    ((errors.ReadOnlySqlTransaction,), "read_only", "the database takes no changes at the moment"),
+    ((errors.ReadOnlySqlTransaction,), "read-only", "the database takes no changes at the moment"),
     (
         (errors.TooManyConnections, errors.ConfigurationLimitExceeded, errors.OutOfMemory),
         "busy",

@@ -8,9 +8,9 @@ import msgspec
 import psycopg
 
 from aura_analytics.errors import StoreUnavailable
-from aura_analytics.store.copying.side import Mark, Progress, TooMuchText
+from aura_analytics.store.copying.side import Mark, Progress, TooMuchText, progress_of
+from aura_analytics.store.copying.statements import statements_of
 from aura_analytics.store.copying.tables import Stage, TableName
-from aura_analytics.store.port import FeedPoint
 from aura_analytics.store.postgres.connection import conninfo, translated
 from aura_analytics.store.queries import Dialect, Row, load
 
@@ -18,30 +18,7 @@ SQL = load("copying", "postgres")
 FEED = load("feed", "postgres")
 SESSION = load("session", "postgres")
 
-READ: dict[TableName, str] = {
-    "voice_queries": SQL["queries"],
-    "voice_outcomes": SQL["outcomes"],
-    "voice_evaluations": SQL["evaluations"],
-    "voice_evaluation_history": SQL["history"],
-    "evaluation_queue": SQL["queue"],
-    "voice_conversions": SQL["conversions"],
-}
-WRITE: dict[TableName, str] = {
-    "voice_queries": SQL["insert_queries"],
-    "voice_outcomes": SQL["insert_outcomes"],
-    "voice_evaluations": SQL["save_evaluations"],
-    "voice_evaluation_history": SQL["insert_history"],
-    "evaluation_queue": SQL["save_queue"],
-    "voice_conversions": SQL["insert_conversions"],
-}
-WALK: dict[TableName, str] = {
-    "voice_queries": SQL["next_queries"],
-    "voice_outcomes": SQL["next_outcomes"],
-    "voice_evaluations": SQL["next_evaluations"],
-    "voice_evaluation_history": SQL["next_history"],
-    "evaluation_queue": SQL["next_queue"],
-    "voice_conversions": SQL["next_conversions"],
-}
+STATEMENTS = statements_of(SQL)
 
 FETCH_ROWS = 32
 # Any number that nobody else's advisory lock has: "copy" in ASCII.
@@ -88,11 +65,14 @@ class PostgresSide:
 
     def walk(self, stage: Stage, after: Mark, limit: int) -> list[tuple[Mark, str]]:
         """Give the next ids."""
-        return [(mark, id) for mark, id in self._fetch(WALK[stage.walked], {"after": after, "limit": limit}, None)]
+        return [
+            (mark, id)
+            for mark, id in self._fetch(STATEMENTS.walk[stage.walked], {"after": after, "limit": limit}, None)
+        ]
 
     def rows(self, table: TableName, ids: Sequence[str], *, most_text: int | None) -> list[Row]:
         """Give the rows of some ids."""
-        return self._fetch(READ[table], {"ids": list(ids)}, most_text)
+        return self._fetch(STATEMENTS.read[table], {"ids": list(ids)}, most_text)
 
     def moments(self, ids: Sequence[str]) -> list[Row]:
         """Give queries' moments."""
@@ -106,7 +86,7 @@ class PostgresSide:
         """Store rows."""
         if not rows:
             return 0
-        return self._connection.execute(WRITE[table], {"rows": _json_of(rows)}).rowcount
+        return self._connection.execute(STATEMENTS.write[table], {"rows": _json_of(rows)}).rowcount
 
     def unqueue(self, ids: Sequence[str]) -> int:
         """Remove work."""
@@ -120,8 +100,7 @@ class PostgresSide:
 
     def progress(self, source: str) -> Progress | None:
         """Read how far a database has been copied."""
-        rows = self._fetch(SQL["progress"], {"source": source}, None)
-        return next((Progress(stage=s, mark=m, point=FeedPoint(position=p, moment=t)) for s, m, p, t in rows), None)
+        return progress_of(self._fetch(SQL["progress"], {"source": source}, None))
 
     def copied_before(self) -> int:
         """Count what was copied into this one."""
@@ -130,8 +109,7 @@ class PostgresSide:
 
     def note_progress(self, source: str, progress: Progress, *, now: int) -> None:
         """Note how far a database has been copied."""
-        noted = {"source": source, "stage": progress.stage, "mark": progress.mark, "now": now}
-        self._connection.execute(SQL["note_progress"], noted | msgspec.structs.asdict(progress.point))
+        self._connection.execute(SQL["note_progress"], {"source": source, "now": now} | progress.cells)
 
     def without_key(self) -> dict[TableName, int]:
         """Every row has a key here."""

@@ -292,7 +292,7 @@ class PostgresStore:
         async with self._reading() as connection:
             cursor = await connection.execute(SESSION["only_reads"], {})
             if await cursor.fetchone() == (True,):
-                raise StoreUnavailable("the database takes no changes at the moment", trouble="read_only")
+                raise StoreUnavailable("the database takes no changes at the moment", trouble="read-only")
         if self._write.failing:
             with translated():
                 async with await self._connect() as connection:

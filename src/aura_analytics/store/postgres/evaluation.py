@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from msgspec.structs import astuple
 from psycopg import AsyncConnection
 from ulid import ULID
 
@@ -41,7 +42,9 @@ async def settle(connection: Connection, verdicts: Sequence[tuple[Claim, Verdict
     if not held:
         return 0
     await _keep_history(connection, held)
-    cursor = await connection.execute(SQL["save_verdicts"], {"rows": json_of([_cells(v) for v in held.values()])})
+    cursor = await connection.execute(
+        SQL["save_verdicts"], {"rows": json_of([astuple(verdict) for verdict in held.values()])}
+    )
     kept = [query_id for (query_id,) in await cursor.fetchall()]
     await publish(connection, kept, now=now)
     return len(kept)
@@ -63,16 +66,3 @@ async def _keep_history(connection: Connection, held: dict[str, Verdict]) -> Non
     cursor = await connection.execute(SQL["labelled"], {"ids": list(held)})
     if giving_way := [row[0] for row in await cursor.fetchall() if gives_way(row, held[row[0]])]:
         await connection.execute(SQL["keep_history"], {"ids": giving_way})
-
-
-def _cells(verdict: Verdict) -> tuple[Any, ...]:
-    return (
-        verdict.query_id,
-        verdict.label,
-        verdict.reason,
-        verdict.confidence,
-        verdict.evaluated_at,
-        verdict.evaluated_by,
-        verdict.method,
-        verdict.explanation,
-    )

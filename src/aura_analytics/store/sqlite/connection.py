@@ -15,8 +15,8 @@ FETCH_ROWS = 64
 # What is wrong, by SQLite's primary codes; whatever else there is, such as a broken file, is as good as no database.
 TROUBLES: dict[int, Trouble] = {
     sqlite3.SQLITE_FULL: "full",
-    sqlite3.SQLITE_READONLY: "read_only",
-    sqlite3.SQLITE_PERM: "read_only",
+    sqlite3.SQLITE_READONLY: "read-only",
+    sqlite3.SQLITE_PERM: "read-only",
     sqlite3.SQLITE_BUSY: "busy",
     sqlite3.SQLITE_LOCKED: "busy",
 }

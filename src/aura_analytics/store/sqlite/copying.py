@@ -6,43 +6,18 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, BinaryIO
 
-import msgspec
-
 from aura_analytics.errors import StoreUnavailable
 from aura_analytics.store.copying.cells import Mended
-from aura_analytics.store.copying.side import Mark, Progress, TooMuchText
+from aura_analytics.store.copying.side import Mark, Progress, TooMuchText, progress_of
+from aura_analytics.store.copying.statements import statements_of
 from aura_analytics.store.copying.tables import Stage, TableName
-from aura_analytics.store.port import FeedPoint
 from aura_analytics.store.queries import Dialect, Row, expand, load
 from aura_analytics.store.sqlite.append import json_of, publish
 from aura_analytics.store.sqlite.connection import connect, path_of, translated
 
 SQL = load("copying", "sqlite")
 
-READ: dict[TableName, str] = {
-    "voice_queries": SQL["queries"],
-    "voice_outcomes": SQL["outcomes"],
-    "voice_evaluations": SQL["evaluations"],
-    "voice_evaluation_history": SQL["history"],
-    "evaluation_queue": SQL["queue"],
-    "voice_conversions": SQL["conversions"],
-}
-WRITE: dict[TableName, str] = {
-    "voice_queries": SQL["insert_queries"],
-    "voice_outcomes": SQL["insert_outcomes"],
-    "voice_evaluations": SQL["save_evaluations"],
-    "voice_evaluation_history": SQL["insert_history"],
-    "evaluation_queue": SQL["save_queue"],
-    "voice_conversions": SQL["insert_conversions"],
-}
-WALK: dict[TableName, str] = {
-    "voice_queries": SQL["next_queries"],
-    "voice_outcomes": SQL["next_outcomes"],
-    "voice_evaluations": SQL["next_evaluations"],
-    "voice_evaluation_history": SQL["next_history"],
-    "evaluation_queue": SQL["next_queue"],
-    "voice_conversions": SQL["next_conversions"],
-}
+STATEMENTS = statements_of(SQL)
 
 FETCH_ROWS = 16
 SIZED = (str, bytes)
@@ -95,12 +70,12 @@ class SqliteSide:
 
     def walk(self, stage: Stage, after: Mark, limit: int) -> list[tuple[Mark, str]]:
         """Give the next ids; those that are no text end or leave the list, since nothing can be found by them."""
-        rows = self._fetch(WALK[stage.walked], {"after": after, "limit": limit}, None)
+        rows = self._fetch(STATEMENTS.walk[stage.walked], {"after": after, "limit": limit}, None)
         return [(mark, id) for mark, id in rows if isinstance(mark, int | str) and (type(id) is str or stage.numbered)]
 
     def rows(self, table: TableName, ids: Sequence[str], *, most_text: int | None) -> list[Row]:
         """Give the rows of some ids."""
-        return self._fetch(READ[table], {"ids": json_of(list(ids))}, most_text)
+        return self._fetch(STATEMENTS.read[table], {"ids": json_of(list(ids))}, most_text)
 
     def moments(self, ids: Sequence[str]) -> list[Row]:
         """Give queries' moments."""
@@ -114,7 +89,7 @@ class SqliteSide:
         """Store rows."""
         if not rows:
             return 0
-        return self._connection.executemany(expand(WRITE[table], len(rows[0]), 1), rows).rowcount
+        return self._connection.executemany(expand(STATEMENTS.write[table], len(rows[0]), 1), rows).rowcount
 
     def unqueue(self, ids: Sequence[str]) -> int:
         """Remove work."""
@@ -126,8 +101,7 @@ class SqliteSide:
 
     def progress(self, source: str) -> Progress | None:
         """Read how far a database has been copied."""
-        rows = self._fetch(SQL["progress"], {"source": source}, None)
-        return next((Progress(stage=s, mark=m, point=FeedPoint(position=p, moment=t)) for s, m, p, t in rows), None)
+        return progress_of(self._fetch(SQL["progress"], {"source": source}, None))
 
     def copied_before(self) -> int:
         """Count what was copied into this one."""
@@ -136,8 +110,7 @@ class SqliteSide:
 
     def note_progress(self, source: str, progress: Progress, *, now: int) -> None:
         """Note how far a database has been copied."""
-        noted = {"source": source, "stage": progress.stage, "mark": progress.mark, "now": now}
-        self._connection.execute(SQL["note_progress"], noted | msgspec.structs.asdict(progress.point))
+        self._connection.execute(SQL["note_progress"], {"source": source, "now": now} | progress.cells)
 
     def without_key(self) -> dict[TableName, int]:
         """Count the rows without a text for a key."""

@@ -9,6 +9,7 @@ import psycopg
 import pytest
 from psycopg import AsyncConnection
 
+from aura_analytics.errors import StoreUnavailable
 from aura_analytics.store.postgres import PostgresStore, migrate
 from own_postgres import OwnPostgres
 from postgres_server import PostgresServer
@@ -92,3 +93,12 @@ async def until(look: Callable[[], Any], *, within_s: float = 20.0) -> None:
     async with asyncio.timeout(within_s):
         while not await look():  # noqa: ASYNC110 (polls what a server does)
             await asyncio.sleep(0.005)
+
+
+async def is_well(store: PostgresStore) -> bool:
+    """Whether a store gives a sign of life."""
+    try:
+        await store.ping()
+    except StoreUnavailable:
+        return False
+    return True

@@ -99,7 +99,7 @@ def test_a_database_that_takes_no_changes_cannot_be_migrated_now(empty: str) -> 
     run(empty, f"ALTER DATABASE {name} SET default_transaction_read_only = on")
     with pytest.raises(StoreUnavailable, match="takes no changes") as caught:
         migrate(empty)
-    assert caught.value.trouble == "read_only"
+    assert caught.value.trouble == "read-only"
 
 
 def test_one_that_migrates_waits_for_another(empty: str) -> None:

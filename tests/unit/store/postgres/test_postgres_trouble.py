@@ -5,6 +5,7 @@ import logging
 import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import closing
+from functools import partial
 
 import psycopg
 import pytest
@@ -14,11 +15,11 @@ from aura_analytics.store.postgres import PostgresStore, migrate
 from aura_analytics.store.postgres.connection import conninfo, is_mistake, translated, trouble_of
 from contract.making import query
 from own_postgres import OwnPostgres
-from unit.store.postgres.conftest import Raw, until
+from unit.store.postgres.conftest import Raw, is_well, until
 
 SAID = {
     "53100": ("full", "the database's disk is full"),
-    "25006": ("read_only", "the database takes no changes at the moment"),
+    "25006": ("read-only", "the database takes no changes at the moment"),
     "53200": ("busy", "the database has no connection to spare"),
     "53300": ("busy", "the database has no connection to spare"),
     "53400": ("busy", "the database has no connection to spare"),
@@ -210,15 +211,8 @@ async def test_a_server_that_is_frozen_is_slow_and_soon_told(
         assert caught.value.trouble == "slow"
         own_server.resume()
 
-        async def is_well() -> bool:
-            try:
-                await store.ping()
-            except StoreUnavailable:
-                return False
-            return True
-
         monkeypatch.setattr(f"{module}.PING_S", 5.0)
-        await until(is_well)
+        await until(partial(is_well, store))
     finally:
         own_server.resume()
         await store.close()

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 
 import psycopg
 import pytest
@@ -13,7 +14,7 @@ from aura_analytics.store.postgres import PostgresStore, migrate, writer
 from aura_analytics.store.postgres.writer import LANES, Lane, Writer
 from contract.making import NOW, outcome, query
 from own_postgres import OwnPostgres
-from unit.store.postgres.conftest import Connect, Raw, until
+from unit.store.postgres.conftest import Connect, Raw, is_well, until
 
 # The sessions that wait for another one's lock on a table.
 WAITING = "SELECT pid FROM pg_locks WHERE NOT granted AND relation = 'voice_queries'::regclass"
@@ -207,14 +208,7 @@ async def test_health_comes_back_by_itself_where_nobody_writes(store: PostgresSt
         with pytest.raises(StoreUnavailable):
             await store.append([query("a")])
 
-    async def is_well() -> bool:
-        try:
-            await store.ping()
-        except StoreUnavailable:
-            return False
-        return True
-
-    await until(is_well)
+    await until(partial(is_well, store))
     assert not store._write.failing
     assert await store.feed_head() == await store.feed_start()
     assert await store.append([query("a")]) == [True]

@@ -1,4 +1,4 @@
--- name: insert_queries
+-- name: write_queries
 -- Store the queries whose ids are new; locked in the order of their ids, numbered in that of the list.
 INSERT INTO voice_queries (
     rowid, id, store_id, session_id, user_id, created_at, query_text, transcription_conf, intent, fast_path, query_source,
@@ -14,7 +14,7 @@ SELECT * FROM (
 ORDER BY id COLLATE "C"
 ON CONFLICT (id) DO NOTHING;
 
--- name: insert_outcomes
+-- name: write_outcomes
 -- Store the outcomes whose ids are new.
 INSERT INTO voice_outcomes (
     query_id, answer_text, model_name, latency_ms, tokens_prompt, tokens_completion, cost_usd, action_taken,
@@ -28,7 +28,7 @@ FROM jsonb_array_elements(CAST(:rows AS jsonb)) AS listed (v)
 ORDER BY (v ->> 0) COLLATE "C"
 ON CONFLICT (query_id) DO NOTHING;
 
--- name: save_evaluations
+-- name: write_evaluations
 -- Store labels; a person's is never overwritten by an automatic one.
 INSERT INTO voice_evaluations (query_id, label, reason, confidence_score, evaluated_at, evaluated_by, method, explanation)
 SELECT
@@ -41,7 +41,7 @@ ON CONFLICT (query_id) DO UPDATE SET
     method = excluded.method, explanation = excluded.explanation
 WHERE voice_evaluations.evaluated_by IS DISTINCT FROM 'human' OR excluded.evaluated_by = 'human';
 
--- name: insert_history
+-- name: write_history
 -- Keep labels that other ones took the place of.
 INSERT INTO voice_evaluation_history (
     query_id, label, reason, confidence_score, evaluated_at, evaluated_by, method, explanation
@@ -50,7 +50,7 @@ SELECT
     v ->> 0, v ->> 1, v ->> 2, CAST(v ->> 3 AS double precision), CAST(v ->> 4 AS bigint), v ->> 5, v ->> 6, v ->> 7
 FROM jsonb_array_elements(CAST(:rows AS jsonb)) AS listed (v);
 
--- name: save_queue
+-- name: write_queue
 -- Queue queries to be labelled, in the state that they are in.
 INSERT INTO evaluation_queue (query_id, due_at, attempts, last_error, failed_at)
 SELECT v ->> 0, CAST(v ->> 1 AS bigint), CAST(v ->> 2 AS integer), v ->> 3, CAST(v ->> 4 AS bigint)
@@ -60,7 +60,7 @@ ON CONFLICT (query_id) DO UPDATE SET
     due_at = excluded.due_at, attempts = excluded.attempts, last_error = excluded.last_error,
     failed_at = excluded.failed_at, lease = NULL;
 
--- name: insert_conversions
+-- name: write_conversions
 -- Store the conversions whose ids are new; locked in the order of their ids, numbered in that of the list.
 INSERT INTO voice_conversions (
     rowid, id, query_id, session_id, store_id, occurred_at, received_at, value, currency, order_id, correlation_id, extra

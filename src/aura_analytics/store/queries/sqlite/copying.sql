@@ -1,4 +1,4 @@
--- name: insert_queries
+-- name: write_queries
 -- Store a query whose id is new.
 INSERT INTO voice_queries (
     id, store_id, session_id, user_id, created_at, query_text, transcription_conf, intent, fast_path, query_source,
@@ -6,7 +6,7 @@ INSERT INTO voice_queries (
 ) VALUES {rows}
 ON CONFLICT DO NOTHING;
 
--- name: insert_outcomes
+-- name: write_outcomes
 -- Store an outcome whose id is new.
 INSERT INTO voice_outcomes (
     query_id, answer_text, model_name, latency_ms, tokens_prompt, tokens_completion, cost_usd, action_taken,
@@ -14,7 +14,7 @@ INSERT INTO voice_outcomes (
 ) VALUES {rows}
 ON CONFLICT DO NOTHING;
 
--- name: save_evaluations
+-- name: write_evaluations
 -- Store a label; a person's is never overwritten by an automatic one.
 INSERT INTO voice_evaluations (query_id, label, reason, confidence_score, evaluated_at, evaluated_by, method, explanation)
 VALUES {rows}
@@ -24,20 +24,20 @@ ON CONFLICT (query_id) DO UPDATE SET
     method = excluded.method, explanation = excluded.explanation
 WHERE voice_evaluations.evaluated_by IS NOT 'human' OR excluded.evaluated_by = 'human';
 
--- name: insert_history
+-- name: write_history
 -- Keep a label that another one took the place of.
 INSERT INTO voice_evaluation_history (
     query_id, label, reason, confidence_score, evaluated_at, evaluated_by, method, explanation
 ) VALUES {rows};
 
--- name: save_queue
+-- name: write_queue
 -- Queue a query to be labelled, in the state that it is in.
 INSERT INTO evaluation_queue (query_id, due_at, attempts, last_error, failed_at) VALUES {rows}
 ON CONFLICT (query_id) DO UPDATE SET
     due_at = excluded.due_at, attempts = excluded.attempts, last_error = excluded.last_error,
     failed_at = excluded.failed_at, lease = NULL;
 
--- name: insert_conversions
+-- name: write_conversions
 -- Store a conversion whose id is new.
 INSERT INTO voice_conversions (
     id, query_id, session_id, store_id, occurred_at, received_at, value, currency, order_id, correlation_id, extra
