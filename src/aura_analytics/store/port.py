@@ -53,6 +53,18 @@ ConversionRow = tuple[Any, ...]
 CONVERSION_COLUMNS = ("id", "query_id", "session_id", "store_id", "occurred_at", "value", "currency", "order_id")
 
 
+# What all row databases keep to. Text that a page of rows may hold, in characters: it is held several times over.
+PAGE_TEXT = 16 << 20
+LAST_ROW = 2**63 - 1
+# A part of a stream: four of DuckDB's row groups, since whole ones go to its file at once, compressed, and not over its
+# log.
+PART_ROWS = 4 * 122_880
+# A follower that wasn't seen for this long no longer keeps the feed from being trimmed.
+FOLLOWER_FORGOTTEN_MS = 7 * 86_400_000
+# Hours that one transaction saves: while it lasts, no events are stored, or other servers wait for the same hours.
+HOURLY_ROWS = 2_048
+
+
 class FeedPoint(msgspec.Struct, frozen=True, kw_only=True):
     """A point of the change feed. `moment` tells it from the same position of a restored or exchanged database."""
 

@@ -8,11 +8,10 @@ import msgspec
 from aura_analytics.store.copying.cells import Cells, Mended
 from aura_analytics.store.copying.side import Mark, Side, TooMuchText
 from aura_analytics.store.copying.tables import Stage, Table, TableName
+from aura_analytics.store.port import PAGE_TEXT
 from aura_analytics.store.queries import Row
 
 PAGE_ROWS = 4_096
-# Text that a page may hold, in characters: it is held several times over on its way.
-PAGE_TEXT = 16 << 20
 FIRST_NUMBER = -(2**63)
 
 # The rows of a table by their keys: one each, but in the history.

@@ -12,6 +12,10 @@ from aura_analytics.clock import Clock, now
 from aura_analytics.errors import StoreUnavailable
 from aura_analytics.events.records import Event, Verdict
 from aura_analytics.store.port import (
+    HOURLY_ROWS,
+    LAST_ROW,
+    PAGE_TEXT,
+    PART_ROWS,
     Changes,
     Claim,
     ConversionRow,
@@ -54,15 +58,8 @@ POOL_S = 3.0
 CALL_S = STATEMENT_MS / 1000 + 5
 # How long a sign of life may take.
 PING_S = 5.0
-# Text that a page of a snapshot may hold, in characters: it is held several times over on its way to the columns.
-PAGE_TEXT = 16 << 20
 FETCH_ROWS = 64
-LAST_ROW = 2**63 - 1
-# A part of a stream: four of DuckDB's row groups, since whole ones go to its file at once, compressed.
-PART_ROWS = 4 * 122_880
 BATCH_ROWS = 4_096
-# Hours that one transaction saves: while it lasts, other servers wait for the same hours.
-HOURLY_ROWS = 2_048
 
 # Any, throughout: a row is a tuple of what a cell can be.
 Connection = AsyncConnection[Any]

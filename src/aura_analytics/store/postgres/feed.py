@@ -12,13 +12,11 @@ from typing import Any
 
 from psycopg import AsyncConnection
 
-from aura_analytics.store.port import Changes, FeedPoint
+from aura_analytics.store.port import FOLLOWER_FORGOTTEN_MS, Changes, FeedPoint
 from aura_analytics.store.queries import load
 
 SQL = load("feed", "postgres")
 
-# A follower that wasn't seen for this long no longer keeps the feed from being trimmed.
-FOLLOWER_FORGOTTEN_MS = 7 * 86_400_000
 
 IDS_OF_32_BITS = 1 << 32
 

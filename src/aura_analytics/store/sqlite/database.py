@@ -15,6 +15,11 @@ from aura_analytics.errors import StoreUnavailable
 from aura_analytics.events.records import Event, Verdict
 from aura_analytics.store import queries
 from aura_analytics.store.port import (
+    FOLLOWER_FORGOTTEN_MS,
+    HOURLY_ROWS,
+    LAST_ROW,
+    PAGE_TEXT,
+    PART_ROWS,
     Changes,
     Claim,
     ConversionRow,
@@ -43,18 +48,9 @@ FEED = queries.load("feed", "sqlite")
 INTERACTION = queries.load("interaction", "sqlite")
 
 READERS = 3
-# Text that a page of a snapshot may hold, in characters: it is held several times over on its way to the columns.
-PAGE_TEXT = 16 << 20
-LAST_ROW = 2**63 - 1
-# A part of a stream: four of DuckDB's row groups, since whole ones go to its file at once, compressed, and not over its
-# log. Rows in memory at once: many where texts are short, few where one takes a mebibyte.
-PART_ROWS = 4 * 122_880
+# Rows of a stream in memory at once: many where texts are short, few where one takes a mebibyte.
 MOST_ROWS, FEWEST_ROWS = 4_096, 16
-# A follower that wasn't seen for this long no longer keeps the feed from being trimmed.
-FOLLOWER_FORGOTTEN_MS = 7 * 86_400_000
 
-# Hours that one transaction saves: while they are written, no events are.
-HOURLY_ROWS = 2_048
 
 Result = TypeVar("Result")
 
