@@ -410,7 +410,9 @@ def disk() -> Iterator[Path]:
 
 @contextmanager
 def on_a_file(folder: Path, database: Database | None = None) -> Iterator[Service]:
-    with Service(folder, database, EVAL_LEASE_SECONDS="1", **QUICK) as made:
+    # The columns lie elsewhere: what becomes of them on a full disk is another question.
+    columns = {"AURA_COLUMNS_PATH": str(folder / "columns.duckdb")}
+    with Service(folder, database, EVAL_LEASE_SECONDS="1", **QUICK, **columns) as made:
         yield made
 
 
