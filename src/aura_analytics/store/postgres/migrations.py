@@ -21,15 +21,19 @@ LOCK = 0x61757261
 NEEDED = {
     "voice_queries": {"rowid", "id", "store_id", "created_at", "query_text", "query_source", "received_at", "extra"},
     "voice_outcomes": {"query_id", "latency_ms", "action_success", "error_message", "tokens_total", "extra"},
-    "voice_evaluations": {"query_id", "label", "evaluated_by", "method", "explanation"},
-    "voice_evaluation_history": {"rowid", "query_id", "label", "evaluated_by", "method", "explanation"},
+    "voice_evaluations": {"query_id", "label", "evaluated_by", "method", "explanation", "rubric", "duration_ms"},
+    "voice_evaluation_history": {"rowid", "query_id", "label", "evaluated_by", "method", "rubric", "duration_ms"},
     "voice_conversions": {"rowid", "id", "query_id", "session_id", "occurred_at", "value", "currency", "extra"},
     "voice_stats_hourly": {"store_id", "hour_bucket", "total_latency_ms", "unique_sessions", "total_cost_usd"},
-    "evaluation_queue": {"query_id", "due_at", "attempts", "lease", "failed_at"},
+    "evaluation_queue": {"query_id", "due_at", "attempts", "lease", "failed_at", "waits_since"},
     "change_feed": {"xid", "changed_at", "query_ids", "conversion_ids"},
     "change_followers": {"name", "position"},
     "database_identity": {"token", "trimmed"},
     "copy_progress": {"source", "stage", "mark", "position", "moment"},
+    "judge_calls": {"called_at", "query_id", "store_id", "model", "rubric", "outcome", "duration_ms", "cost_usd"},
+    "judge_allowance": {"name", "level", "at"},
+    "review_leases": {"query_id", "reviewer", "leased_until"},
+    "judge_batches": {"id", "model", "rubric", "requests", "made_at", "job", "ended_at", "held_by", "held_until"},
 }
 
 

@@ -20,15 +20,19 @@ DIRECTORY = "analytics"
 NEEDED = {
     "voice_queries": {"id", "store_id", "created_at", "query_text", "query_source", "received_at", "extra"},
     "voice_outcomes": {"query_id", "latency_ms", "action_success", "error_message", "tokens_total", "extra"},
-    "voice_evaluations": {"query_id", "label", "evaluated_by", "method", "explanation"},
+    "voice_evaluations": {"query_id", "label", "evaluated_by", "method", "explanation", "rubric", "duration_ms"},
     "voice_stats_hourly": {"store_id", "hour_bucket", "total_latency_ms", "unique_sessions", "total_cost_usd"},
-    "evaluation_queue": {"query_id", "due_at", "attempts", "lease", "failed_at"},
+    "evaluation_queue": {"query_id", "due_at", "attempts", "lease", "failed_at", "waits_since"},
     "change_feed": {"position", "changed_at", "query_ids", "conversion_ids"},
     "change_followers": {"name", "position"},
     "database_identity": {"token"},
     "voice_conversions": {"id", "query_id", "session_id", "occurred_at", "value", "currency", "order_id", "extra"},
-    "voice_evaluation_history": {"query_id", "label", "evaluated_by", "method", "explanation"},
+    "voice_evaluation_history": {"query_id", "label", "evaluated_by", "method", "explanation", "rubric", "duration_ms"},
     "copy_progress": {"source", "stage", "mark", "position", "moment"},
+    "judge_calls": {"called_at", "query_id", "model", "outcome", "cost_usd"},
+    "judge_allowance": {"name", "level", "at"},
+    "review_leases": {"query_id", "reviewer", "leased_until"},
+    "judge_batches": {"id", "model", "requests", "job", "ended_at", "held_by"},
 }
 
 
