@@ -10,7 +10,8 @@ from structlog.testing import LogCapture
 
 from aura_analytics import app
 from aura_analytics.app import kept_columns, make_app, opened_store
-from aura_analytics.errors import MigrationError, StoreUnavailable
+from aura_analytics.errors import MigrationError, SettingsError, StoreUnavailable
+from aura_analytics.labelling import prepare_judge
 from aura_analytics.projection import owner_of
 from aura_analytics.settings import Settings
 from aura_analytics.store import Store, columns_path
@@ -114,3 +115,13 @@ async def test_without_statistics_nothing_is_started_and_nothing_announced(setti
             assert (await client.get("/health")).json()["statistics"] == "off"
             assert (await client.get("/stats/summary")).json()["code"] == "statistics_off"
             assert (await client.get("/openapi.json")).status_code == 200
+
+
+def test_without_a_key_there_is_no_judge() -> None:
+    assert prepare_judge(Settings()) is None
+
+
+@pytest.mark.parametrize("key", ["", "key"])
+def test_a_rubric_that_can_t_be_read_stops_the_start(tmp_path: Path, key: str) -> None:
+    with pytest.raises(SettingsError, match=r"^EVAL_RUBRIC: .* can't be read"):
+        prepare_judge(Settings(eval_rubric=str(tmp_path / "none.md"), gemini_api_key=key))
