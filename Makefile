@@ -26,7 +26,7 @@ check: $(DEVELOPMENT) ## Format, lint, types, architecture, and the tests that s
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
-	@$(BIN)/pytest -q -n 4 tests/unit tests/contract
+	@$(BIN)/pytest -q -n 4 tests/unit
 
 format: $(DEVELOPMENT) ## Bring the code into form
 	@$(BIN)/ruff format .

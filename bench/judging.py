@@ -56,7 +56,8 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=3, help="how often the speed is measured")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="aura-judging-") as folder, model(folder) as url:
-        rows = [("load of the machine before", f"{os.getloadavg()[0]:.1f}"), *speed(Path(folder), url, given.runs)]
+        rows = [("load of the machine before", f"{os.getloadavg()[0]:.1f}"), *speed(Path(folder), url, given.runs, 1)]
+        rows += speed(Path(folder), url, given.runs, 2)
         if shutil.which("wrk"):
             os.environ["QUERIES"] = "1"  # to `load.lua`
             for apart in (False, True):
@@ -113,14 +114,22 @@ def value(database: Path, sql: str) -> Any:  # Any: a cell
         return connection.execute(sql).fetchone()[0]
 
 
-def speed(folder: Path, url: str, runs: int) -> list[Row]:
-    """Judge everything in one go, some times; give the rate and its part of what is possible."""
+def speed(folder: Path, url: str, runs: int, processes: int) -> list[Row]:
+    """Judge everything in one go, some times; give the rate and its part of what is possible.
+
+    The calls in flight are shared out to so many evaluators.
+    """
     parts, seconds = [], []
     for number in range(runs):
-        database = filled(folder, f"speed-{number}", INTERACTIONS)
-        command = [BIN / "aura-analytics", "evaluate"]
+        database = filled(folder, f"speed-{processes}-{number}", INTERACTIONS)
+        env = settings(url, database, EVAL_CONCURRENCY=str(IN_FLIGHT // processes))
         before = os.times()
-        subprocess.run(command, check=True, capture_output=True, cwd=folder, env=settings(url, database))
+        command, silent = [BIN / "aura-analytics", "evaluate"], subprocess.DEVNULL
+        started = [
+            subprocess.Popen(command, cwd=folder, env=env, stdout=silent, stderr=silent) for _ in range(processes)
+        ]
+        if sum(one.wait(PATIENCE_S) for one in started):
+            sys.exit("an evaluator failed")
         after = os.times()
         taken_s = value(database, TAKEN) / 1000
         parts.append(INTERACTIONS * THINKING_S / IN_FLIGHT / taken_s)
@@ -129,7 +138,10 @@ def speed(folder: Path, url: str, runs: int) -> list[Row]:
     ideal = IN_FLIGHT / THINKING_S
     part = statistics.median(parts)
     return [
-        (f"{INTERACTIONS:,} judged, {IN_FLIGHT} in flight", f"{part * ideal:,.0f}/s, {part:.0%} of {ideal:,.0f}/s"),
+        (
+            f"{INTERACTIONS:,} judged, {IN_FLIGHT} in flight, evaluators: {processes}",
+            f"{part * ideal:,.0f}/s, {part:.0%} of {ideal:,.0f}/s",
+        ),
         ("  each of the runs", ", ".join(f"{one:.0%}" for one in parts)),
         ("  CPU of the command for each, its start included", f"{statistics.median(seconds) * 1000:.1f} ms"),
     ]

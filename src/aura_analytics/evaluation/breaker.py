@@ -24,7 +24,7 @@ LONGEST_ASKED_S = 3_600.0
 
 REFUSED_PAUSE_S = 60.0
 FIRST_LIMIT = 4
-"""In flight at the beginning, when nobody knows yet whether the key is any good."""
+"""In flight until the first answer, since nobody knows yet whether the key is any good."""
 
 FULL = 64
 """From so many in flight on there is no limit."""
@@ -99,6 +99,8 @@ class Breaker:
         self._failures = self._refusals = 0
         self._known = True
         was_refused, self._refused = self._refused, False
+        if not (was_refused or self._rested):  # there was no trouble, nor anybody who waits for its end
+            self._limit = None
         closes = self._widen()
         if was_refused:
             return "accepted"

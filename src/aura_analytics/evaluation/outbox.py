@@ -15,7 +15,7 @@ from aura_analytics.events.records import JudgeCall, Verdict
 from aura_analytics.store import Store
 from aura_analytics.store.port import Claim
 
-GATHER_S = 0.05
+GATHER_S = 0.25
 """For so long verdicts are gathered for one commit: a commit waits for the disk, and so does ingest behind it."""
 
 GROUP = 64

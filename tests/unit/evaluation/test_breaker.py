@@ -127,6 +127,13 @@ def test_what_was_asked_before_the_trouble_says_nothing_when_it_ends() -> None:
     assert (asked.breaker.wait_s(), asked.breaker.is_refused) == (wait_s, False)
 
 
+def test_where_there_was_no_trouble_the_first_answer_opens_it_wide() -> None:
+    asked = Asked()
+    assert asked.fill() == limits.FIRST_LIMIT
+    assert asked.breaker.answered() is None
+    assert asked.breaker.room() == limits.UNLIMITED
+
+
 def test_a_key_that_was_never_right_is_refused_at_the_first_word() -> None:
     asked = Asked()
     assert asked.fill() == limits.FIRST_LIMIT
