@@ -11,7 +11,17 @@ const summary = (more: Partial<Summary>) =>
     ...{ p50LatencyMs: 500, costPerSuccessfulQueryUsd: 0.125 },
     ...more,
   }) as Summary;
-const series = { metrics: ["queries"], series: [{ points: [{ at: "x", queries: 4 }, { at: "y", queries: null }] }] };
+const series = {
+  metrics: ["queries"],
+  series: [
+    {
+      points: [
+        { at: "x", queries: 4 },
+        { at: "y", queries: null },
+      ],
+    },
+  ],
+};
 
 test("a figure has its value, its course, and what has become of it", () => {
   const before = summary({ totalQueries: 5, successfulQueries: 2, p95LatencyMs: 1_200 });

@@ -3,10 +3,11 @@ import type { Details, Turn, Verdict } from "../api.ts";
 import { amount, count, dollars, duration, moment, share } from "../format.ts";
 import type { Navigation } from "../navigation.ts";
 import { Icon } from "../parts/icons.tsx";
-import { Confidence, LabelMark } from "../parts/marks.tsx";
+import { LabelMark } from "../parts/marks.tsx";
 import { Content } from "../parts/panel.tsx";
 import { useResource } from "../resource.ts";
 import { CAUSES, reason } from "../words.ts";
+import { Said } from "./exchange.tsx";
 
 /** One interaction, whole, beside whatever is shown. */
 export function Drawer({ id, at }: { id: string; at: Navigation }) {
@@ -56,7 +57,7 @@ function Whole({ details, at }: { details: Details; at: Navigation }) {
       <p class="muted drawer-when">
         {moment(query.createdAt, true)} · <bdi>{query.storeId}</bdi>
       </p>
-      <Said details={details} />
+      <Said query={query} outcome={outcome} saidAgain={details.saidAgain?.queryText ?? null} />
       <Judged details={details} />
       <Facts details={details} />
       {details.conversions.length > 0 && (
@@ -79,44 +80,6 @@ function Whole({ details, at }: { details: Details; at: Navigation }) {
       <Extra title="Sent with the query" extra={query.extra} />
       <Extra title="Sent with the outcome" extra={outcome?.extra ?? null} />
     </>
-  );
-}
-
-function Said({ details }: { details: Details }) {
-  const { query, outcome, saidAgain } = details;
-  return (
-    <section class="exchange" aria-label="What was said">
-      <div class="bubble bubble-shopper">
-        <span class="who">
-          <Icon name={query.querySource === "voice" ? "mic" : "reply"} size={14} /> Shopper
-          {query.querySource !== "voice" && `, by ${query.querySource}`}
-        </span>
-        <p dir="auto" class="long">
-          {query.queryText}
-        </p>
-        {query.transcriptionConfidence !== null && (
-          <span class="heard">
-            Heard with <Confidence value={query.transcriptionConfidence} />
-          </span>
-        )}
-      </div>
-      <div class={outcome?.errorFlag ? "bubble bubble-error" : "bubble"}>
-        <span class="who">Assistant</span>
-        <p dir="auto" class="long">
-          {outcome === null ? <em>No outcome has arrived.</em> : (outcome.answerText ?? <em>No answer text.</em>)}
-        </p>
-        {outcome?.errorMessage && (
-          <p dir="auto" class="long failed">
-            {outcome.errorMessage}
-          </p>
-        )}
-      </div>
-      {saidAgain && (
-        <p class="muted">
-          Then the same again: <q dir="auto">{saidAgain.queryText.slice(0, 300)}</q>
-        </p>
-      )}
-    </section>
   );
 }
 
