@@ -26,7 +26,7 @@ serve: $(RUNTIME) ## Serve on http://127.0.0.1:8787
 page: $(VENV)/bin/python ## Build the page anew
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps -e .
 
-test: $(DEVELOPMENT) ## All tests; TEST_POSTGRES_URL may name a PostgreSQL to use
+test: $(DEVELOPMENT) $(WEB) ## All tests; TEST_POSTGRES_URL may name a PostgreSQL to use
 	@$(BIN)/pytest -n 4 --dist worksteal
 
 check: $(DEVELOPMENT) $(WEB) ## Format, lint, types, architecture, and the tests that start no service

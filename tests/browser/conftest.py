@@ -27,6 +27,7 @@ FLAGS = [
 WIDE, NARROW = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
 BATCH = 100
 PATIENCE_MS = 15_000
+MAY_BE_MISSING = ("/interactions/", "/evaluations/", "/stats/judge")
 
 # What every test here needs; the loop is the one that the browser lives in.
 SESSION = pytest.mark.asyncio(loop_scope="session")
@@ -54,6 +55,7 @@ class Watched:
         page.on("pageerror", lambda error: self.wrongs.append(f"error: {error}"))
         page.on("console", lambda message: self._note(message.type, message.text))
         page.on("request", lambda request: self._asked(request.url))
+        page.on("response", lambda response: self._answered(response.status, response.url))
         page.on("dialog", lambda dialog: self.wrongs.append(f"dialog: {dialog.message}"))
 
     def _note(self, kind: str, text: str) -> None:
@@ -63,6 +65,12 @@ class Watched:
     def _asked(self, url: str) -> None:
         if not url.startswith((self.url, "data:", "blob:")):
             self.wrongs.append(f"asked {url}")
+
+    def _answered(self, status: int, url: str) -> None:
+        """Note what the page asked for in vain; an id in an address may be anybody's."""
+        path = url.removeprefix(self.url)
+        if status >= 500 or (status == 404 and not path.startswith(MAY_BE_MISSING)):
+            self.wrongs.append(f"{status} for {path}")
 
     async def open(self, path: str) -> Page:
         """Go to an address, and wait for what it shows."""

@@ -42,7 +42,7 @@ export function usePages(question: string, isNewestFirst: boolean): Listed & { m
 
   const more = useCallback(() => {
     const at = state.current;
-    if (at.isBusy || at.isWhole) return;
+    if (at.question === "" || at.isBusy || at.isWhole) return;
     at.isBusy = true;
     const asked = at.question;
     const cursor = at.cursor === null ? "" : `&cursor=${encodeURIComponent(at.cursor)}`;

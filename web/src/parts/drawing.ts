@@ -66,7 +66,7 @@ export function options(wanted: Wanted): uPlot.Options {
   return {
     width: wanted.width,
     height: wanted.height,
-    padding: [8, 8, 0, 0],
+    padding: [8, 20, 0, 0],
     legend: { show: false },
     cursor: {
       y: false,
@@ -114,7 +114,20 @@ function drawn(line: Line, colour: (name: string) => string, isTop: boolean): uP
   }
   if (line.kind === "past")
     return { label: line.label, stroke: colour("muted"), width: 1.25, dash: [3, 4], points: { show: false } };
-  return { label: line.label, stroke, width: 1.75, points: { show: line.values.length < 3 }, spanGaps: false };
+  return {
+    label: line.label,
+    stroke,
+    width: 1.75,
+    spanGaps: false,
+    points: { show: true, size: 5, fill: stroke, filter: alone },
+  };
+}
+
+/** Give the places of values without neighbours: no line leads to them, so they are dots. */
+function alone(plot: uPlot, series: number): number[] {
+  const values = plot.data[series] ?? [];
+  const isThere = (place: number) => values[place] !== null && values[place] !== undefined;
+  return [...values.keys()].filter((place) => isThere(place) && !isThere(place - 1) && !isThere(place + 1));
 }
 
 /** Leave room for half a bar on either side. */
