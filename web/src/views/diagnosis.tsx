@@ -58,6 +58,9 @@ export function Next({ from, at }: { from: Diagnosis; at: Navigation }) {
             ))}
           </ol>
           {from.demand.isLoading && from.demand.data === null && <Skeleton rows={1} />}
+          {from.demand.problem?.status === 501 && (
+            <p class="muted small">What was asked for in vain, by topic, comes with the extra “topics”.</p>
+          )}
         </>
       )}
     </Panel>
