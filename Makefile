@@ -10,6 +10,7 @@ DEVELOPMENT := $(VENV)/.development
 # What the page is made of, and Node from PyPI for those who work on it.
 PAGE := hatch_build.py web/index.html web/package-lock.json web/vite.config.ts $(shell find web/src -type f)
 WEB := web/node_modules/.development
+TELL_OF_PAGE := test -f src/aura_analytics/dashboard/index.html || echo "The page couldn't be built; all else works. Say 'make page' to try again."
 IN_WEB := cd web && PATH="$(CURDIR)/$(BIN):$$PATH"
 
 .PHONY: help demo serve page test check types format lock bench clean
@@ -25,6 +26,7 @@ serve: $(RUNTIME) ## Serve on http://127.0.0.1:8787
 
 page: $(VENV)/bin/python ## Build the page anew
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps -e .
+	@$(TELL_OF_PAGE)
 
 test: $(DEVELOPMENT) $(WEB) ## All tests; TEST_POSTGRES_URL may name a PostgreSQL to use
 	@$(BIN)/pytest -n 4 --dist worksteal
@@ -73,6 +75,7 @@ $(RUNTIME): $(VENV)/bin/python pyproject.toml requirements.lock $(PAGE)
 	@echo "Setting up (once) …"
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes -r requirements.lock
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps -e .
+	@$(TELL_OF_PAGE)
 	@touch $@
 
 $(DEVELOPMENT): $(RUNTIME) requirements-dev.lock

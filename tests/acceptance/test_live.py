@@ -21,10 +21,9 @@ def test_a_change_is_told_to_who_listens(shared: Service, name: str) -> None:
 
 def test_a_server_that_stops_does_not_wait_for_who_listens(start_service: StartService) -> None:
     service = start_service()
-    with httpx.Client(base_url=service.url, trust_env=False, timeout=PATIENCE_S) as client:
-        with client.stream("GET", "/stats/live") as answer:
-            lines = answer.iter_lines()
-            assert next(line for line in lines if line.startswith("data:"))
-            assert service.stop() == 0
-            assert list(lines)[-1:] in ([""], [])
+    with httpx.stream("GET", f"{service.url}/stats/live", timeout=PATIENCE_S, trust_env=False) as answer:
+        lines = answer.iter_lines()
+        assert next(line for line in lines if line.startswith("data:"))
+        assert service.stop() == 0
+        assert list(lines)[-1:] in ([""], [])
     assert service.complaints() == []

@@ -11,7 +11,6 @@ import pytest_asyncio
 from playwright.async_api import Browser, BrowserContext, Page, async_playwright, expect
 
 from acceptance.service import Service, until
-from aura_analytics.api.page import VIEWS, built_page
 from aura_analytics.demo.run import events, interactions
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -34,14 +33,12 @@ SESSION = pytest.mark.asyncio(loop_scope="session")
 
 
 def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
-    """Have all tests of this folder in one loop; they are skipped where there is no browser, or no page."""
+    """Have all tests of this folder in one loop; they are skipped where there is no browser."""
     for item in items:
         if Path(__file__).parent in item.path.parents:
             item.add_marker(SESSION, append=False)
             if CHROMIUM is None:
                 item.add_marker(pytest.mark.skip("there is no Chromium here; Debian's package is `chromium`"))
-            elif len(built_page().paths) == len(VIEWS):
-                item.add_marker(pytest.mark.skip("the page isn't built: `make page`"))
 
 
 class Watched:
