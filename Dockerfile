@@ -15,12 +15,13 @@ RUN python -m venv --without-pip /opt/aura-analytics \
     && python -m pip --python /opt/aura-analytics/bin/python install --no-compile --require-hashes \
         -r requirements-postgres.lock
 
-# What builds the wheel stays outside of what is shipped, and is pinned as well.
+# What builds the wheel, and the page in it, stays outside of what is shipped, and is pinned as well.
 COPY deploy/requirements-build.lock ./
 RUN python -m pip install --require-hashes -r requirements-build.lock
 
-COPY pyproject.toml README.md LICENSE ./
+COPY pyproject.toml hatch_build.py README.md LICENSE ./
 COPY migrations ./migrations
+COPY web ./web
 COPY src ./src
 RUN python -m pip wheel --no-deps --no-build-isolation --wheel-dir dist . \
     && python -m pip --python /opt/aura-analytics/bin/python install --no-compile --no-deps --no-index dist/*.whl

@@ -7,7 +7,13 @@ RUNTIME := $(VENV)/.runtime
 DEVELOPMENT := $(VENV)/.development
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test check format lock bench clean
+# What the page is made of, and Node from PyPI for those who work on it.
+PAGE := hatch_build.py web/index.html web/package-lock.json web/vite.config.ts $(shell find web/src -type f)
+WEB := web/node_modules/.development
+TELL_OF_PAGE := test -f src/aura_analytics/dashboard/index.html || echo "The page couldn't be built; all else works. Say 'make page' to try again."
+IN_WEB := cd web && PATH="$(CURDIR)/$(BIN):$$PATH"
+
+.PHONY: help demo serve page test check types format lock bench clean
 
 help: ## What can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -18,24 +24,36 @@ demo: $(RUNTIME) ## Serve, send 400 interactions of made-up shops, label them, s
 serve: $(RUNTIME) ## Serve on http://127.0.0.1:8787
 	@$(BIN)/aura-analytics serve
 
-test: $(DEVELOPMENT) ## All tests; TEST_POSTGRES_URL may name a PostgreSQL to use
+page: $(VENV)/bin/python ## Build the page anew
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps -e .
+	@$(TELL_OF_PAGE)
+
+test: $(DEVELOPMENT) $(WEB) ## All tests; TEST_POSTGRES_URL may name a PostgreSQL to use
 	@$(BIN)/pytest -n 4 --dist worksteal
 
-check: $(DEVELOPMENT) ## Format, lint, types, architecture, and the tests that start no service
+check: $(DEVELOPMENT) $(WEB) ## Format, lint, types, architecture, and the tests that start no service
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+	@$(IN_WEB) npm run --silent check
+	@$(BIN)/python scripts/openapi.py web/node_modules/.openapi.json > /dev/null
+	@$(IN_WEB) npm run --silent types -- --check
 	@$(BIN)/pytest -q -n 4 tests/unit
 
-format: $(DEVELOPMENT) ## Bring the code into form
+types: $(DEVELOPMENT) $(WEB) ## Make the page's types of the endpoints anew
+	@$(BIN)/python scripts/openapi.py web/node_modules/.openapi.json > /dev/null
+	@$(IN_WEB) npm run --silent types
+
+format: $(DEVELOPMENT) $(WEB) ## Bring the code into form
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
+	@$(IN_WEB) npm run --silent format
 
 lock: $(DEVELOPMENT) ## Pin the newest versions that pyproject.toml allows
 	@$(BIN)/uv pip compile $(LOCK) pyproject.toml -o requirements.lock
 	@$(BIN)/uv pip compile $(LOCK) pyproject.toml --extra postgres -o requirements-postgres.lock
-	@echo 'hatchling>=1.27' | $(BIN)/uv pip compile $(LOCK) - -o deploy/requirements-build.lock
+	@printf 'hatchling>=1.27\nnodejs-wheel>=24\n' | $(BIN)/uv pip compile $(LOCK) - -o deploy/requirements-build.lock
 	@$(BIN)/uv pip compile $(LOCK) pyproject.toml --all-extras --group dev -o requirements-dev.lock
 
 LOCK := --quiet --no-strip-extras --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate
@@ -48,19 +66,24 @@ bench: $(DEVELOPMENT) ## Measure on this machine
 	@$(BIN)/python bench/judging.py
 
 clean: ## Remove what was made, but no data
-	rm -rf $(VENV) dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) dist web/node_modules src/aura_analytics/dashboard .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed; this is " + sys.version.split()[0] + ". Try make PYTHON=python3.12") if sys.version_info < (3, 11) else None'
 	@$(PYTHON) -m venv $(VENV)
 
-$(RUNTIME): $(VENV)/bin/python pyproject.toml requirements.lock
+$(RUNTIME): $(VENV)/bin/python pyproject.toml requirements.lock $(PAGE)
 	@echo "Setting up (once) …"
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes -r requirements.lock
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps -e .
+	@$(TELL_OF_PAGE)
 	@touch $@
 
 $(DEVELOPMENT): $(RUNTIME) requirements-dev.lock
 	@echo "Setting up the tests' tools (once) …"
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	@touch $@
+
+$(WEB): $(DEVELOPMENT) web/package-lock.json
+	@$(IN_WEB) npm ci --silent --ignore-scripts --no-audit --no-fund
 	@touch $@

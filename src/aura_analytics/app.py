@@ -14,6 +14,7 @@ import msgspec
 import structlog
 import uvicorn
 from fastapi_offline import FastAPIOffline
+from starlette.types import ASGIApp
 from tenacity import (
     AsyncRetrying,
     RetryCallState,
@@ -29,6 +30,8 @@ from aura_analytics.api.description import describe
 from aura_analytics.api.endpoints import router, state_router
 from aura_analytics.api.front import Front
 from aura_analytics.api.health import health
+from aura_analytics.api.live import LIVE, Live
+from aura_analytics.api.page import built_page
 from aura_analytics.api.protocol import GatheringProtocol
 from aura_analytics.api.request_log import RequestLog
 from aura_analytics.clock import now
@@ -164,8 +167,8 @@ async def kept_columns(settings: Settings, url: str) -> AsyncIterator[Columns]:
                 yield columns
 
 
-def make_app(settings: Settings, store: Store, columns: Columns) -> RequestLog:
-    """Make the ASGI application over open parts."""
+def make_app(settings: Settings, store: Store, columns: Columns, live: Live | None = None) -> RequestLog:
+    """Make the ASGI application over open parts. `live` is closed by who gives it; without it, nobody has to."""
 
     async def queue_depth() -> EvaluationQueue:
         depth = await store.queue_depth(now=now())
@@ -189,11 +192,27 @@ def make_app(settings: Settings, store: Store, columns: Columns) -> RequestLog:
     reading.include_router(state_router(partial(health, store, columns), columns))
     problems.install(reading)
     kept = Cache(reading, store, staleness_ms=settings.stats_max_staleness_ms // 2)
-    return RequestLog(Front(IngestEndpoint(store, settings), kept))
+    page = built_page()
+    others: dict[str, ASGIApp] = {LIVE: live or Live(store), **dict.fromkeys(page.paths, page)}
+    return RequestLog(Front(IngestEndpoint(store, settings), kept, others))
 
 
 class Server(uvicorn.Server):
-    """uvicorn, but for its way of dying by the signal that ended it: there is a database to close first."""
+    """uvicorn, but for its way of dying by the signal that ended it: there is a database to close first.
+
+    Args:
+        config: uvicorn's own.
+        live: ends its streams before the server waits for what is in flight.
+    """
+
+    def __init__(self, config: uvicorn.Config, live: Live) -> None:
+        super().__init__(config)
+        self._live = live
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Answer what is in flight, and close."""
+        await self._live.close()
+        await super().shutdown(sockets)
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -239,7 +258,8 @@ async def serve(settings: Settings, *, on_ready: OnReady | None = None) -> None:
         columns = await stack.enter_async_context(kept_columns(settings, url))
         if begin is not None:
             await stack.enter_async_context(begin(store))
-        await _run(make_app(settings, store, columns), listener, Running(url), on_ready)
+        live = Live(store)
+        await _run(make_app(settings, store, columns, live), live, listener, Running(url), on_ready)
     log.info("stopped")
 
 
@@ -271,7 +291,9 @@ async def _beside(work: Coroutine[None, None, None]) -> AsyncIterator[None]:
             await task
 
 
-async def _run(app: RequestLog, listener: socket.socket, running: Running, on_ready: OnReady | None) -> None:
+async def _run(
+    app: RequestLog, live: Live, listener: socket.socket, running: Running, on_ready: OnReady | None
+) -> None:
     server = Server(
         uvicorn.Config(
             app,
@@ -283,7 +305,8 @@ async def _run(app: RequestLog, listener: socket.socket, running: Running, on_re
             proxy_headers=False,
             timeout_graceful_shutdown=SHUTDOWN_S,
             timeout_keep_alive=75,
-        )
+        ),
+        live,
     )
     # What is loaded by now stays: a collector that looked through all of it again would stop every request meanwhile.
     gc.collect()

@@ -55,6 +55,18 @@ INGEST: dict[str, Any] = {
 }
 
 
+LIVE: dict[str, Any] = {
+    "get": {
+        "summary": "That something has changed, as it happens",
+        "description": "Server-sent events: `change` at first and with each change, with the feed's `position`.",
+        "operationId": "get_live",
+        "responses": {
+            "200": {"description": "A stream.", "content": {"text/event-stream": {"schema": {"type": "string"}}}}
+        },
+    }
+}
+
+
 PROBLEM = {"content": {"application/problem+json": {"schema": {"type": "object"}}}}
 ERRORS = {
     "400": PROBLEM | {"description": "A parameter can't be read; the problem says what would do."},
@@ -73,7 +85,7 @@ def describe(app: FastAPI) -> None:
             for path, methods in document["paths"].items()
         }
         return {name: part for name, part in document.items() if name != "components"} | {
-            "paths": {"/ingest": INGEST, **paths}
+            "paths": {"/ingest": INGEST, **paths, "/stats/live": LIVE}
         }
 
     app.openapi = openapi  # type: ignore[method-assign]  # the way that FastAPI gives for it

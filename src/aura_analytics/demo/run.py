@@ -116,7 +116,8 @@ def _iso(epoch_ms: int) -> str:
 def _hints(url: str) -> None:
     results().print(
         f"""\
-Serving on {url} until you press Ctrl-C. Open {url}/docs, or try in another terminal:
+Serving on {url} until you press Ctrl-C. Open {url}/ to look at it, {url}/docs for the endpoints, or try
+in another terminal:
 
   curl '{url}/stats/summary?period=7d&store=pixel-gaming'
   curl '{url}/stats/timeseries?period=7d&step=day&split=store&format=csv'

@@ -1,0 +1,74 @@
+"""Whatever a shopper says, or a caller names a store, is text here and nothing else."""
+
+from urllib.parse import quote
+
+import pytest
+from playwright.async_api import expect
+
+from acceptance.service import Service, outcome, query
+from browser.conftest import WIDE, Watched, runs_nothing
+
+TEXTS = {
+    "script": "<script>window.hacked = 1</script>",
+    "image": '<img src=x onerror="window.hacked = 1">',
+    "link": "javascript:window.hacked=1//",
+    "quotes": "\"'><svg onload='window.hacked=1'>{{7*7}}${window.hacked=1}",
+    "rtl": "\u202eهل لديك أحذية حمراء\u202c \u2067abc\u2069",
+    "long": "unbreakable" * 909 + "!",
+    "zalgo": "Z\u0351\u036b\u0343" * 40 + "\u0000\ufeff",
+}
+STORES = {name: f"hostile {text}"[:128] for name, text in TEXTS.items()}
+
+
+@pytest.fixture(scope="session")
+def hostile(demo: Service) -> Service:
+    """The demonstration's service, after some more shoppers."""
+    for name, text in TEXTS.items():
+        store = STORES[name]
+        demo.ingest(
+            query(f"hostile-{name}", store_id=store, query_text=text, intent=text[:200], session_id=f"s {text[:80]}",
+                  user_id=text[:80], correlation_id="c", own_field=text[:500]),
+            outcome(f"hostile-{name}", answer_text=text, action_taken=text[:80], action_success=0, error_flag=1,
+                    error_message=text, model_name=text[:80], tools_used=[text[:80]], latency_ms=9_000),
+            query(f"hostile-2-{name}", store_id=store, query_text=text, session_id=f"s {text[:80]}"),
+        )  # fmt: skip
+    return demo
+
+
+@pytest.mark.usefixtures("hostile")
+@pytest.mark.parametrize("name", TEXTS)
+async def test_texts_are_inert_in_every_view(watched: Watched, name: str) -> None:
+    chosen = f"period=30d&store={quote(STORES[name])}"
+    page = watched.page
+    for path in (
+        f"/?{chosen}",
+        f"/explore?{chosen}&split=intent",
+        f"/explore?{chosen}&split=store&metric=queries",
+        f"/browse?{chosen}&open={quote(f'hostile-{name}')}",
+        f"/browse?{chosen}&text={quote(TEXTS[name][:300].replace(chr(0), ''))}&intent={quote(TEXTS[name][:100])}",
+        f"/review?{chosen}",
+        f"/pipeline?{chosen}",
+    ):
+        await watched.open(path)
+        await runs_nothing(page)
+        width = await page.evaluate("document.documentElement.scrollWidth")
+        assert width <= WIDE["width"], f"{path[:60]} is {width} wide"
+
+
+@pytest.mark.usefixtures("hostile")
+async def test_texts_are_inert_in_the_lists_of_filters(watched: Watched) -> None:
+    page = await watched.open("/?period=30d")
+    await page.get_by_role("button", name="Stores: All stores").click()
+    await page.get_by_label("Find in the list").fill("hostile <")
+    await expect(page.locator(".picker li")).to_have_count(2)
+    await page.locator(".picker li input").first.check()
+    await runs_nothing(page)
+
+
+async def test_an_address_of_somebody_elses_making_is_inert(watched: Watched) -> None:
+    bad = quote("<img src=x onerror=window.hacked=1>javascript:alert(1)")
+    page = await watched.open(
+        f"/explore?metric={bad}&split={bad}&step={bad}&open={bad}&intent={bad}&chart={bad}&top={bad}"
+    )
+    await runs_nothing(page)
+    await expect(page.get_by_role("alert").first).to_be_visible()

@@ -1,0 +1,125 @@
+import { useState } from "preact/hooks";
+import { follow, type Liveness, useLive } from "./live.ts";
+import { type Navigation, useNavigation } from "./navigation.ts";
+import { Filters } from "./parts/filters.tsx";
+import { Icon, type IconName } from "./parts/icons.tsx";
+import { StorePicker, WindowPicker } from "./parts/window.tsx";
+import type { View } from "./route.ts";
+import { chosenTheme, nextTheme, type Theme } from "./theme.ts";
+import { Browse } from "./views/browse.tsx";
+import { Drawer } from "./views/drawer.tsx";
+import { Explore } from "./views/explore.tsx";
+import { Overview } from "./views/overview.tsx";
+import { Pipeline } from "./views/pipeline.tsx";
+import { Review } from "./views/review.tsx";
+
+const NAMES: Record<View, string> = {
+  overview: "Overview",
+  explore: "Explore",
+  browse: "Interactions",
+  review: "Review",
+  pipeline: "Pipeline",
+};
+const SHOWN: Record<View, (props: { at: Navigation }) => preact.ComponentChildren> = {
+  overview: Overview,
+  explore: Explore,
+  browse: Browse,
+  review: Review,
+  pipeline: Pipeline,
+};
+
+/** The whole page. */
+export function App() {
+  const at = useNavigation();
+  const Shown = SHOWN[at.view];
+  document.title = at.view === "overview" ? "Aura Analytics" : `${NAMES[at.view]} – Aura Analytics`;
+  const open = at.search.get("open");
+  return (
+    <>
+      <a class="skip" href="#main">
+        Skip to the numbers
+      </a>
+      <Head at={at} />
+      <main id="main" tabIndex={-1} class={`view view-${at.view}`}>
+        <h1 class="hidden">{NAMES[at.view]}</h1>
+        <div class="controls">
+          <StorePicker at={at} />
+          <Filters at={at} />
+          <WindowPicker at={at} />
+        </div>
+        <Shown at={at} />
+      </main>
+      {open !== null && <Drawer key={open} id={open} at={at} />}
+    </>
+  );
+}
+
+function Head({ at }: { at: Navigation }) {
+  return (
+    <header class="head">
+      <a class="brand" href={at.to("overview", { open: null })} data-here>
+        <svg width="20" height="20" viewBox="0 0 20 20" aria-hidden="true">
+          <path d="M3 8v4M6.5 5v10M10 2.5v15M13.5 6v8M17 8.5v3" />
+        </svg>
+        <span>Aura</span>
+      </a>
+      <nav aria-label="Views">
+        {(Object.keys(NAMES) as View[]).map((view) => (
+          <a
+            key={view}
+            href={at.to(view, { open: null })}
+            data-here
+            aria-current={view === at.view ? "page" : undefined}
+          >
+            <Icon name={view as IconName} size={18} />
+            <span>{NAMES[view]}</span>
+          </a>
+        ))}
+      </nav>
+      <LiveSwitch />
+      <ThemeSwitch />
+    </header>
+  );
+}
+
+const STATES: Record<Liveness, string> = {
+  live: "Live",
+  connecting: "Connecting…",
+  lost: "Not live",
+  paused: "Paused",
+};
+
+function LiveSwitch() {
+  const { liveness } = useLive();
+  const isPaused = liveness === "paused";
+  return (
+    <button
+      type="button"
+      class={`live live-${liveness}`}
+      aria-pressed={!isPaused}
+      title={isPaused ? "Follow what comes in" : "Hold the numbers as they are"}
+      onClick={() => follow(isPaused)}
+    >
+      <i aria-hidden="true" />
+      {STATES[liveness]}
+    </button>
+  );
+}
+
+const THEME_ICONS: Record<Theme, IconName> = { auto: "half", light: "sun", dark: "moon" };
+const THEME_WORDS: Record<Theme, string> = { auto: "as the system", light: "light", dark: "dark" };
+
+function ThemeSwitch() {
+  const [theme, setTheme] = useState<Theme>(chosenTheme);
+  return (
+    <button
+      type="button"
+      class="button icon-only"
+      aria-label={`Colours: ${THEME_WORDS[theme]}`}
+      title={`Colours: ${THEME_WORDS[theme]}`}
+      onClick={() => setTheme(nextTheme())}
+    >
+      <Icon name={THEME_ICONS[theme]} />
+    </button>
+  );
+}

@@ -1,0 +1,98 @@
+/** A list that is fetched page by page, and to which new rows come while it is looked at. */
+
+import { useCallback, useEffect, useRef, useState } from "preact/hooks";
+import { get, type Interaction, type Page, Problem } from "./api.ts";
+import { useLive } from "./live.ts";
+
+const PAGE_ROWS = 500;
+const NEWEST_ROWS = 100;
+
+export type Listed = {
+  rows: readonly Interaction[];
+  /** New ones that aren't in the list yet. */
+  fresh: readonly Interaction[];
+  isWhole: boolean;
+  isLoading: boolean;
+  problem: Problem | null;
+};
+
+const NOTHING: Listed = { rows: [], fresh: [], isWhole: false, isLoading: true, problem: null };
+
+/** Put what is known newly of some rows in their places, and give those that are new. */
+export function merged(rows: readonly Interaction[], newest: readonly Interaction[]): [Interaction[], Interaction[]] {
+  const byId = new Map(newest.map((row) => [row.id, row]));
+  const kept = rows.map((row) => {
+    const found = byId.get(row.id);
+    byId.delete(row.id);
+    return found ?? row;
+  });
+  return [kept, [...byId.values()]];
+}
+
+/**
+ * Follow a list.
+ *
+ * @param question the endpoint with its parameters, but for `limit` and `cursor`
+ * @param isNewestFirst whether what comes in belongs at the top
+ */
+export function usePages(question: string, isNewestFirst: boolean): Listed & { more: () => void; take: () => void } {
+  const { pulse } = useLive();
+  const [listed, setListed] = useState<Listed>(NOTHING);
+  const state = useRef({ question: "", cursor: null as string | null, isBusy: false, isWhole: false });
+
+  const more = useCallback(() => {
+    const at = state.current;
+    if (at.question === "" || at.isBusy || at.isWhole) return;
+    at.isBusy = true;
+    const asked = at.question;
+    const cursor = at.cursor === null ? "" : `&cursor=${encodeURIComponent(at.cursor)}`;
+    get<Page>(`${asked}&limit=${PAGE_ROWS}${cursor}`)
+      .then((page) => {
+        if (state.current.question !== asked) return;
+        at.cursor = page.nextCursor;
+        at.isWhole = page.nextCursor === null;
+        at.isBusy = false;
+        setListed((before) => ({
+          ...before,
+          rows: [...before.rows, ...page.interactions],
+          isWhole: at.isWhole,
+          isLoading: false,
+          problem: null,
+        }));
+      })
+      .catch((error: unknown) => {
+        if (state.current.question !== asked) return;
+        at.isBusy = false;
+        const problem = error instanceof Problem ? error : new Problem(0, "bug", "The page couldn’t read the answer.");
+        setListed((before) => ({ ...before, isLoading: false, problem }));
+      });
+  }, []);
+
+  useEffect(() => {
+    state.current = { question, cursor: null, isBusy: false, isWhole: false };
+    setListed(NOTHING);
+    more();
+  }, [question, more]);
+
+  const asked = useRef(pulse);
+  useEffect(() => {
+    if (asked.current === pulse) return;
+    asked.current = pulse;
+    const known = question;
+    get<Page>(`${question}&limit=${NEWEST_ROWS}`).then(
+      (page) => {
+        if (state.current.question !== known) return;
+        setListed((before) => {
+          const [rows, added] = merged(before.rows, page.interactions);
+          return { ...before, rows, fresh: isNewestFirst ? added : [], problem: null };
+        });
+      },
+      () => undefined, // the next beat asks again
+    );
+  }, [pulse, question, isNewestFirst]);
+
+  const take = useCallback(() => {
+    setListed((before) => ({ ...before, rows: [...before.fresh, ...before.rows], fresh: [] }));
+  }, []);
+  return { ...listed, more, take };
+}

@@ -1,0 +1,50 @@
+import type { ComponentChildren, RefObject } from "preact";
+import { useEffect, useLayoutEffect, useState } from "preact/hooks";
+
+type Props = {
+  /** Scrolls. */
+  viewport: RefObject<HTMLElement | null>;
+  count: number;
+  rowHeight: number;
+  render: (place: number) => ComponentChildren;
+  /** Called when so few rows are left below that more should be on their way. */
+  onNearEnd: () => void;
+};
+
+const AROUND = 12;
+const NEAR_ROWS = 300;
+
+/** As many rows as are seen, and a few around them, of however many there are. */
+export function Virtual({ viewport, count, rowHeight, render, onNearEnd }: Props) {
+  const [seen, setSeen] = useState({ first: 0, last: 40 });
+  useLayoutEffect(() => {
+    const element = viewport.current;
+    if (!element) return;
+    const look = () => {
+      const first = Math.max(0, Math.floor(element.scrollTop / rowHeight) - AROUND);
+      const last = Math.ceil((element.scrollTop + element.clientHeight) / rowHeight) + AROUND;
+      setSeen((before) => (before.first === first && before.last === last ? before : { first, last }));
+    };
+    look();
+    element.addEventListener("scroll", look, { passive: true });
+    const observer = new ResizeObserver(look);
+    observer.observe(element);
+    return () => {
+      element.removeEventListener("scroll", look);
+      observer.disconnect();
+    };
+  }, [viewport, rowHeight]);
+  useEffect(() => {
+    if (seen.last + NEAR_ROWS > count) onNearEnd();
+  }, [seen.last, count, onNearEnd]);
+
+  const places = [];
+  for (let place = seen.first; place < Math.min(seen.last, count); place += 1) places.push(place);
+  return (
+    <div class="virtual" role="presentation" style={{ height: `${count * rowHeight}px` }}>
+      <div role="presentation" style={{ transform: `translateY(${seen.first * rowHeight}px)` }}>
+        {places.map(render)}
+      </div>
+    </div>
+  );
+}
