@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import msgspec
 
 from aura_analytics.events.records import Event, Interaction, Verdict, VoiceConversion, VoiceOutcome, VoiceQuery
+from aura_analytics.store.keys import KeyStore
 
 # One interaction as the columns hold it, in the order of WIDE_COLUMNS. Any: what a cell of a database can be.
 WideRow = tuple[Any, ...]
@@ -180,6 +181,10 @@ class Store(Protocol):
 
     Every method raises `StoreUnavailable` where the database can't be used right now.
     """
+
+    @property
+    def keys(self) -> KeyStore:
+        """The keys of who may come in."""
 
     async def open(self) -> None:
         """Connect; the database must have been migrated."""

@@ -40,6 +40,7 @@ from aura_analytics.store.postgres.connection import (
     translated,
 )
 from aura_analytics.store.postgres.interaction import interaction
+from aura_analytics.store.postgres.keys import PostgresKeys
 from aura_analytics.store.postgres.surroundings import surroundings
 from aura_analytics.store.postgres.writer import LANES, Lane, Writer
 from aura_analytics.store.queries import load
@@ -97,6 +98,7 @@ class PostgresStore:
         self._writer: Writer | None = None
         self._looking: set[asyncio.Task[None]] = set()
         self._closed = False
+        self.keys = PostgresKeys(self._reading, self._changing)
 
     async def open(self) -> None:
         """Connect."""

@@ -30,6 +30,9 @@ NEEDED = {
     "change_followers": {"name", "position"},
     "database_identity": {"token", "trimmed"},
     "copy_progress": {"source", "stage", "mark", "position", "moment"},
+    "api_keys": {"id", "name", "hash", "scopes", "stores", "networks", "signing_secret", "expires_at", "revoked_at"},
+    "seen_signatures": {"id", "until"},
+    "audit_log": {"number", "at", "actor", "action", "subject", "details"},
 }
 
 

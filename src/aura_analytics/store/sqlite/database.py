@@ -37,6 +37,7 @@ from aura_analytics.store.sqlite import evaluation, hourly
 from aura_analytics.store.sqlite.append import json_of
 from aura_analytics.store.sqlite.connection import connect, fetch, path_of, translated
 from aura_analytics.store.sqlite.interaction import interaction
+from aura_analytics.store.sqlite.keys import SqliteKeys
 from aura_analytics.store.sqlite.surroundings import surroundings
 from aura_analytics.store.sqlite.writer import Writer, touch
 from aura_analytics.store.tolerance import verdict_of
@@ -73,6 +74,7 @@ class SqliteStore:
         self._notified: list[Callable[[], None]] = []
         self._writer: Writer | None = None
         self._closed = False
+        self.keys = SqliteKeys(self._read, self._change)
 
     async def open(self) -> None:
         """Connect."""
@@ -254,6 +256,9 @@ class SqliteStore:
         if self._writer is None:
             raise StoreUnavailable("the database isn't open")
         return self._writer
+
+    async def _change(self, change: Callable[[sqlite3.Connection], Result]) -> Result:
+        return await self._write.change(change)
 
     async def _execute(self, statement: str, **parameters: str | int) -> int:
         sql = EVALUATION[statement]

@@ -29,6 +29,9 @@ NEEDED = {
     "voice_conversions": {"id", "query_id", "session_id", "occurred_at", "value", "currency", "order_id", "extra"},
     "voice_evaluation_history": {"query_id", "label", "evaluated_by", "method", "explanation"},
     "copy_progress": {"source", "stage", "mark", "position", "moment"},
+    "api_keys": {"id", "name", "hash", "scopes", "stores", "networks", "signing_secret", "expires_at", "revoked_at"},
+    "seen_signatures": {"id", "until"},
+    "audit_log": {"number", "at", "actor", "action", "subject", "details"},
 }
 
 
