@@ -55,7 +55,9 @@ async def on_aura_error(request: Request, error: Exception) -> Response:
     more: dict[str, Any] = {}
     if isinstance(error, EventsRejected):
         more = {"rejected": error.rejected, "accepted": 0, "duplicates": 0, "correlation_id": error.correlation_id}
-    return problem(error.status, code=error.code, title=error.title, detail=str(error), headers=dict(error.headers), **more)
+    return problem(
+        error.status, code=error.code, title=error.title, detail=str(error), headers=dict(error.headers), **more
+    )
 
 
 async def on_http_exception(_request: Request, error: Exception) -> Response:

@@ -112,12 +112,14 @@ def _from_the_right(given: str, trusted: Sequence[Network], found: Address | Non
     return found
 
 
-def is_local(peer: str | None, headers: Sequence[tuple[bytes, bytes]]) -> bool:
+def is_local(
+    peer: str | None, headers: Sequence[tuple[bytes, bytes]], *, allowed: frozenset[str] = frozenset()
+) -> bool:
     """Whether a request was surely sent from this machine by somebody who means this service.
 
     A proxy on this machine has a loopback address too, and passes on the whole world's requests: it shows by the headers
     that it adds. And a page of somebody else's in a browser here can reach this address: by a name that it lets point
-    to it (then `Host` names it), or by a form (then `Origin` does).
+    to it (then `Host` names it), or by a form (then `Origin` does). Pages of the `allowed` origins are meant to.
     """
     found = address(peer) if peer else None
     if found is None or not found.is_loopback:
@@ -127,8 +129,10 @@ def is_local(peer: str | None, headers: Sequence[tuple[bytes, bytes]]) -> bool:
             return False
         if name == b"host" and not _is_loopback_name(f"//{value.decode('latin-1')}"):
             return False
-        if name == b"origin" and not _is_loopback_name(value.decode("latin-1")):
-            return False
+        if name == b"origin":
+            origin = value.decode("latin-1").lower()
+            if origin not in allowed and not _is_loopback_name(origin):
+                return False
     return True
 
 
