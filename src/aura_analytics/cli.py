@@ -15,7 +15,7 @@ from aura_analytics.events.records import Label
 from aura_analytics.logs import plain
 from aura_analytics.stats.training import ExampleFilter
 from aura_analytics.store import migrate as run_migrate
-from aura_analytics.terminal import commands, copied, copying, judge, options, reading, rules, tables
+from aura_analytics.terminal import commands, copied, copying, judge, keys, options, reading, rules, tables
 from aura_analytics.terminal.export import export as run_export
 from aura_analytics.terminal.reading import Database
 from aura_analytics.terminal.running import run, settings_for
@@ -33,6 +33,7 @@ cli = typer.Typer(
 reading.add_to(cli)
 rules.add_to(cli)
 judge.add_to(cli)
+keys.add_to(cli)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 

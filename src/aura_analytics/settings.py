@@ -20,7 +20,7 @@ from aura_analytics.errors import SettingsError
 FILES = (".env", ".dev.vars")
 # Names in the environment that are surely meant for us; in our own files every unknown name is a mistake.
 OUR_PREFIXES = ("AURA_", "EVAL_", "INGEST_", "RATE_", "REDACT", "STATS_")
-SECRETS = frozenset({"gemini_api_key"})
+SECRETS = frozenset({"aura_api_key", "gemini_api_key"})
 CASELESS = frozenset({"log_level", "log_format", "aura_evaluate", "aura_statistics", "auth", "client_address_header"})
 
 # What libpq reads as a URI, whole, so that a slip is told here, where no password is shown. A name and a password go up
@@ -97,6 +97,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         Literal["on", "off"],
         _choice("whether keys are asked for; off: everybody who reaches the address may do everything", "on", "off"),
     ] = "on"
+    aura_api_key: Annotated[str, _text("the key that commands show to a server", "a key")] = ""
     trusted_proxies: Annotated[
         str, _text("proxies that are believed when they say whose request it is", "addresses and networks")
     ] = ""

@@ -35,7 +35,8 @@ INSIGHTS = ["rephrasings", "causes", "key-terms", "synonyms"]
 READING = [*(f"stats {name}" for name in STATISTICS), *(f"insights {name}" for name in INSIGHTS), "interactions"]
 COMMANDS = [
     "serve", "migrate", "ingest", "stats", "insights", *READING, "insights demand", "interaction", "evaluate", "export",
-    "verify", "copy", "rules", "rules check", "judge", "judge report", "demo",
+    "verify", "copy", "rules", "rules check", "judge", "judge report", "keys", "keys create",
+    "keys list", "keys revoke", "keys rotate", "demo",
 ]  # fmt: skip
 
 EVENTS = [

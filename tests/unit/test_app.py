@@ -11,7 +11,8 @@ from structlog.testing import LogCapture
 from aura_analytics import app
 from aura_analytics.app import kept_columns, make_app, opened_store
 from aura_analytics.errors import MigrationError, StoreUnavailable
-from aura_analytics.projection import owner_of
+from aura_analytics.guard.access import ROUTES
+from aura_analytics.projection import NoColumns, owner_of
 from aura_analytics.settings import Settings
 from aura_analytics.store import Store, columns_path
 
@@ -110,7 +111,21 @@ async def test_without_statistics_nothing_is_started_and_nothing_announced(setti
         assert owner_of(columns_path(settings)) is None
         assert not columns_path(settings).exists()
         transport = httpx.ASGITransport(make_app(settings, store, columns))
-        async with httpx.AsyncClient(transport=transport, base_url="http://here") as client:
+        async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
             assert (await client.get("/health")).json()["statistics"] == "off"
             assert (await client.get("/stats/summary")).json()["code"] == "statistics_off"
             assert (await client.get("/openapi.json")).status_code == 200
+
+
+async def test_the_door_knows_every_route_so_that_none_is_closed_or_open_by_mistake(
+    settings: Settings, store: Store
+) -> None:
+    transport = httpx.ASGITransport(make_app(settings, store, NoColumns()))
+    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
+        paths = (await client.get("/openapi.json")).json()["paths"]
+
+    described = {(method.upper(), path) for path, methods in paths.items() for method in methods}
+    known = {(method, path.replace(":path}", "}")) for method, path in ROUTES}
+
+    assert described - {("HEAD", "/health")} <= known
+    assert len(described) > 20

@@ -17,6 +17,7 @@ from aura_analytics.guard.door import CHARGE, PRINCIPAL
 from aura_analytics.ingest.body import Budget, Portion, read
 from aura_analytics.ingest.ownership import kept_to
 from aura_analytics.ingest.receipt import Receipt
+from aura_analytics.ingest.redacting import make_redaction, redacted
 from aura_analytics.settings import Settings
 from aura_analytics.store import Store
 
@@ -36,6 +37,7 @@ class IngestEndpoint:
         self._most_bytes = settings.ingest_max_batch_bytes
         self._most_events = settings.ingest_max_events
         self._limits = Limits(event_bytes=settings.ingest_max_event_bytes, extra_bytes=settings.ingest_max_extra_bytes)
+        self._redaction = make_redaction(settings)
         self._budget = Budget(settings.ingest_queue_bytes)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -88,10 +90,14 @@ class IngestEndpoint:
 
     async def _decode(self, raws: list[Raw], size: int, correlation_id: str | None) -> Decoded:
         if size <= DECODE_INLINE_BYTES:
-            return decode_events(raws, limits=self._limits, clock=self._clock, correlation_id=correlation_id)
-        return await asyncio.to_thread(
-            decode_events, raws, limits=self._limits, clock=self._clock, correlation_id=correlation_id
-        )
+            return self._decoded(raws, correlation_id)
+        return await asyncio.to_thread(self._decoded, raws, correlation_id)
+
+    def _decoded(self, raws: list[Raw], correlation_id: str | None) -> Decoded:
+        decoded = decode_events(raws, limits=self._limits, clock=self._clock, correlation_id=correlation_id)
+        if self._redaction is None:
+            return decoded
+        return Decoded(events=redacted(decoded.events, self._redaction), rejected=decoded.rejected)
 
 
 async def _chunks(receive: Receive) -> AsyncIterator[bytes]:
