@@ -1,6 +1,7 @@
 """What a request says about who sends it: a key in `X-API-Key` or as `Authorization: Bearer`."""
 
 from collections.abc import Iterable
+from functools import lru_cache
 
 from aura_analytics.errors import Unauthorised
 from aura_analytics.guard import key
@@ -46,6 +47,7 @@ def _bearer(value: bytes) -> bytes:
     return rest.strip()
 
 
+@lru_cache(maxsize=1_024)  # the same keys come again and again
 def _read(text: bytes) -> str:
     token = text.decode("latin-1")
     if len(text) > LONGEST or key.id_of(token) is None:

@@ -104,15 +104,15 @@ class Door:
             await outward({"type": "http.response.body", "body": b""})
             return
         try:
-            inner, inward = await self._let_in(scope, receive, visit, peer)
+            inward = await self._let_in(scope, receive, visit, peer)
         except AuraError as error:
             refused = await self._answer(scope, error)
             await refused(scope, receive, outward)
             return
-        await self._app(inner, inward, outward)
+        await self._app(scope, inward, outward)
 
-    async def _let_in(self, scope: Scope, receive: Receive, visit: Visit, peer: str | None) -> tuple[Scope, Receive]:
-        """Give the request as the service behind may see it.
+    async def _let_in(self, scope: Scope, receive: Receive, visit: Visit, peer: str | None) -> Receive:
+        """Say in the scope what the service behind may know; give where it has the body from.
 
         Raises:
             Unauthorised: it isn't known whose it is.
@@ -120,7 +120,7 @@ class Door:
             TooManyRequests: not this often.
         """
         if visit.need.scope is None:
-            return scope, receive
+            return receive
         try:
             visit.principal, secret = await self._whose(scope["headers"], peer)
             principal = visit.principal
@@ -133,25 +133,29 @@ class Door:
         except Unauthorised:
             self._take(self._requests, visit, caller_at(visit.address))
             raise
-        inner = {**scope, PRINCIPAL: principal, CHARGE: partial(self._charge, visit, principal)}
+        scope[PRINCIPAL] = principal
+        if self._events is not None:
+            scope[CHARGE] = partial(self._charge, visit, principal)
         if visit.need.narrowing == "query":
-            inner["query_string"] = narrowed(scope["query_string"], principal)
+            scope["query_string"] = narrowed(scope["query_string"], principal)
         scope.get("aura_facts", {})["key"] = principal.key_id or principal.name
         if principal is not LOCAL:
             self._keyring.used(principal)
-        return inner, inward
+        return inward
 
     async def _whose(self, shown: RawHeaders, peer: str | None) -> tuple[Principal, str | None]:
         if not self._policy.closed:
             return LOCAL, None
-        if not await self._keyring.has_keys():
+        if not self._keyring.is_fresh():
+            await self._keyring.refresh()
+        if not self._keyring.has_keys():
             if network.is_local(peer, shown, allowed=self._policy.origins):
                 return LOCAL, None
             raise Unauthorised(NO_KEYS, shown=False)
         token = credential.given(shown)
         if token is None:
             raise Unauthorised("this needs a key, in X-API-Key or as Authorization: Bearer", shown=False)
-        principal, secret = await self._keyring.known(token)
+        principal, secret = self._keyring.known(token)
         if is_public(token) and signature.read(shown) is None:
             raise Unauthorised("the public part of a key names who signs, and there is no signature")
         return principal, secret
@@ -210,10 +214,9 @@ class Door:
 
         async def send_more(message: Message) -> None:
             if message["type"] == "http.response.start":
-                given = message.get("headers", ())
-                kind = next((value for name, value in given if name == b"content-type"), b"")
-                more = [*given, *_usual(scope["path"] if scope["path"] in headers.DOCS else "", kind, https=https)]
-                more += _cors(origin, self._policy.origins)
+                more = list(message.get("headers", ()))
+                path = scope["path"] if scope["path"] in headers.DOCS else ""
+                more += _usual(path, dict(more).get(b"content-type", b""), origin, self._policy.origins, https=https)
                 if visit.decisions:
                     more += _encoded(told(visit.decisions))
                 message["headers"] = more
@@ -222,14 +225,10 @@ class Door:
         return send_more
 
 
-@lru_cache(maxsize=256)
-def _usual(path: str, content_type: bytes, *, https: bool) -> RawHeaders:
-    return _encoded(headers.secure(path, content_type.decode("latin-1"), https=https))
-
-
-@lru_cache(maxsize=256)
-def _cors(origin: str | None, allowed: frozenset[str]) -> RawHeaders:
-    return _encoded(headers.cors(origin, allowed))
+@lru_cache(maxsize=1_024)
+def _usual(path: str, kind: bytes, origin: str | None, allowed: frozenset[str], *, https: bool) -> RawHeaders:
+    secure = headers.secure(path, kind.decode("latin-1"), https=https)
+    return _encoded({**secure, **headers.cors(origin, allowed)})
 
 
 def _encoded(said: dict[str, str]) -> RawHeaders:

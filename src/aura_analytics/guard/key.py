@@ -17,6 +17,7 @@ import secrets
 import string
 import zlib
 from base64 import b64encode
+from functools import lru_cache
 
 import msgspec
 
@@ -77,6 +78,7 @@ def is_whole(token: str) -> bool:
     return _KEY.fullmatch(token) is not None and checksum(body) == end
 
 
+@lru_cache(maxsize=1_024)  # the same keys come again and again
 def id_of(text: str) -> str | None:
     """Give the public part of a whole key, or of `aura_sk_<id>` alone; None where it is neither."""
     if (public := _PUBLIC.fullmatch(text)) is not None:

@@ -39,23 +39,16 @@ class Keyring:
         self._used: dict[str, int] = {}
         self._noted_at = clock()
 
-    async def has_keys(self) -> bool:
-        """Whether there ever was a key; from then on nobody is let in without one, even if all were taken back.
-
-        Raises:
-            StoreUnavailable: that can't be told.
-        """
-        await self._refresh()
+    def has_keys(self) -> bool:
+        """Whether there ever was a key; from then on nobody is let in without one, even if all were taken back."""
         return bool(self._held)
 
-    async def known(self, token: str) -> tuple[Principal, str | None]:
+    def known(self, token: str) -> tuple[Principal, str | None]:
         """Give who holds a key, and the secret that they sign with. The public part alone names them, and proves nothing.
 
         Raises:
             Unauthorised: the key isn't known, was taken back, or its time is over; which of these isn't told.
-            StoreUnavailable: that can't be told.
         """
-        await self._refresh()
         key_id = key.id_of(token)
         held = self._held.get(key_id) if key_id else None
         # What isn't known is compared as well, so that the time doesn't say whether it is.
@@ -74,11 +67,18 @@ class Keyring:
             await asyncio.wait([self._reading])
         await self._note()
 
-    async def _refresh(self) -> None:
+    def is_fresh(self) -> bool:
+        """Whether the keys at hand may be believed as they are."""
+        return self._read_at is not None and self._clock() - self._read_at <= FRESH_MS
+
+    async def refresh(self) -> None:
+        """Have the keys read anew; wait for it only where those at hand are too old.
+
+        Raises:
+            StoreUnavailable: they can't be read, and were not for long.
+        """
         moment = self._clock()
         age = FRESH_MS * 3 if self._read_at is None else moment - self._read_at
-        if age <= FRESH_MS:
-            return
         if self._reading is None or self._reading.done():
             self._reading = asyncio.create_task(self._read(moment), name="keys")
         if age > FRESH_MS * 2:

@@ -13,7 +13,6 @@ The library `limits` isn't used: its storage in memory looks through all callers
 import math
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
-from functools import cache
 
 import msgspec
 
@@ -44,12 +43,13 @@ class Quota(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Decision(msgspec.Struct, frozen=True):
-    """Whether a request is taken, and for how many seconds its caller's bucket isn't full now.
+    """Whether a request is taken by a quota, which `policy` tells as the header does, and for how many seconds its caller's bucket isn't full now.
 
     `retry_after_s` is 0 where it is taken.
     """
 
     quota: Quota
+    policy: str
     taken: bool
     empty_s: float
     retry_after_s: int
@@ -70,6 +70,7 @@ class Limiter:
 
     def __init__(self, quota: Quota, *, most_buckets: int = MOST_BUCKETS) -> None:
         self.quota = quota
+        self._policy = _policy(quota)
         self._interval_s = 1 / quota.per_second
         self._capacity_s = quota.burst * self._interval_s
         self._slack_s = self._interval_s * 1e-6  # the sums of many parts of a second aren't exact
@@ -94,11 +95,11 @@ class Limiter:
         price_s = cost * self._interval_s
         lacking_s = full_at + price_s - now_s - max(self._capacity_s, price_s)
         if lacking_s > self._slack_s:
-            return Decision(self.quota, False, full_at - now_s, max(1, math.ceil(lacking_s)))  # noqa: FBT003 (not taken)
+            return Decision(self.quota, self._policy, False, full_at - now_s, max(1, math.ceil(lacking_s)))  # noqa: FBT003 (not taken)
         if cost:
             full_at += price_s
             self._keep(caller, full_at, now_s)
-        return Decision(self.quota, True, full_at - now_s, 0)  # noqa: FBT003 (taken)
+        return Decision(self.quota, self._policy, True, full_at - now_s, 0)  # noqa: FBT003 (taken)
 
     def _keep(self, caller: str, full_at: float, now_s: float) -> None:
         buckets = self._full_at
@@ -132,7 +133,7 @@ def headers(decisions: Sequence[Decision]) -> dict[str, str]:
     none is sent; `Retry-After`, which all clients know, goes with a refusal.
     """
     told = {
-        "ratelimit-policy": ", ".join([_policy(one.quota) for one in decisions]),
+        "ratelimit-policy": ", ".join([one.policy for one in decisions]),
         "ratelimit": ", ".join([f'"{one.quota.name}";r={one.remaining};t={one.full_after_s}' for one in decisions]),
     }
     if wait_s := max([one.retry_after_s for one in decisions]):
@@ -140,7 +141,6 @@ def headers(decisions: Sequence[Decision]) -> dict[str, str]:
     return told
 
 
-@cache
 def _policy(quota: Quota) -> str:
     unit = "" if quota.unit == "request" else f';qu="{quota.unit}"'
     return f'"{quota.name}";q={quota.burst}{unit};w={quota.window_s}'

@@ -21,6 +21,7 @@ from aura_analytics.errors import Unauthorised
 from aura_analytics.guard.key import SIGNING_PREFIX
 
 ID, TIMESTAMP, SIGNATURE = b"webhook-id", b"webhook-timestamp", b"webhook-signature"
+NAMES = frozenset({ID, TIMESTAMP, SIGNATURE})
 TOLERANCE_S = 300
 VERSION = b"v1"
 # A header with more signatures than anybody has secrets is somebody who tries them out.
@@ -51,7 +52,7 @@ def read(headers: Iterable[tuple[bytes, bytes]]) -> Signed | None:
     """
     found: dict[bytes, bytes] = {}
     for name, value in headers:
-        if name in (ID, TIMESTAMP, SIGNATURE):
+        if name in NAMES:
             if name in found:
                 raise Unauthorised(f"{name.decode()} comes twice")
             found[name] = value.strip()
