@@ -112,17 +112,17 @@ def verify(signed: Signed, body: bytes, secrets: Iterable[str], *, now: int) -> 
 
 
 async def refuse_replay(signed: Signed, key_id: str, seen: Seen, *, now: int) -> None:
-    """Note a verified message, and refuse it where it has come before.
+    """Note a verified request, and refuse it where the very same has come before.
 
-    A caller whose request got no answer signs it anew under another id; events that were stored already are told as
-    duplicates, as ever.
+    A caller who got no answer signs the message anew: the same id, another moment. That is taken; events that were
+    stored already are told as duplicates, as ever.
 
     Raises:
         Unauthorised: it has.
     """
     until = (signed.timestamp + TOLERANCE_S) * 1000
-    if not await seen.remember(f"{key_id}:{signed.id}", until=until, now=now):
-        raise Unauthorised("a request with this webhook-id has come already")
+    if not await seen.remember(f"{key_id}:{signed.timestamp}:{signed.id}", until=until, now=now):
+        raise Unauthorised("this very request has come already; a further try is signed anew")
 
 
 def sign(secret: str, *, message: str, timestamp: int, body: bytes) -> str:

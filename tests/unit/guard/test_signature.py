@@ -167,6 +167,13 @@ class TestReplay:
             with pytest.raises(Unauthorised, match="already"):
                 await signature.refuse_replay(signed, "a", seen, now=(NOW + later_s) * 1000)
 
+    async def test_a_further_try_that_is_signed_anew_is_taken(self) -> None:
+        seen = signature.SeenHere()
+        for moment in (NOW, NOW + 1):
+            signed = signature.read(headers(at=moment))
+            assert signed is not None
+            await signature.refuse_replay(signed, "a", seen, now=NOW * 1000)
+
     @given(st.lists(st.tuples(st.integers(0, 20), st.integers(0, 60_000), st.integers(-300, 300)), max_size=60))
     async def test_a_message_that_would_still_be_taken_is_still_known(self, steps: list[tuple[int, int, int]]) -> None:
         seen = signature.SeenHere()
