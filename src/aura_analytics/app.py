@@ -320,6 +320,7 @@ async def serve(settings: Settings, *, on_ready: OnReady | None = None) -> None:
         ProjectionOwned: a server keeps the columns of this database already.
         StoreUnavailable: the database can't be used, or doesn't come up.
     """
+    make_policy(settings)  # what is wrong with it is told before anything is opened
     evaluates = settings.aura_evaluate == "on"
     rules = make_rules(settings) if evaluates else None
     judge = await asyncio.to_thread(make_judge, settings) if evaluates else None

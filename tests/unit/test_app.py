@@ -1,5 +1,6 @@
 """The composition root: how long a database is waited for, and what a server is made of."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -9,8 +10,8 @@ import structlog
 from structlog.testing import LogCapture
 
 from aura_analytics import app
-from aura_analytics.app import kept_columns, make_app, opened_store
-from aura_analytics.errors import MigrationError, StoreUnavailable
+from aura_analytics.app import kept_columns, make_app, make_policy, opened_store
+from aura_analytics.errors import MigrationError, SettingsError, StoreUnavailable
 from aura_analytics.guard.access import ROUTES
 from aura_analytics.projection import NoColumns, owner_of
 from aura_analytics.settings import Settings
@@ -129,3 +130,31 @@ async def test_the_door_knows_every_route_so_that_none_is_closed_or_open_by_mist
 
     assert described - {("HEAD", "/health")} <= known
     assert len(described) > 20
+
+
+@pytest.mark.parametrize(
+    ("given", "named"),
+    [
+        ({"trusted_proxies": "10.0.0.0/8, here"}, "TRUSTED_PROXIES: “here”"),
+        ({"cors_allow_origins": "https://a.example *"}, r"CORS_ALLOW_ORIGINS: “\*”"),
+    ],
+)
+def test_a_door_that_can_t_be_made_stops_the_start(tmp_path: Path, given: dict[str, str], named: str) -> None:
+    settings = Settings(aura_database_url=f"sqlite:///{tmp_path}/aura.db", port=0, **given)
+    with pytest.raises(SettingsError, match=named):
+        asyncio.run(app.serve(settings))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_rate_without_a_burst_allows_ten_seconds_at_once() -> None:
+    policy = make_policy(Settings(rate_requests_per_second=2.5, rate_events_per_second=100, rate_events_burst=7))
+    assert policy.requests is not None
+    assert policy.events is not None
+    assert (policy.requests.burst, policy.events.burst) == (25, 7)
+    assert make_policy(Settings(rate_requests_per_second=0.01)).requests.burst == 1  # type: ignore[union-attr]  # there is one
+
+
+def test_without_rates_there_is_no_limit_and_without_a_word_the_door_is_closed() -> None:
+    policy = make_policy(Settings())
+    assert (policy.requests, policy.events, policy.closed, policy.trusted) == (None, None, True, ())
+    assert not make_policy(Settings(auth="off")).closed
