@@ -107,3 +107,14 @@ def test_what_can_t_be_done_is_one_line(tmp_path: Path, arguments: list[str], sa
     assert ran.returncode == 1
     assert said in ran.stderr.decode()
     assert ran.stderr.count(b"\n") == 1
+
+
+def test_what_tells_who_somebody_is_never_reaches_the_database(tmp_path: Path) -> None:
+    said = "mail jo@shop.example or call +49 30 901820 about article 4006381333931"
+    with Service(tmp_path, AURA_EVALUATE="off", REDACT="email, phone, card, iban, ip") as service:
+        sent = [query("q-1", query_text=said, page={"mail": "jo@shop.example"})]
+        assert httpx.post(f"{service.url}/ingest", json=sent).json()["accepted"] == 1
+        found = httpx.get(f"{service.url}/interactions/q-1").json()
+    assert found["query"]["queryText"] == "mail [email] or call [phone] about article 4006381333931"
+    assert found["query"]["extra"] == {"page": {"mail": "[email]"}}
+    assert not [path for path in tmp_path.rglob("*") if path.is_file() and b"jo@shop.example" in path.read_bytes()]
