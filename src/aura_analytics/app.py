@@ -37,11 +37,9 @@ from aura_analytics.evaluation.judgement import Judge
 from aura_analytics.evaluation.rule import Rule
 from aura_analytics.evaluation.rules import default_rules, read_rules
 from aura_analytics.evaluation.worker import Evaluator
-from aura_analytics.guard.door import Door, Policy
-from aura_analytics.guard.headers import origins
+from aura_analytics.guard.door import Door
 from aura_analytics.guard.keyring import Keyring
-from aura_analytics.guard.network import networks
-from aura_analytics.guard.rate import Quota
+from aura_analytics.guard.policy import make_policy
 from aura_analytics.ingest.endpoint import IngestEndpoint
 from aura_analytics.projection import (
     Columns,
@@ -65,8 +63,6 @@ JUDGE_ATTEMPTS = 3
 # After SIGTERM, requests in flight have this long to be finished and answered.
 SHUTDOWN_S = 30
 BACKLOG = 2_048
-# What may be sent at once where only an average is set, as seconds of it.
-BURST_S = 10
 # A server's database may start together with us: this long is it waited for, with pauses that grow.
 DATABASE_STARTS_S = 60.0
 FIRST_PAUSE_S, LONGEST_PAUSE_S, JITTER_S = 0.5, 10.0, 0.5
@@ -221,37 +217,6 @@ async def kept_columns(settings: Settings, url: str) -> AsyncIterator[Columns]:
         async with remote_projection(own) as columns:
             with announced(path, url):
                 yield columns
-
-
-def make_policy(settings: Settings) -> Policy:
-    """Make what the door keeps to.
-
-    Raises:
-        SettingsError: a network or an origin is none.
-    """
-    try:
-        trusted = networks(settings.trusted_proxies)
-    except ValueError as error:
-        raise SettingsError(f"TRUSTED_PROXIES: {error}") from error
-    try:
-        allowed = origins(settings.cors_allow_origins)
-    except ValueError as error:
-        raise SettingsError(f"CORS_ALLOW_ORIGINS: {error}") from error
-    return Policy(
-        closed=settings.auth == "on",
-        trusted=trusted,
-        address_header=settings.client_address_header,
-        origins=allowed,
-        requests=_quota("requests", "request", settings.rate_requests_per_second, settings.rate_requests_burst),
-        events=_quota("events", "events", settings.rate_events_per_second, settings.rate_events_burst),
-        most_body_bytes=settings.ingest_max_batch_bytes,
-    )
-
-
-def _quota(name: str, unit: str, per_second: float, burst: int) -> Quota | None:
-    if not per_second:
-        return None
-    return Quota(name=name, unit=unit, per_second=per_second, burst=burst or max(1, round(per_second * BURST_S)))
 
 
 def make_app(settings: Settings, store: Store, columns: Columns, keyring: Keyring | None = None) -> RequestLog:

@@ -10,7 +10,7 @@ import structlog
 from structlog.testing import LogCapture
 
 from aura_analytics import app
-from aura_analytics.app import kept_columns, make_app, make_policy, opened_store
+from aura_analytics.app import kept_columns, make_app, opened_store
 from aura_analytics.errors import MigrationError, SettingsError, StoreUnavailable
 from aura_analytics.guard.access import ROUTES
 from aura_analytics.projection import NoColumns, owner_of
@@ -144,17 +144,3 @@ def test_a_door_that_can_t_be_made_stops_the_start(tmp_path: Path, given: dict[s
     with pytest.raises(SettingsError, match=named):
         asyncio.run(app.serve(settings))
     assert list(tmp_path.iterdir()) == []
-
-
-def test_a_rate_without_a_burst_allows_ten_seconds_at_once() -> None:
-    policy = make_policy(Settings(rate_requests_per_second=2.5, rate_events_per_second=100, rate_events_burst=7))
-    assert policy.requests is not None
-    assert policy.events is not None
-    assert (policy.requests.burst, policy.events.burst) == (25, 7)
-    assert make_policy(Settings(rate_requests_per_second=0.01)).requests.burst == 1  # type: ignore[union-attr]  # there is one
-
-
-def test_without_rates_there_is_no_limit_and_without_a_word_the_door_is_closed() -> None:
-    policy = make_policy(Settings())
-    assert (policy.requests, policy.events, policy.closed, policy.trusted) == (None, None, True, ())
-    assert not make_policy(Settings(auth="off")).closed
