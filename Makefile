@@ -36,7 +36,7 @@ lock: $(DEVELOPMENT) ## Pin the newest versions that pyproject.toml allows
 	@$(BIN)/uv pip compile $(LOCK) pyproject.toml -o requirements.lock
 	@$(BIN)/uv pip compile $(LOCK) pyproject.toml --extra postgres -o requirements-postgres.lock
 	@echo 'hatchling>=1.27' | $(BIN)/uv pip compile $(LOCK) - -o deploy/requirements-build.lock
-	@$(BIN)/uv pip compile $(LOCK) pyproject.toml --extra postgres --extra topics --group dev -o requirements-dev.lock
+	@$(BIN)/uv pip compile $(LOCK) pyproject.toml --all-extras --group dev -o requirements-dev.lock
 
 LOCK := --quiet --no-strip-extras --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate
 
@@ -45,6 +45,7 @@ bench: $(DEVELOPMENT) ## Measure on this machine
 	@$(BIN)/python bench/asking.py
 	@$(BIN)/python bench/backends.py
 	@$(BIN)/python bench/crowd.py
+	@$(BIN)/python bench/judging.py
 
 clean: ## Remove what was made, but no data
 	rm -rf $(VENV) dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -18,6 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from aura_analytics.app import opened_store
+from aura_analytics.evaluation.hearing import Terms
+from aura_analytics.evaluation.rules import default_rules
 from aura_analytics.evaluation.worker import Evaluator
 from aura_analytics.settings import load as settings_of
 from clients import Asker, children, kept_off_the_last_core, memory_mb, requests_a_second, steady, wait_until_idle
@@ -101,7 +103,7 @@ def filled(given: argparse.Namespace, folder: str) -> Path:
 async def label(database: str) -> None:
     """Label what is due."""
     async with opened_store(settings_of({}, overrides={"AURA_DATABASE_URL": database})) as store:
-        await Evaluator(store, None, batch_size=5_000).run()
+        await Evaluator(store, None, Terms(rules=default_rules(), batch_size=5_000)).run()
 
 
 def scopes_of(database: Path) -> tuple[int, dict[str, Scope]]:

@@ -14,6 +14,8 @@ import msgspec
 
 from aura_analytics.app import opened_store
 from aura_analytics.clock import now
+from aura_analytics.evaluation.hearing import Terms
+from aura_analytics.evaluation.rules import default_rules
 from aura_analytics.evaluation.worker import Evaluator
 from aura_analytics.events.records import Event, VoiceConversion, VoiceOutcome, VoiceQuery
 from aura_analytics.settings import load
@@ -145,7 +147,7 @@ async def fill(database: str, count: int) -> None:
             await store.append(chunk)
         print(f"{count:,} interactions in {time.perf_counter() - started:.1f} s", flush=True)
         started = time.perf_counter()
-        tally = await Evaluator(store, None, batch_size=5_000).run()
+        tally = await Evaluator(store, None, Terms(rules=default_rules(), batch_size=5_000)).run()
         print(f"{tally.labelled:,} labels in {time.perf_counter() - started:.1f} s", flush=True)
 
 

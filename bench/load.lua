@@ -1,5 +1,6 @@
--- Voice queries and their outcomes for `wrk`: one event a request, or BATCH of them.
+-- Voice queries and their outcomes for `wrk`: one event a request, or BATCH of them; with QUERIES, queries alone.
 local batch = tonumber(os.getenv("BATCH") or "1")
+local step = os.getenv("QUERIES") and 2 or 1
 local made = 0
 local prefix = string.format("bench-%d-%d-", os.time(), math.random(1e9))
 
@@ -11,11 +12,13 @@ local outcome = '{"event_type":"voice_outcome","timestamp":"2026-01-02T%02d:%02d
   .. '"tokens_prompt":210,"tokens_completion":40,"cost_usd":0.0002,"action_taken":"PRODUCT_LOOKUP",'
   .. '"action_success":1,"error_flag":false,"tools_used":["search"]}'
 
+if step == 2 then query = query:gsub("2026%-01%-02", os.date("!%Y-%m-%d")) end -- of today: none waits long enough to be due
+
 local function event()
-  made = made + 1
+  made = made + step
   local n = math.floor((made + 1) / 2)
   local hour, minute, second, ms = math.floor(n / 360000) % 24, math.floor(n / 6000) % 60, math.floor(n / 100) % 60, n % 100 * 10
-  if made % 2 == 1 then
+  if step == 2 or made % 2 == 1 then
     local session = math.floor(n / 4) * 2654435761 % 4294967296 -- four turns each, spread like random ids
     return query:format(hour, minute, second, ms, prefix, n, n % 200, session, n % 50, 50 + n % 50)
   end

@@ -6,7 +6,7 @@ import gc
 import signal
 import socket
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
 from pathlib import Path
 
@@ -23,7 +23,7 @@ from tenacity import (
     wait_exponential_jitter,
 )
 
-from aura_analytics.api import insights, interactions, judging, problems
+from aura_analytics.api import insights, interactions, judging, problems, reviewing
 from aura_analytics.api.cache import Cache
 from aura_analytics.api.description import describe
 from aura_analytics.api.endpoints import router, state_router
@@ -33,14 +33,13 @@ from aura_analytics.api.protocol import GatheringProtocol
 from aura_analytics.api.request_log import RequestLog
 from aura_analytics.clock import now
 from aura_analytics.errors import SettingsError, StoreUnavailable
-from aura_analytics.evaluation.judgement import Judge
-from aura_analytics.evaluation.rule import Rule
-from aura_analytics.evaluation.rules import default_rules, read_rules
-from aura_analytics.evaluation.worker import Evaluator
+from aura_analytics.evaluation.candidate import candidates
+from aura_analytics.evaluation.process import EvaluatorProcess
 from aura_analytics.guard.door import Door
 from aura_analytics.guard.keyring import Keyring
 from aura_analytics.guard.policy import make_policy
 from aura_analytics.ingest.endpoint import IngestEndpoint
+from aura_analytics.labelling import make_evaluator, make_rubric, make_rules
 from aura_analytics.projection import (
     Columns,
     NoColumns,
@@ -58,63 +57,12 @@ from aura_analytics.version import __version__
 
 log = structlog.get_logger()
 
-# How often one interaction is asked about before it goes back to the queue.
-JUDGE_ATTEMPTS = 3
 # After SIGTERM, requests in flight have this long to be finished and answered.
 SHUTDOWN_S = 30
 BACKLOG = 2_048
 # A server's database may start together with us: this long is it waited for, with pauses that grow.
 DATABASE_STARTS_S = 60.0
 FIRST_PAUSE_S, LONGEST_PAUSE_S, JITTER_S = 0.5, 10.0, 0.5
-
-
-def make_judge(settings: Settings) -> Judge | None:
-    """Make the judge that the settings name; without a key there is none.
-
-    Raises:
-        SettingsError: the model isn't known.
-    """
-    if not settings.gemini_api_key:
-        return None
-    # Imported here, since the SDK takes two seconds to load and most commands never ask a model.
-    from aura_analytics.evaluation.judge import model_judge  # noqa: PLC0415
-
-    return model_judge(
-        settings.eval_model,
-        api_key=settings.gemini_api_key,
-        base_url=settings.eval_base_url or None,
-        timeout_s=settings.eval_timeout_seconds,
-        attempts=JUDGE_ATTEMPTS,
-    )
-
-
-def make_rules(settings: Settings) -> tuple[Rule, ...]:
-    """Make the rules that the settings name; by default those of the package.
-
-    Raises:
-        SettingsError: the file can't be read, or says something that isn't known.
-    """
-    if not settings.eval_rules:
-        return default_rules()
-    try:
-        return read_rules(Path(settings.eval_rules))
-    except SettingsError as error:
-        raise SettingsError(f"EVAL_RULES: {error}") from error
-
-
-def make_evaluator(
-    settings: Settings, store: Store, judge: Judge | None, rules: tuple[Rule, ...] | None = None
-) -> Evaluator:
-    """Make the evaluator over a store, a judge, and rules; without any, those of the package."""
-    return Evaluator(
-        store,
-        judge,
-        batch_size=settings.eval_batch_size,
-        concurrency=settings.eval_concurrency,
-        lease_ms=round(settings.eval_lease_seconds * 1000),
-        max_attempts=settings.eval_max_attempts,
-        rules=rules,
-    )
 
 
 def make_reader(settings: Settings, columns: Columns) -> ColumnReader:
@@ -237,7 +185,12 @@ def make_app(settings: Settings, store: Store, columns: Columns, keyring: Keyrin
     )
     describe(reading)
     reader = make_reader(settings, columns)
-    over_both = (interactions.router(reader, store), judging.router(reader, store))
+    budget_usd = settings.eval_daily_budget_usd or None
+    over_both = (
+        interactions.router(reader, store),
+        judging.router(reader, store, budget_usd=budget_usd),
+        reviewing.router(reader, store),
+    )
     for routes in (router(reader, queue_depth), *over_both, insights.router(reader)):
         reading.include_router(routes)
     reading.include_router(state_router(partial(health, store, columns), columns))
@@ -267,10 +220,10 @@ class Running(msgspec.Struct, frozen=True):
     """A server that takes requests."""
 
     url: str
-    evaluator: Evaluator
 
 
 OnReady = Callable[[Running], Coroutine[None, None, None]]
+Labelling = Callable[[Store], AbstractAsyncContextManager[None]]
 
 
 async def serve(settings: Settings, *, on_ready: OnReady | None = None) -> None:
@@ -281,31 +234,40 @@ async def serve(settings: Settings, *, on_ready: OnReady | None = None) -> None:
         on_ready: started once requests are taken; ended with the server.
 
     Raises:
-        SettingsError: the address can't be served on, the rules can't be read, or the model isn't known.
+        SettingsError: the address can't be served on, the rules can't be read, or the model or rubric isn't known.
         ProjectionOwned: a server keeps the columns of this database already.
         StoreUnavailable: the database can't be used, or doesn't come up.
     """
     make_policy(settings)  # what is wrong with it is told before anything is opened
-    evaluates = settings.aura_evaluate == "on"
-    rules = make_rules(settings) if evaluates else None
-    judge = await asyncio.to_thread(make_judge, settings) if evaluates else None
     patience_s = 0.0 if lies_in_a_file(settings) else DATABASE_STARTS_S
-    with contextlib.closing(_bind(settings)) as listener:
+    async with contextlib.AsyncExitStack() as stack:
+        begin = await _labelling(settings, stack) if settings.aura_evaluate == "on" else None
+        listener = stack.enter_context(contextlib.closing(_bind(settings)))
         url = _url(settings.host, listener)
-        async with (
-            opened_store(settings, patience_s=patience_s) as store,
-            kept_columns(settings, url) as columns,
-            contextlib.AsyncExitStack() as beside,
-        ):
-            if judge is not None:
-                beside.push_async_callback(judge.aclose)
-            running = Running(url, make_evaluator(settings, store, judge, rules))
-            if evaluates:
-                await beside.enter_async_context(_beside(running.evaluator.watch(settings.eval_interval_seconds)))
-            keyring = Keyring(store.keys)
-            beside.push_async_callback(keyring.close)
-            await _run(make_app(settings, store, columns, keyring), listener, running, on_ready)
+        store = await stack.enter_async_context(opened_store(settings, patience_s=patience_s))
+        columns = await stack.enter_async_context(kept_columns(settings, url))
+        if begin is not None:
+            await stack.enter_async_context(begin(store))
+        keyring = Keyring(store.keys)
+        stack.push_async_callback(keyring.close)
+        await _run(make_app(settings, store, columns, keyring), listener, Running(url), on_ready)
     log.info("stopped")
+
+
+async def _labelling(settings: Settings, stack: contextlib.AsyncExitStack) -> Labelling:
+    """Look at what labels; give what has it work over a store. Where a model judges, in a process of its own.
+
+    Raises:
+        SettingsError: the rules can't be read, or the model or rubric isn't known.
+    """
+    if not candidates(settings):
+        make_rubric(settings)
+        rules = make_rules(settings)
+        return lambda store: _beside(make_evaluator(settings, store, None, rules).watch(settings.eval_interval_seconds))
+    process = EvaluatorProcess(settings)
+    await process.start()
+    stack.push_async_callback(process.stop)
+    return lambda _: process.working()
 
 
 @asynccontextmanager

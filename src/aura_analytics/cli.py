@@ -15,7 +15,20 @@ from aura_analytics.events.records import Label
 from aura_analytics.logs import plain
 from aura_analytics.stats.training import ExampleFilter
 from aura_analytics.store import migrate as run_migrate
-from aura_analytics.terminal import commands, copied, copying, judge, keys, options, reading, rules, tables
+from aura_analytics.terminal import (
+    batch,
+    commands,
+    copied,
+    copying,
+    judge,
+    keyring,
+    options,
+    reading,
+    redo,
+    review,
+    rules,
+    tables,
+)
 from aura_analytics.terminal.export import export as run_export
 from aura_analytics.terminal.reading import Database
 from aura_analytics.terminal.running import run, settings_for
@@ -33,7 +46,8 @@ cli = typer.Typer(
 reading.add_to(cli)
 rules.add_to(cli)
 judge.add_to(cli)
-keys.add_to(cli)
+review.add_to(cli)
+keyring.add_to(cli)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
@@ -141,24 +155,45 @@ def ingest(
 
 
 @cli.command()
+@options.taking(redo.OPTIONS)
 def evaluate(
+    where: dict[str, Any],  # Any: a text, or a number
     database: Database = None,
     failed: Annotated[bool, typer.Option("--failed", help="List those that got no label, and why.")] = False,
     retry: Annotated[bool, typer.Option("--retry-failed", help="Make those due again first.")] = False,
     watch: Annotated[
         bool, typer.Option("--watch", help="Look again every EVAL_INTERVAL_SECONDS, until SIGTERM or Ctrl-C.")
     ] = False,
+    batches: Annotated[
+        bool, typer.Option("--batch", help="Hand it over in Gemini's batch mode: half the price, within a day.")
+    ] = False,
+    waits: Annotated[
+        bool,
+        typer.Option("--wait/--no-wait", help="With --batch: wait for the answers, or let the next one fetch them."),
+    ] = True,
+    again: Annotated[bool, typer.Option("--redo", help="Label some anew first; their labels stay as history.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Label what is due, now."""
+    if where and not again:
+        raise typer.BadParameter(f"--{next(iter(where))} goes with --redo")
+    if not waits and not batches:
+        raise typer.BadParameter("--no-wait goes with --batch")
     if watch:
-        if failed or retry or as_json:
+        if failed or retry or batches or again or as_json:
             raise typer.BadParameter("--watch goes with --database only")
         run(commands.watch(settings_for(database, log_level="info")))
         return
+    if failed and (again or batches):
+        raise typer.BadParameter("--failed goes without --redo and --batch")
     settings = settings_for(database)
     if failed:
         commands.show(run(commands.failed(settings)), tables.failed_table, as_json=as_json)
+        return
+    if again:
+        commands.show_requeued(run(redo.requeue(settings, redo.read_choice(where))))
+    if batches:
+        batch.show(run(batch.evaluate(settings, waits=waits, retry=retry)), as_json=as_json)
         return
     commands.show_tally(run(commands.evaluate(settings, retry=retry)), as_json=as_json)
 

@@ -24,6 +24,7 @@
     ├── FeedLost                  the feed isn't the one that was followed; the columns are read anew
     ├── LoadError                 a file or a server that the command line was given can't be used
     └── JudgeError                the model gave no verdict
+        ├── JudgePaused           nobody was asked: the judge rests, or its money or its allowance is used up
         ├── JudgeUnavailable      passing: rate limit, outage, time-out
         ├── JudgeRefused          lasting: the key or the model isn't accepted
         └── JudgeAnswerInvalid    the answer is outside of the schema, cut off, or blocked
@@ -251,6 +252,15 @@ class LoadError(AuraError):
 
 class JudgeError(AuraError):
     """The model gave no verdict."""
+
+
+class JudgePaused(JudgeError):
+    """Nobody was asked. `retry_after_s`: after how long asking is worth it; `spent`: it is the day's money that is gone."""
+
+    def __init__(self, message: str, retry_after_s: float, *, spent: bool = False) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+        self.spent = spent
 
 
 class JudgeUnavailable(JudgeError):

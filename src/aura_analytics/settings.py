@@ -20,8 +20,18 @@ from aura_analytics.errors import SettingsError
 FILES = (".env", ".dev.vars")
 # Names in the environment that are surely meant for us; in our own files every unknown name is a mistake.
 OUR_PREFIXES = ("AURA_", "EVAL_", "INGEST_", "RATE_", "REDACT", "STATS_")
-SECRETS = frozenset({"aura_api_key", "gemini_api_key"})
-CASELESS = frozenset({"log_level", "log_format", "aura_evaluate", "aura_statistics", "auth", "client_address_header"})
+SECRETS = frozenset({"aura_api_key", "gemini_api_key", "openai_api_key", "anthropic_api_key", "eval_api_key"})
+CASELESS = frozenset(
+    {
+        "log_level",
+        "log_format",
+        "aura_evaluate",
+        "aura_statistics",
+        "auth",
+        "client_address_header",
+        "eval_budget_spent",
+    }
+)
 
 # What libpq reads as a URI, whole, so that a slip is told here, where no password is shown. A name and a password go up
 # to the first “@”; there may be several hosts, or none (a socket's folder then stands among the parameters).
@@ -39,6 +49,10 @@ def _seconds(least: float, most: float, what: str) -> Meta:
 
 def _rate(what: str) -> Meta:
     return Meta(ge=0, le=1e9, description=what, extra={"takes": "a number from 0 on"})
+
+
+def _number(least: float, most: float, what: str) -> Meta:
+    return Meta(ge=least, le=most, description=what, extra={"takes": f"a number from {least:g} to {most:g}"})
 
 
 def _text(what: str, takes: str, pattern: str | None = None) -> Meta:
@@ -131,27 +145,73 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         ),
     ] = "US, GB, DE, FR, AT, CH, ES, IT, NL"
 
-    gemini_api_key: Annotated[str, _text("key of the judge's model; without one the rules judge alone", "a key")] = ""
+    gemini_api_key: Annotated[
+        str, _text("key of the judge's model at Google; without any key the rules judge alone", "a key")
+    ] = ""
+    openai_api_key: Annotated[str, _text("key of the judge's model at OpenAI", "a key")] = ""
+    anthropic_api_key: Annotated[str, _text("key of the judge's model at Anthropic", "a key")] = ""
+    eval_api_key: Annotated[
+        str, _text("key of the judge's model anywhere else; a server of one's own may need none", "a key")
+    ] = ""
     eval_rules: Annotated[
         str, _text("the rules that label before a judge; by default those of the package", "the path of a TOML file")
     ] = ""
+    eval_rubric: Annotated[
+        str, _text("the judge's instructions; by default those of the package", "the path of a Markdown file")
+    ] = ""
     eval_model: Annotated[
-        str, _text("the judge's model", "provider:model, such as google:gemini-2.5-flash-lite", r"^[^:\s]+:\S+$")
+        str,
+        _text(
+            "the judge's model; a second one, after a comma, is asked where the first isn't sure",
+            "provider:model, such as google:gemini-2.5-flash-lite, or two with a comma between",
+            r"^[^:,\s]+:[^,\s]+(,[^:,\s]+:[^,\s]+)?$",
+        ),
     ] = "google:gemini-2.5-flash-lite"
     eval_base_url: Annotated[
         str,
         _text(
-            "where the judge's API answers, if not at the provider's",
+            "where the judge's API answers, if not at the provider's; for two models two, with a comma between",
             "an http:// or https:// URL",
-            r"^(https?://\S+)?$",
+            r"^(https?://[^\s,]+(,(https?://[^\s,]+)?)?)?$",
         ),
     ] = ""
+    eval_cascade_below: Annotated[
+        float, _number(0, 1, "under this confidence of the first model the second one is asked")
+    ] = 0.7
+    eval_session_turns: Annotated[int, _whole(0, 20, "turns before it in its session that the judge is shown")] = 3
+    eval_sample_rate: Annotated[
+        float, _number(0, 1, "share that the judge is asked about of what the rules leave open; failures always are")
+    ] = 1.0
+    eval_daily_budget_usd: Annotated[
+        float, _number(0, 1e6, "what the judge may cost in a day (UTC), in US dollars; 0: no limit")
+    ] = 0.0
+    eval_budget_spent: Annotated[
+        Literal["wait", "leave"],
+        _choice("what becomes of the rest when the day's money is spent: it waits, or is REVIEW", "wait", "leave"),
+    ] = "wait"
+    eval_price: Annotated[
+        str,
+        _text(
+            "what the judge's model costs where that isn't known; for two models two, with a comma between",
+            "US dollars for a million tokens of prompt and of answer, such as 0.10/0.40",
+            r"^(\d+(\.\d+)?/\d+(\.\d+)?(,(\d+(\.\d+)?/\d+(\.\d+)?)?)?)?$",
+        ),
+    ] = ""
+    eval_rpm: Annotated[
+        int, _whole(0, 1_000_000, "requests a minute that all evaluators together make of a model; 0: no limit")
+    ] = 0
+    eval_tpm: Annotated[
+        int, _whole(0, 1_000_000_000, "tokens a minute that all evaluators together make of a model; 0: no limit")
+    ] = 0
     eval_batch_size: Annotated[int, _whole(1, 10_000, "interactions that are claimed at once")] = 50
     eval_concurrency: Annotated[int, _whole(1, 1_000, "calls of the judge in flight at once")] = 16
     eval_interval_seconds: Annotated[float, _seconds(0.05, 86_400, "pause between two looks for due interactions")] = 60
     eval_grace_seconds: Annotated[float, _seconds(0, 604_800, "how long a query waits for its outcome")] = 120
     eval_lease_seconds: Annotated[float, _seconds(1, 86_400, "after this a claim that wasn't kept is open again")] = 300
     eval_timeout_seconds: Annotated[float, _seconds(0.05, 600, "longest call of the judge")] = 30
+    eval_retry_seconds: Annotated[
+        float, _seconds(0, 86_400, "pause before an interaction is asked about again, doubled with each failure")
+    ] = 30
     eval_max_attempts: Annotated[
         int, _whole(1, 100, "tries before an interaction rests in the list of failed ones")
     ] = 5

@@ -12,9 +12,11 @@ import pytest
 
 from acceptance.database import BACKENDS, Database, PostgresDatabase, SqliteFile
 from acceptance.service import Service
+from acceptance.watching import Watching
 from postgres_server import PostgresServer
 
 StartService = Callable[..., Service]
+StartEvaluator = Callable[..., Watching]
 MakeDatabase = Callable[[Path], Database]
 
 
@@ -70,5 +72,18 @@ def start_service(tmp_path: Path, make_database: MakeDatabase) -> Iterator[Start
         def start(folder: str = "own", **settings: str) -> Service:
             place = tmp_path / folder
             return stack.enter_context(Service(place, make_database(place), **settings))
+
+        yield start
+
+
+@pytest.fixture
+def start_evaluator(tmp_path: Path) -> Iterator[StartEvaluator]:
+    """Start evaluators on a service's database; settings are keyword arguments. They end with the test."""
+    with ExitStack() as stack:
+        started: list[Watching] = []
+
+        def start(url: str, **settings: str) -> Watching:
+            started.append(stack.enter_context(Watching(tmp_path / f"evaluator-{len(started)}", url, **settings)))
+            return started[-1]
 
         yield start

@@ -57,6 +57,21 @@ def aura(
     )
 
 
+def children(service: "Service") -> list[int]:
+    """The processes that the service has started, where the system tells."""
+    pid = service.process.pid
+    listed = Path(f"/proc/{pid}/task/{pid}/children")
+    return [int(child) for child in listed.read_text("ascii").split()] if listed.exists() else []
+
+
+def runs(pid: int) -> bool:
+    """Whether a process is there and not only waits to be buried."""
+    try:
+        return "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text("utf-8")
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
 def query(id: str | None = None, /, **fields: Any) -> Event:
     """A query in the documented dialect; a field that is None is left out."""
     event = {

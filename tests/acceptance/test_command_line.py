@@ -35,8 +35,8 @@ INSIGHTS = ["rephrasings", "causes", "key-terms", "synonyms"]
 READING = [*(f"stats {name}" for name in STATISTICS), *(f"insights {name}" for name in INSIGHTS), "interactions"]
 COMMANDS = [
     "serve", "migrate", "ingest", "stats", "insights", *READING, "insights demand", "interaction", "evaluate", "export",
-    "verify", "copy", "rules", "rules check", "judge", "judge report", "keys", "keys create",
-    "keys list", "keys revoke", "keys rotate", "demo",
+    "verify", "copy", "rules", "rules check", "judge", "judge report", "judge cost",
+    "judge compare", "review", "keys", "keys create", "keys list", "keys revoke", "keys rotate", "demo",
 ]  # fmt: skip
 
 EVENTS = [
@@ -455,7 +455,7 @@ def test_evaluate_tells_what_it_labelled(tmp_path: Path) -> None:
     ran = succeeded(aura("evaluate", folder=tmp_path)).decode()
     assert ran == "2 labelled (1 GOOD, 1 REVIEW), 0 to be tried again, 0 given up\n"
     again = succeeded(aura("evaluate", "--json", folder=tmp_path))
-    assert json.loads(again) == {"labels": {}, "postponed": 0, "failed": 0}
+    assert json.loads(again) == {"labels": {}, "postponed": 0, "paused": 0, "left": 0, "failed": 0}
     assert json.loads(succeeded(aura("evaluate", "--failed", "--json", folder=tmp_path))) == []
 
 

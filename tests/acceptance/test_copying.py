@@ -26,14 +26,18 @@ from aura_analytics.terminal.copying import Wanted, copy
 from contract.making import LATER, LEASE_MS, NOW, conversion, outcome, query, verdict, verdicts
 from postgres_server import PostgresServer
 
+LABEL = (
+    "query_id, label, reason, confidence_score, evaluated_at, evaluated_by, method, explanation, rubric, tokens_prompt, "
+    "tokens_completion, cost_usd, duration_ms"
+)
 TABLES = {
     "voice_queries": "id, store_id, session_id, user_id, created_at, query_text, transcription_conf, intent, fast_path, "
     "query_source, audio_duration_ms, correlation_id, received_at, extra",
     "voice_outcomes": "query_id, answer_text, model_name, latency_ms, tokens_prompt, tokens_completion, cost_usd, "
     "action_taken, action_success, error_flag, tool_calls, error_message, tokens_total, occurred_at, received_at, "
     "correlation_id, extra",
-    "voice_evaluations": "query_id, label, reason, confidence_score, evaluated_at, evaluated_by, method, explanation",
-    "voice_evaluation_history": "query_id, label, reason, confidence_score, evaluated_at, evaluated_by, method, explanation",
+    "voice_evaluations": LABEL,
+    "voice_evaluation_history": LABEL,
     "evaluation_queue": "query_id, due_at, attempts, last_error, failed_at",
     "voice_conversions": "id, query_id, session_id, store_id, occurred_at, received_at, value, currency, order_id, "
     "correlation_id, extra",
@@ -121,7 +125,14 @@ async def fill(store: Store, prefix: str = "") -> None:
     claims = {
         claim.query_id.removeprefix(prefix): claim for claim in await store.claim_due(99, now=LATER, lease_ms=LEASE_MS)
     }
-    await store.settle(verdicts([claims["whole"], claims["late"]]))
+    took = {
+        "rubric": "default:1f",
+        "tokens_prompt": 2**62,
+        "tokens_completion": 0,
+        "cost_usd": 1e-300,
+        "duration_ms": 0.1,
+    }
+    await store.settle(verdicts([claims["whole"], claims["late"]], **took))
     await store.postpone(claims["postponed"], error="no time", due_at=NOW + 5)
     await store.give_up(claims["failed"], error="never", now=NOW)
     await store.release([claims["waiting"]], now=NOW)

@@ -1,6 +1,8 @@
 """Labels appear by themselves: by the rules, by a model that is asked over HTTP, and not at all where it fails."""
 
 import json
+import os
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -9,13 +11,14 @@ import pytest
 from llmock.pytest_plugin import LLMock
 
 from acceptance.conftest import MakeDatabase
-from acceptance.service import Event, Service, aura, ndjson, outcome, query, until
+from acceptance.service import Event, Service, aura, children, ndjson, outcome, query, runs, until
 
 StartService = Callable[..., Service]
 
 MODEL = "google:gemini-2.5-flash-lite"
 VERDICT = {"label": "BAD", "reason": "wrong_answer", "confidence": 0.9, "explanation": "It answered with shoes."}
 KEY = "a-key-that-nobody-may-see"
+COUNTS = {"postponed": 0, "paused": 0, "left": 0, "failed": 0}
 
 
 @pytest.fixture(scope="module")
@@ -156,6 +159,38 @@ def test_a_kill_while_the_model_thinks_costs_no_label(start_service: StartServic
     assert service.get("/stats/dataset", label="BAD")
 
 
+def evaluators(service: Service) -> list[int]:
+    """The processes that label beside the service."""
+    return [
+        one for one in children(service) if b"aura_analytics.evaluator" in Path(f"/proc/{one}/cmdline").read_bytes()
+    ]
+
+
+def test_a_process_of_its_own_asks_the_model_and_comes_back(start_service: StartService, llmock: LLMock) -> None:
+    llmock.reply(json.dumps(VERDICT), times=None)
+    service = start_service(**with_model(llmock, EVAL_INTERVAL_SECONDS="0.05"))
+    if not (first := evaluators(service)):
+        pytest.skip("the system doesn't tell who has started which process")
+    os.kill(first[0], signal.SIGKILL)
+    service.ingest(query("q"), outcome("q", action_success=None))
+    assert evaluation(service, "q")["label"] == "BAD"
+    [second] = evaluators(service)
+    assert second != first[0]
+    assert service.stop() == 0
+    assert not runs(second)
+    assert [line["event"] for line in service.log() if line["event"].startswith("evaluator")] == ["evaluator_ended"]
+
+
+def test_the_process_that_asks_the_model_ends_with_a_server_that_is_killed(
+    start_service: StartService, llmock: LLMock
+) -> None:
+    service = start_service(**with_model(llmock))
+    if not (asking := evaluators(service)):
+        pytest.skip("the system doesn't tell who has started which process")
+    service.kill()
+    until(lambda: not any(map(runs, asking)))
+
+
 def test_a_judge_that_fails_leaves_it_waiting_and_never_mislabels(
     tmp_path: Path, make_database: MakeDatabase, llmock: LLMock
 ) -> None:
@@ -167,7 +202,7 @@ def test_a_judge_that_fails_leaves_it_waiting_and_never_mislabels(
 
     llmock.reply("It was rather good.", times=None)
     ran = aura("evaluate", "--json", folder=tmp_path, settings=settings)
-    assert (ran.returncode, json.loads(ran.stdout)) == (0, {"labels": {}, "postponed": 1, "failed": 0})
+    assert (ran.returncode, json.loads(ran.stdout)) == (0, {"labels": {}, **COUNTS, "postponed": 1})
     [(attempts, error, failed_at)] = service.rows("SELECT attempts, last_error, failed_at FROM evaluation_queue")
     assert (attempts, failed_at) == (1, None)
     assert "schema" in error
@@ -176,7 +211,7 @@ def test_a_judge_that_fails_leaves_it_waiting_and_never_mislabels(
     with service.opened() as connection:
         connection.execute("UPDATE evaluation_queue SET due_at = 0")
     ran = aura("evaluate", "--json", folder=tmp_path, settings=settings)
-    assert (ran.returncode, json.loads(ran.stdout)) == (0, {"labels": {}, "postponed": 0, "failed": 1})
+    assert (ran.returncode, json.loads(ran.stdout)) == (0, {"labels": {}, **COUNTS, "failed": 1})
     listed = json.loads(aura("evaluate", "--failed", "--json", folder=tmp_path, settings=settings).stdout)
     assert [(one["query_id"], one["attempts"]) for one in listed] == [("q", 2)]
     assert "schema" in listed[0]["last_error"]

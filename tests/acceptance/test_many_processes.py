@@ -5,78 +5,20 @@ import signal
 import socket
 import subprocess
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing
+from contextlib import closing
 from pathlib import Path
-from typing import Any, Self
 
 import pytest
 from llmock.pytest_plugin import LLMock
 
+from acceptance.conftest import StartEvaluator
 from acceptance.database import PATIENCE_S
 from acceptance.service import COMMAND, Service, clean_environment, outcome, query, until
+from acceptance.watching import QUICK
 
 StartService = Callable[..., Service]
-StartEvaluator = Callable[..., "Watching"]
 
 VERDICT = {"label": "BAD", "reason": "wrong_answer", "confidence": 0.9, "explanation": "It answered with shoes."}
-QUICK = {"EVAL_INTERVAL_SECONDS": "0.05", "EVAL_GRACE_SECONDS": "0"}
-
-
-class Watching:
-    """A process that evaluates until it is stopped. Use it in a `with`.
-
-    Args:
-        folder: the working directory, of its own.
-        url: the row database.
-        settings: of the environment, by their names.
-    """
-
-    def __init__(self, folder: Path, url: str, **settings: str) -> None:
-        folder.mkdir(parents=True)
-        self._log = folder / "stderr.log"
-        with self._log.open("wb") as stderr:
-            self.process = subprocess.Popen(
-                [COMMAND, "evaluate", "--watch", "--database", url],
-                cwd=folder,
-                env=clean_environment(**{**QUICK, **settings}),
-                stdin=subprocess.DEVNULL,
-                stdout=stderr,
-                stderr=stderr,
-            )
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.process.kill()
-        self.process.wait(PATIENCE_S)
-
-    def end(self, number: signal.Signals) -> int:
-        """Send a signal; give the exit code."""
-        self.process.send_signal(number)
-        return self.process.wait(PATIENCE_S)
-
-    def log(self) -> list[dict[str, Any]]:
-        """What it has logged; there is nothing else in it."""
-        whole, _, _ = self._log.read_bytes().rpartition(b"\n")
-        return [json.loads(line) for line in whole.splitlines()]
-
-    def has_logged(self, event: str) -> bool:
-        """Whether there is such a line."""
-        return any(line["event"] == event for line in self.log())
-
-
-@pytest.fixture
-def start_evaluator(tmp_path: Path) -> Iterator[StartEvaluator]:
-    """Start evaluators on a service's database; settings are keyword arguments. They end with the test."""
-    with ExitStack() as stack:
-        started: list[Watching] = []
-
-        def start(url: str, **settings: str) -> Watching:
-            started.append(stack.enter_context(Watching(tmp_path / f"evaluator-{len(started)}", url, **settings)))
-            return started[-1]
-
-        yield start
 
 
 def thinking(llmock: LLMock) -> dict[str, str]:

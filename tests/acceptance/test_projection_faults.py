@@ -15,7 +15,7 @@ import pytest
 
 from acceptance.conftest import MakeDatabase
 from acceptance.database import SqliteFile
-from acceptance.service import Service, outcome, query, until
+from acceptance.service import Service, children, outcome, query, runs, until
 
 StartService = Callable[..., Service]
 
@@ -167,13 +167,6 @@ def test_kill_9_of_a_service_that_follows_loses_no_number(filled: tuple[Service,
     assert differing(service) == 0
 
 
-def children(service: Service) -> list[int]:
-    """The processes that the service has started, where the system tells."""
-    pid = service.process.pid
-    listed = Path(f"/proc/{pid}/task/{pid}/children")
-    return [int(child) for child in listed.read_text("ascii").split()] if listed.exists() else []
-
-
 def test_a_helping_process_that_is_killed_costs_no_number(filled: tuple[Service, dict[str, Any]], name: str) -> None:
     service, before = filled
     if not (helpers := children(service)):
@@ -215,14 +208,6 @@ def test_a_killed_service_leaves_no_process_behind(start_service: StartService) 
         pytest.skip("the service has no helping process, or the system doesn't tell")
     service.kill()
     until(lambda: not [helper for helper in helpers if runs(helper)])
-
-
-def runs(pid: int) -> bool:
-    """Whether a process is there and not only waits to be buried."""
-    try:
-        return "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text("utf-8")
-    except (FileNotFoundError, ProcessLookupError):
-        return False
 
 
 def test_the_columns_of_another_database_are_not_taken_for_one_s_own(start_service: StartService) -> None:

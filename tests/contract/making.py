@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from aura_analytics.events.records import Label, Verdict, VoiceConversion, VoiceOutcome, VoiceQuery
+from aura_analytics.events.records import JudgeCall, Label, Verdict, VoiceConversion, VoiceOutcome, VoiceQuery
 from aura_analytics.store.port import CONVERSION_COLUMNS, WIDE_COLUMNS, Claim, ConversionRow, WideRow
 
 NOW = 1_760_000_000_000
@@ -12,6 +12,8 @@ GRACE_MS = 120_000
 LEASE_MS = 60_000
 # Past every grace time and lease, by the tests' clock as by the real one.
 LATER = 4_000_000_000_000
+# What a wide row holds of a verdict: its other numbers are named as those of an outcome are.
+OF_A_VERDICT = ("label", "reason", "confidence", "evaluated_at", "evaluated_by")
 
 
 class Watch:
@@ -63,7 +65,7 @@ def wide(query: VoiceQuery, outcome: VoiceOutcome | None = None, verdict: Verdic
     if outcome is not None:
         row |= {name: getattr(outcome, name) for name in WIDE_COLUMNS if hasattr(outcome, name)}
     if verdict is not None:
-        row |= {name: getattr(verdict, name) for name in WIDE_COLUMNS if hasattr(verdict, name)}
+        row |= {name: getattr(verdict, name) for name in OF_A_VERDICT}
     return row
 
 
@@ -83,3 +85,17 @@ def by_id(rows: Iterable[WideRow]) -> dict[str, dict[str, Any]]:
         assert cells["id"] not in found
         found[cells["id"]] = cells
     return found
+
+
+def call(query_id: str = "a", **fields: Any) -> JudgeCall:
+    """A request to a model about an interaction, made and answered now unless `fields` say something else."""
+    whole = {
+        "store_id": "shop",
+        "called_at": NOW,
+        "model": "google:tiny",
+        "rubric": "default:1f",
+        "outcome": "answered",
+        "duration_ms": 500.0,
+        **fields,
+    }
+    return JudgeCall(query_id=query_id, **whole)

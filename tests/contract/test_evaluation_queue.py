@@ -319,3 +319,62 @@ async def test_the_depth_counts_due_waiting_and_failed(store: Store, watch: Watc
     assert await depth(NOW + GRACE_MS) == (2, 0, 1)
     await store.settle(verdicts([second]))
     assert await depth(NOW) == (0, 1, 1)
+
+
+async def test_a_try_that_does_not_count_is_no_attempt(answered: Store) -> None:
+    await answered.postpone(await claim_one(answered), error="the judge rests", due_at=NOW + 5, counts=False)
+    again = await claim_one(answered, NOW + 5)
+    assert again.attempts == 1
+    await answered.postpone(again, error="busy", due_at=NOW + 6)
+    assert (await claim_one(answered, NOW + 6)).attempts == 2
+
+
+async def test_those_that_nobody_was_asked_about_are_postponed_together(store: Store) -> None:
+    await store.append([event for id in "abc" for event in (query(id), outcome(id))])
+    claims = await store.claim_due(10, now=NOW, lease_ms=LEASE_MS)
+    await store.settle(verdicts(claims[:1]))
+    await store.postpone_all(claims, error="the day's money is spent", due_at=NOW + HOUR_MS)
+    assert await claimed(store, NOW + HOUR_MS - 1) == []
+    again = await store.claim_due(10, now=NOW + HOUR_MS, lease_ms=LEASE_MS)
+    assert sorted(claim.query_id for claim in again) == sorted(claim.query_id for claim in claims[1:])
+    assert {claim.attempts for claim in again} == {1}
+    await store.postpone_all([], error="nothing", due_at=NOW)
+
+
+async def test_what_is_left_is_no_work_and_has_no_label(store: Store) -> None:
+    await store.append([event for id in "ab" for event in (query(id), outcome(id))])
+    claims = await store.claim_due(10, now=NOW, lease_ms=LEASE_MS)
+    await store.release(claims[:1], now=NOW)
+    await store.leave(claims)
+    assert await claimed(store, LATER) == [claims[0].query_id]
+    assert [await label_of(store, id) for id in "ab"] == [(None, None)] * 2
+    await store.leave([])
+
+
+async def test_the_depth_tells_since_when_what_was_due_first_has_waited(store: Store) -> None:
+    async def since(now: int) -> int | None:
+        return (await store.queue_depth(now=now)).since
+
+    assert await since(LATER) is None
+    await store.append([query("a")])
+    assert await since(NOW + GRACE_MS - 1) is None
+    assert await since(NOW + GRACE_MS) == NOW + GRACE_MS
+    claim = await claim_one(store, NOW + GRACE_MS + 7)
+    assert await since(NOW + GRACE_MS + 7) == NOW + GRACE_MS, "a claim changes nothing of it"
+    await store.postpone(claim, error="busy", due_at=NOW + HOUR_MS)
+    assert await since(NOW + GRACE_MS + 7) == NOW + GRACE_MS, "nor does a try in vain"
+    again = await claim_one(store, NOW + HOUR_MS)
+    await store.give_up(again, error="no", now=NOW + HOUR_MS)
+    assert await since(LATER) is None
+    assert await store.retry_failed(now=NOW + 2 * HOUR_MS) == 1
+    assert await since(LATER) == NOW + 2 * HOUR_MS
+
+
+async def test_an_outcome_begins_the_wait_anew(store: Store, watch: Watch) -> None:
+    await store.append([query("a")])
+    await claim_one(store, NOW + GRACE_MS)
+    watch.now = NOW + HOUR_MS
+    await store.append([outcome("a")])
+    assert (await store.queue_depth(now=NOW + HOUR_MS)).since == NOW + HOUR_MS
+    await store.settle(verdicts([await claim_one(store, NOW + HOUR_MS)]))
+    assert (await store.queue_depth(now=LATER)).since is None

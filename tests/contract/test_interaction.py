@@ -8,6 +8,14 @@ from aura_analytics.store.port import InteractionDetails
 from contract.making import GRACE_MS, LEASE_MS, NOW, conversion, outcome, query, verdict
 from contract.test_append import FULL_OUTCOME, FULL_QUERY
 
+COST = {
+    "rubric": "default:1f",
+    "tokens_prompt": 812,
+    "tokens_completion": 64,
+    "cost_usd": 0.00031,
+    "duration_ms": 740.5,
+}
+
 
 async def details_of(store: Store, id: str = "a") -> InteractionDetails:
     found = await store.interaction(id)
@@ -75,6 +83,8 @@ async def test_a_verdict_that_gives_way_stays_in_the_history(store: Store) -> No
         ({"reason": "another"}, 1),
         ({"method": "a model"}, 1),
         ({"evaluated_by": "human"}, 1),
+        ({"rubric": "default:1"}, 1),
+        ({"tokens_prompt": 7, "tokens_completion": 3, "cost_usd": 0.5, "duration_ms": 1.5}, 0),
     ],
 )
 async def test_one_that_says_the_same_is_not_repeated(store: Store, fields: dict[str, object], kept: int) -> None:
@@ -85,12 +95,23 @@ async def test_one_that_says_the_same_is_not_repeated(store: Store, fields: dict
     assert (found.verdict, found.history) == (second, [first] * kept)
 
 
-async def test_one_that_gives_no_way_is_no_history(store: Store) -> None:
+async def test_an_automatic_one_stays_in_the_history_where_a_persons_stands(store: Store) -> None:
     await store.append([query("a")])
     first = await judge(store, "GOOD", evaluated_by="human")
-    await again(store, "BAD")
+    second = await again(store, "BAD", **COST)
     found = await details_of(store)
-    assert (found.verdict, found.history) == (first, [])
+    assert (found.verdict, found.history) == (first, [second])
+
+
+async def test_what_a_label_took_is_kept_and_goes_into_the_history_with_it(store: Store) -> None:
+    await store.append([query("a")])
+    first = await judge(store, "GOOD", method="a model", **COST)
+    assert (await details_of(store)).verdict == first
+    assert await store.verdicts(["a"]) == await store.automatic_verdicts(["a"]) == [first]
+    second = await again(store, "BAD", evaluated_by="human")
+    found = await details_of(store)
+    assert (found.verdict, found.history) == (second, [first])
+    assert await store.automatic_verdicts(["a"]) == [first]
 
 
 async def test_a_claim_that_is_lost_is_no_history(store: Store) -> None:

@@ -8,6 +8,7 @@ import pytest
 from aura_analytics.errors import StoreUnavailable
 from aura_analytics.events.records import Interaction
 from aura_analytics.store import Store
+from aura_analytics.store.judging import Choice, Demand, JudgeBatch
 from aura_analytics.store.port import Claim, FeedPoint, HourlySums
 from contract.backends import Backend
 from contract.making import LATER, LEASE_MS, NOW, Watch, conversion, outcome, query, verdict
@@ -26,6 +27,10 @@ HOUR = HourlySums(
 )
 
 
+DEMAND = Demand(model="m", requests=1, tokens=1, cost_usd=0.0, rpm=60, tpm=None, budget_usd=None)
+BATCH = JudgeBatch(id="b", model="m", rubric="r", requests=1, made_at=NOW)
+
+
 async def first_batch(batches: AsyncIterator[object]) -> None:
     async for _ in batches:
         break
@@ -39,6 +44,23 @@ CALLS: dict[str, Callable[[Store], Awaitable[object]]] = {
     "settle": lambda store: store.settle([(CLAIM, verdict("a"))]),
     "postpone": lambda store: store.postpone(CLAIM, error="busy", due_at=NOW),
     "give_up": lambda store: store.give_up(CLAIM, error="no", now=NOW),
+    "claims": lambda store: store.claims("lease"),
+    "previous_turns": lambda store: store.previous_turns([query("a", session_id="s")], 3),
+    "postpone_all": lambda store: store.postpone_all([CLAIM], error="spent", due_at=NOW),
+    "leave": lambda store: store.leave([CLAIM]),
+    "note_calls": lambda store: store.note_calls([]),
+    "reserve": lambda store: store.reserve(DEMAND, now=NOW),
+    "judge_calls": lambda store: store.judge_calls(since=0, until=NOW, store_id=None),
+    "answered_calls": lambda store: store.answered_calls(since=0, until=NOW, store_id=None),
+    "spent_usd": lambda store: store.spent_usd(now=NOW),
+    "requeue": lambda store: store.requeue(Choice(), now=NOW),
+    "choose": lambda store: store.choose(Choice(), 1),
+    "review": lambda store: store.review(verdict("a", evaluated_by="human")),
+    "lease_reviews": lambda store: store.lease_reviews(["a"], reviewer="Ada", limit=1, now=NOW, until=LATER),
+    "leased_reviews": lambda store: store.leased_reviews(now=NOW),
+    "save_batch": lambda store: store.save_batch(BATCH),
+    "hold_batch": lambda store: store.hold_batch("b", holder="one", now=NOW, until=LATER),
+    "open_batches": lambda store: store.open_batches(),
     "release": lambda store: store.release([CLAIM], now=NOW),
     "failed_evaluations": lambda store: store.failed_evaluations(1),
     "retry_failed": lambda store: store.retry_failed(now=NOW),

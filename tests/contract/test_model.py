@@ -72,6 +72,7 @@ class Model:
         self.waiting.remove(given.query_id)
         known = self.labels.get(given.query_id)
         if known is not None and known.evaluated_by == "human" and given.evaluated_by == "auto":
+            self.history[given.query_id].insert(0, given)
             return False
         if known is not None and (known.label, known.evaluated_by) != (given.label, given.evaluated_by):
             self.history[given.query_id].insert(0, known)

@@ -1,4 +1,7 @@
-"""Two servers of one database at the same moment: each event is new once, each row becomes whole, each label knows all."""
+"""Two servers of one database at the same moment: each event is new once, each row becomes whole, each label knows all.
+
+And what they share for the judge is shared: claims, people's labels, the day's money.
+"""
 
 import asyncio
 import random
@@ -11,9 +14,10 @@ import pytest
 
 from aura_analytics.events.records import Event
 from aura_analytics.store import Store
+from aura_analytics.store.judging import Choice, Demand
 from aura_analytics.store.port import Claim, QueueDepth
 from contract.following import PATIENCE_S, follow
-from contract.making import LATER, LEASE_MS, NOW, by_id, conversion, outcome, query, verdicts
+from contract.making import LATER, LEASE_MS, NOW, by_id, call, conversion, outcome, query, verdict, verdicts
 
 LONG_AGO = NOW - 86_400_000
 
@@ -123,6 +127,107 @@ async def test_claims_never_overlap_while_work_comes_and_goes(store: Store, othe
     taken = Counter(claim.query_id for evaluator in evaluators for claim in evaluator.claims)
     assert taken == dict.fromkeys(ids, 1)
     assert {row["label"] for row in by_id(await other_store.wide_rows(ids)).values()} == {"GOOD"}
+
+
+async def answered(store: Store, count: int) -> list[str]:
+    """Store some interactions that are due now; give their ids."""
+    ids = [f"q{n:03}" for n in range(count)]
+    await store.append([event for id in ids for event in (query(id), outcome(id))])
+    return ids
+
+
+async def test_what_is_queued_anew_while_others_label_it_is_labelled_anew(store: Store, other_store: Store) -> None:
+    ids = await answered(store, 200)
+
+    async def again() -> None:
+        for _ in range(6):
+            assert await other_store.requeue(Choice(), now=NOW) == len(ids)
+
+    writing = asyncio.ensure_future(again())
+    evaluators = [Evaluator(side) for side in (store, other_store) for _ in range(2)]
+    await asyncio.gather(writing, *(evaluator.work(writing) for evaluator in evaluators))
+    taken = Counter((claim.query_id, claim.lease) for evaluator in evaluators for claim in evaluator.claims)
+    assert set(taken.values()) == {1}
+    assert {id for id, _ in taken} == set(ids)
+    assert {row["label"] for row in by_id(await store.wide_rows(ids)).values()} == {"GOOD"}
+    assert await store.queue_depth(now=LATER) == QueueDepth(due=0, waiting=0, failed=0)
+
+
+async def test_claims_are_found_again_by_their_lease_on_any_server(store: Store, other_store: Store) -> None:
+    ids = await answered(store, 90)
+    taking = [
+        side.claim_due(7, now=NOW, lease_ms=LEASE_MS, lease=f"batch {n}")
+        for n, side in enumerate([store, other_store] * 7)
+    ]
+    taken = {f"batch {n}": claims for n, claims in enumerate(await asyncio.gather(*taking))}
+    assert sorted(claim.query_id for claims in taken.values() for claim in claims) == ids
+    for lease, claims in taken.items():
+        found = await other_store.claims(lease)
+        assert sorted(found, key=lambda claim: claim.query_id) == sorted(claims, key=lambda claim: claim.query_id)
+    later = await store.claim_due(len(ids), now=NOW + LEASE_MS, lease_ms=LEASE_MS)
+    assert len(later) == len(ids)
+    assert [await other_store.claims(lease) for lease in taken] == [[]] * len(taken)
+
+
+async def test_a_persons_label_and_an_automatic_one_at_the_same_moment_are_both_kept(
+    store: Store, other_store: Store
+) -> None:
+    ids = await answered(store, 60)
+    claims = await store.claim_due(len(ids), now=NOW, lease_ms=LEASE_MS)
+    judged = {claim.query_id: verdict(claim.query_id, "BAD") for claim in claims}
+    labelled = {id: verdict(id, "GOOD", evaluated_by="human", method="Ada") for id in ids}
+    parts = [claims[start : start + 6] for start in range(0, len(claims), 6)]
+    await asyncio.gather(
+        *(store.settle([(claim, judged[claim.query_id]) for claim in part]) for part in parts),
+        *(other_store.review(labelled[id]) for id in ids),
+    )
+    for id in ids:
+        found = await store.interaction(id)
+        assert found is not None
+        assert (found.verdict, found.history) == (labelled[id], [judged[id]])
+
+
+async def test_of_two_persons_at_the_same_moment_both_labels_are_kept(store: Store, other_store: Store) -> None:
+    ids = await answered(store, 20)
+    claims = await store.claim_due(len(ids), now=NOW, lease_ms=LEASE_MS)
+    assert await store.settle(verdicts(claims, "REVIEW")) == len(ids)
+    labels = [
+        (side, [verdict(id, label, evaluated_by="human", method=name) for id in ids])
+        for side, label, name in ((store, "GOOD", "Ada"), (other_store, "BAD", "Bob"))
+    ]
+    assert all(await asyncio.gather(*(side.review(one) for side, given in labels for one in given)))
+    for id in ids:
+        found = await store.interaction(id)
+        assert found is not None
+        assert found.verdict is not None
+        assert sorted([found.verdict.method, *(one.method for one in found.history)]) == ["Ada", "Bob", "rules"]
+
+
+async def test_the_days_money_is_counted_to_the_cent_from_its_first_moment_on(store: Store, other_store: Store) -> None:
+    """Money is reserved, spent and put right by two servers at once, before there is a row for it."""
+    claims = await claim_all(store, 40)
+    demands = [
+        Demand(model=f"m{n % 3}", requests=2, tokens=8, cost_usd=0.5, rpm=6_000, tpm=6_000, budget_usd=100.0)
+        for n in range(40)
+    ]
+    notes = [call(model=f"m{n % 3}", cost_usd=0.25, reserved_usd=0.125, reserved_tokens=8) for n in range(3)]
+    grants, _ = await asyncio.gather(
+        asyncio.gather(*((store, other_store)[n % 2].reserve(one, now=NOW) for n, one in enumerate(demands))),
+        asyncio.gather(
+            *(
+                (store, other_store)[n % 2].settle(verdicts([claim]), random.Random(n).sample(notes, 3))
+                for n, claim in enumerate(claims)
+            )
+        ),
+    )
+    granted = sum(grant.requests for grant in grants)
+    assert granted == 80
+    assert await store.spent_usd(now=NOW) == granted * 0.5 + len(claims) * 3 * 0.125
+
+
+async def claim_all(store: Store, count: int) -> list[Claim]:
+    """Store some interactions and claim all of them."""
+    return await store.claim_due(len(await answered(store, count)), now=NOW, lease_ms=LEASE_MS)
 
 
 # Where two servers write at the same moment, one at a halt just before its end.

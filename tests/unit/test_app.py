@@ -13,6 +13,7 @@ from aura_analytics import app
 from aura_analytics.app import kept_columns, make_app, opened_store
 from aura_analytics.errors import MigrationError, SettingsError, StoreUnavailable
 from aura_analytics.guard.access import ROUTES
+from aura_analytics.labelling import prepare_judge
 from aura_analytics.projection import NoColumns, owner_of
 from aura_analytics.settings import Settings
 from aura_analytics.store import Store, columns_path
@@ -144,3 +145,13 @@ def test_a_door_that_can_t_be_made_stops_the_start(tmp_path: Path, given: dict[s
     with pytest.raises(SettingsError, match=named):
         asyncio.run(app.serve(settings))
     assert list(tmp_path.iterdir()) == []
+
+
+def test_without_a_key_there_is_no_judge() -> None:
+    assert prepare_judge(Settings()) is None
+
+
+@pytest.mark.parametrize("key", ["", "key"])
+def test_a_rubric_that_can_t_be_read_stops_the_start(tmp_path: Path, key: str) -> None:
+    with pytest.raises(SettingsError, match=r"^EVAL_RUBRIC: .* can't be read"):
+        prepare_judge(Settings(eval_rubric=str(tmp_path / "none.md"), gemini_api_key=key))

@@ -40,15 +40,28 @@ GIVEN: dict[str, tuple[str, Any]] = {
     "REDACT": ("email, phone", "email, phone"),
     "REDACT_PHONE_REGIONS": ("JP", "JP"),
     "GEMINI_API_KEY": ("AIza-key", "AIza-key"),
+    "OPENAI_API_KEY": ("sk-key", "sk-key"),
+    "ANTHROPIC_API_KEY": ("sk-ant-key", "sk-ant-key"),
+    "EVAL_API_KEY": ("any-key", "any-key"),
     "EVAL_RULES": ("rules.toml", "rules.toml"),
+    "EVAL_RUBRIC": ("ours.md", "ours.md"),
     "EVAL_MODEL": ("google:gemini-2.5-pro", "google:gemini-2.5-pro"),
     "EVAL_BASE_URL": ("http://127.0.0.1:9/v1", "http://127.0.0.1:9/v1"),
+    "EVAL_CASCADE_BELOW": ("0.9", 0.9),
+    "EVAL_SESSION_TURNS": ("0", 0),
+    "EVAL_SAMPLE_RATE": ("0.25", 0.25),
+    "EVAL_DAILY_BUDGET_USD": ("2.5", 2.5),
+    "EVAL_BUDGET_SPENT": ("leave", "leave"),
+    "EVAL_PRICE": ("0.10/0.40,1.25/10", "0.10/0.40,1.25/10"),
+    "EVAL_RPM": ("60", 60),
+    "EVAL_TPM": ("100000", 100_000),
     "EVAL_BATCH_SIZE": ("7", 7),
     "EVAL_CONCURRENCY": ("8", 8),
     "EVAL_INTERVAL_SECONDS": ("0.5", 0.5),
     "EVAL_GRACE_SECONDS": ("90", 90.0),
     "EVAL_LEASE_SECONDS": ("61.5", 61.5),
     "EVAL_TIMEOUT_SECONDS": ("3", 3.0),
+    "EVAL_RETRY_SECONDS": ("5", 5.0),
     "EVAL_MAX_ATTEMPTS": ("2", 2),
     "INGEST_MAX_EVENT_BYTES": ("2048", 2048),
     "INGEST_MAX_BATCH_BYTES": ("4096", 4096),
@@ -95,6 +108,18 @@ IMPOSSIBLE = (
     ("LOG_FORMAT", "xml", "one of auto, console, json"),
     ("EVAL_MODEL", "gemini", "provider:model"),
     ("EVAL_MODEL", "google:", "provider:model"),
+    ("EVAL_MODEL", "google:a,b", "provider:model"),
+    ("EVAL_MODEL", "google:a,google:b,google:c", "provider:model"),
+    ("EVAL_PRICE", "0.10", "US dollars for a million tokens"),
+    ("EVAL_PRICE", "a/b", "US dollars for a million tokens"),
+    ("EVAL_CASCADE_BELOW", "1.1", "a number from 0 to 1"),
+    ("EVAL_SAMPLE_RATE", "nan", "a number from 0 to 1"),
+    ("EVAL_DAILY_BUDGET_USD", "-1", "a number from 0 to 1e+06"),
+    ("EVAL_SESSION_TURNS", "21", "a whole number from 0 to 20"),
+    ("EVAL_RPM", "-1", "a whole number from 0 to 1000000"),
+    ("EVAL_TPM", "many", "a whole number from 0 to 1000000000"),
+    ("EVAL_RETRY_SECONDS", "-1", "seconds, from"),
+    ("EVAL_BUDGET_SPENT", "stop", "one of wait, leave"),
     ("EVAL_BASE_URL", "127.0.0.1:80", "an http:// or https:// URL"),
     ("EVAL_BASE_URL", "ftp://127.0.0.1", "an http:// or https:// URL"),
     ("EVAL_BATCH_SIZE", "0", "a whole number from 1 to 10000"),
@@ -326,16 +351,9 @@ class TestImpossibleValues:
 
     def test_every_setting_that_can_be_wrong_is_tried_here(self) -> None:
         # Any text may be a path, a key, or the caller's own affair.
-        free = {
-            "AURA_COLUMNS_PATH",
-            "AURA_API_KEY",
-            "EVAL_RULES",
-            "GEMINI_API_KEY",
-            "ANALYTICS_WORKER_URL",
-            # These two are read by the guard, and its own tests try them.
-            "TRUSTED_PROXIES",
-            "CORS_ALLOW_ORIGINS",
-        }
+        paths = {"AURA_COLUMNS_PATH", "EVAL_RULES", "EVAL_RUBRIC"}
+        guards = {"TRUSTED_PROXIES", "CORS_ALLOW_ORIGINS"}  # read by the guard, whose own tests try them
+        free = paths | guards | {name.upper() for name in settings.SECRETS} | {"ANALYTICS_WORKER_URL"}
 
         assert {name for name, _, _ in IMPOSSIBLE} == set(GIVEN) - free
 

@@ -23,6 +23,8 @@ from aura_analytics.store.port import FeedPoint
 
 # Where answers are kept. The state of the service is wanted as it is now, and downloads are too large.
 READINGS = ("/stats/", "/interactions", "/insights/")
+# A judge's requests are no events: where none is answered, they move nothing that could tell that an answer is old.
+UNKEPT = frozenset({"/stats/judge"})
 # An endpoint sets it in the scope where its answer doesn't depend on the present.
 LASTING = "aura_lasting"
 
@@ -111,6 +113,9 @@ class Cache:
             return
         if scope["method"] == "HEAD":
             scope, send = {**scope, "method": "GET"}, _without_body(send)
+        if scope["path"] in UNKEPT:
+            await self._app(scope, receive, Capture(send, most_bytes=NOTHING))
+            return
         try:
             question = await self._asked(scope)
         except StoreUnavailable:  # the application says it in its own way

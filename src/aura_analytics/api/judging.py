@@ -1,6 +1,6 @@
-"""The endpoint that says how good the automatic labels are: held against people's, or against what a reference says."""
+"""The endpoints about the judge: what it cost, and how good labels are by people's or by what a reference says."""
 
-from typing import Annotated
+from typing import Annotated, Protocol
 
 import msgspec
 from fastapi import APIRouter, Depends, Request, Response
@@ -9,9 +9,12 @@ from aura_analytics.api.asking import scope_dependency
 from aura_analytics.api.description import PROBLEM
 from aura_analytics.api.endpoints import described
 from aura_analytics.api.formats import Form, asked_form, respond
+from aura_analytics.clock import Clock, now
 from aura_analytics.errors import BodyTooLarge, MalformedBody
 from aura_analytics.events.records import Label
-from aura_analytics.stats.judging import Agreement, Cell, Rows, agreement
+from aura_analytics.stats import judge_calls, judging
+from aura_analytics.stats.judge_calls import JudgeCalls, ModelSpending
+from aura_analytics.stats.judging import Agreement, Cell, agreement
 from aura_analytics.stats.reader import Reader
 from aura_analytics.stats.scope import Scope
 
@@ -35,9 +38,32 @@ _REFERENCE = {
 }
 
 
-def router(reader: Reader, store: Rows) -> APIRouter:
-    """Make the endpoint over a reader and the row database."""
+class Rows(judge_calls.Rows, judging.Rows, Protocol):
+    """What is asked of the row database."""
+
+
+def router(reader: Reader, store: Rows, *, budget_usd: float | None = None, clock: Clock = now) -> APIRouter:
+    """Make the endpoints.
+
+    Args:
+        reader: what is asked of the columns.
+        store: the row database.
+        budget_usd: what the judge may cost in a day; None is no limit.
+        clock: the present.
+    """
     routes = APIRouter()
+    _add_agreement(routes, reader, store)
+    asked = Annotated[Scope, Depends(scope_dependency(reader))]
+
+    @routes.get("/stats/judge", **described(JudgeCalls), summary="What the judge cost, and what waits for it")
+    async def get_judge(scope: asked, form: AskedForm) -> Response:
+        found = await judge_calls.judge_calls(store, scope, budget_usd=budget_usd, now=clock())
+        return await respond(form, found if form == "json" else found.by_model, ModelSpending, "judge")
+
+    return routes
+
+
+def _add_agreement(routes: APIRouter, reader: Reader, store: Rows) -> None:
     asked = Annotated[Scope, Depends(scope_dependency(reader))]
 
     @routes.get("/stats/agreement", **described(Agreement), summary="How good the automatic labels are, by people's")
@@ -55,8 +81,6 @@ def router(reader: Reader, store: Rows) -> APIRouter:
     )
     async def post_agreement(request: Request, scope: asked, form: AskedForm) -> Response:
         return await _told(form, await agreement(store, reader, scope, await _reference(request)))
-
-    return routes
 
 
 async def _told(form: Form, answer: Agreement) -> Response:

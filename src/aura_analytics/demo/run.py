@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from functools import partial
 from importlib.resources import files
 from typing import Any
 
@@ -13,7 +14,7 @@ from aura_analytics.clock import now
 from aura_analytics.errors import AuraError
 from aura_analytics.settings import Settings
 from aura_analytics.terminal import figures, insights, service, tables
-from aura_analytics.terminal.commands import show_tally
+from aura_analytics.terminal.commands import evaluate, show_tally
 from aura_analytics.terminal.screen import notes, results
 
 BATCH_INTERACTIONS = 50
@@ -37,15 +38,15 @@ class Told(msgspec.Struct, frozen=True):
 
 async def demo(settings: Settings) -> None:
     """Serve until stopped; meanwhile fill the service and print its numbers."""
-    await serve(settings, on_ready=show)
+    await serve(settings, on_ready=partial(show, settings))
 
 
-async def show(running: Running) -> None:
+async def show(settings: Settings, running: Running) -> None:
     """Send the interactions to a running service, have them labelled, and print the statistics."""
     try:
         async with httpx.AsyncClient(base_url=running.url, timeout=60, trust_env=False) as client:
             await _send(client, running.url)
-            show_tally(await running.evaluator.run(), as_json=False)
+            show_tally(await evaluate(settings, retry=False), as_json=False)
             await _print(client)
     except (AuraError, httpx.HTTPError) as error:
         notes().print(f"the demonstration failed: {error}", style="red", markup=False)

@@ -84,7 +84,11 @@ Event = VoiceQuery | VoiceOutcome | VoiceConversion
 
 
 class Verdict(msgspec.Struct, frozen=True, kw_only=True):
-    """The judgement of one interaction. `confidence` is 0…1, `method` is `rules`, a model's name, or a person's."""
+    """The judgement of one interaction. `confidence` is 0…1, `method` is `rules`, a model's name, or a person's.
+
+    `rubric` is the name and version of the instructions that a model had; tokens, cost and duration are those of all
+    requests that this judgement took. `cost_usd` is None where the price isn't known.
+    """
 
     query_id: str
     label: Label
@@ -94,6 +98,44 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     evaluated_by: Evaluator = "auto"
     method: str = "rules"
     explanation: str | None = None
+    rubric: str | None = None
+    tokens_prompt: int | None = None
+    tokens_completion: int | None = None
+    cost_usd: float | None = None
+    duration_ms: float | None = None
+
+
+CallOutcome = Literal[
+    "answered",
+    "rate_limited",
+    "unavailable",
+    "timed_out",
+    "disconnected",
+    "refused",
+    "invalid",
+    "cut_off",
+    "blocked",
+]
+
+
+class JudgeCall(msgspec.Struct, frozen=True, kw_only=True):
+    """One request to a judge's model, answered or not, and what it took; `called_at` is its beginning.
+
+    `cost_usd` is None where the price isn't known, `duration_ms` in a batch. What was reserved for it beforehand is given back when it is noted.
+    """
+
+    query_id: str
+    store_id: str
+    called_at: int
+    model: str
+    rubric: str
+    outcome: CallOutcome
+    duration_ms: float | None
+    tokens_prompt: int = 0
+    tokens_completion: int = 0
+    cost_usd: float | None = None
+    reserved_tokens: int = 0
+    reserved_usd: float = 0.0
 
 
 class Interaction(msgspec.Struct, frozen=True, kw_only=True):

@@ -73,7 +73,10 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class Judgement(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """A label, why, how sure, and by whom: `method` is `rules`, a model's name, or a person's."""
+    """A label, why, how sure, and by whom: `method` is `rules`, a model's name, or a person's.
+
+    `rubric` is the instructions that a model had, the rest what all its requests for this label took.
+    """
 
     label: str
     reason: str
@@ -82,6 +85,11 @@ class Judgement(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     evaluated_by: str
     method: str
     explanation: str | None
+    rubric: str | None
+    tokens_prompt: int | None
+    tokens_completion: int | None
+    cost_usd: float | None
+    duration_ms: float | None
 
 
 class Conversion(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -160,8 +168,8 @@ async def details(rows: Rows, reader: Reader, query_id: str) -> Details | None:
     return Details(
         query=_query(found.query),
         outcome=None if found.outcome is None else _outcome(found.outcome),
-        verdict=None if found.verdict is None else _judgement(found.verdict),
-        history=[_judgement(verdict) for verdict in found.history],
+        verdict=None if found.verdict is None else judgement(found.verdict),
+        history=[judgement(verdict) for verdict in found.history],
         conversions=[_conversion(conversion) for conversion in found.conversions],
         rephrased=(itself is not None and itself.rephrased) if known else None,
         repeated=(itself is not None and itself.repeated) if known else None,
@@ -192,7 +200,8 @@ def _outcome(outcome: VoiceOutcome) -> Outcome:
     return Outcome(**_shared(outcome, Outcome))
 
 
-def _judgement(verdict: Verdict) -> Judgement:
+def judgement(verdict: Verdict) -> Judgement:
+    """Give a verdict as answers show it."""
     return Judgement(**_shared(verdict, Judgement))
 
 

@@ -141,7 +141,7 @@ async def interactions(
     if len(found) <= limit and sort != "created_at":
         start = cursor if cursor is not None and cursor.value is None else None
         found += await _rows(reader, scope, "created_at", order, limit=limit + 1 - len(found), after=start, only=absent)
-    shown = [_interaction(row) for row in found[:limit]]
+    shown = [interaction_of(row) for row in found[:limit]]
     more = len(found) > limit
     return Page(interactions=shown, next_cursor=str(_cursor_of(shown[-1], sort, order)) if more else None)
 
@@ -177,7 +177,8 @@ def _cursor_of(last: Interaction, sort: Sort, order: Order) -> Cursor:
     )
 
 
-def _interaction(row: Any) -> Interaction:  # Any: cells in the order of COLUMNS
+def interaction_of(row: Any) -> Interaction:  # Any: cells in the order of COLUMNS
+    """Make an interaction of the columns that `COLUMNS` names."""
     cells = dict(zip(Interaction.__struct_fields__, row, strict=True))
     return Interaction(**cells | {"tool_calls": tool_calls(cells["tool_calls"])})
 

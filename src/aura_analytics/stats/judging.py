@@ -15,6 +15,7 @@ from aura_analytics.stats.correction import Corrected, Counts, corrected
 from aura_analytics.stats.proportion import Share, share
 from aura_analytics.stats.reader import Reader
 from aura_analytics.stats.scope import Scope
+from aura_analytics.stats.strata import Stratified, Stratum, stratified
 
 Truth = Literal["human", "reference"]
 Reference = Mapping[str, Label]
@@ -49,24 +50,27 @@ class Cell(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class Method(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """How good one way of labelling is: `rules`, or a model's name; None where it wasn't noted."""
+    """How good one way of labelling is: `rules`, or a model's name and its instructions; None where it wasn't noted."""
 
     method: str | None
+    rubric: str | None
     pairs: int
     accuracy: Share
     kappa: Kappa | None
 
 
 class BadRate(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """How much is BAD, three ways: by the automatic labels of all, by the true ones of some, and by both together.
+    """How much is BAD: by the automatic labels of all, by the true ones of some, and by both together in two ways.
 
     `sampling_p`: how likely automatic labels would differ as much between those whose truth is known and all others, had
-    they been drawn at random. Where it is small they weren't, and neither `plain` nor `corrected` is about all.
+    they been drawn at random. Where it is small they weren't, and neither `plain` nor `corrected` is about all;
+    `stratified` still is, if they were chosen by the automatic label only.
     """
 
     automatic: float | None
     plain: Share | None
     corrected: Corrected | None
+    stratified: Stratified | None
     sampling_p: float | None
 
 
@@ -188,15 +192,18 @@ def _calibration(verdicts: Sequence[Verdict], truth: Mapping[str, Label]) -> Cal
 
 
 def _methods(verdicts: Sequence[Verdict], truth: Mapping[str, Label]) -> list[Method]:
-    """Give the agreement of each way of labelling, the most used first."""
-    pairs: dict[str, list[tuple[Label, Label]]] = {}
+    """Give the agreement of each way of labelling, the most used first; with new instructions a model is another judge."""
+    pairs: dict[tuple[str, str], list[tuple[Label, Label]]] = {}
     for one in verdicts:
-        pairs.setdefault(one.method, []).append((one.label, truth[one.query_id]))
+        pairs.setdefault((one.method, one.rubric or ""), []).append((one.label, truth[one.query_id]))
     found = []
-    for method, of_method in sorted(pairs.items(), key=lambda item: (-len(item[1]), item[0])):
+    for (method, rubric), of_method in sorted(pairs.items(), key=lambda item: (-len(item[1]), item[0])):
         matrix = confusion(of_method)
         if (right := accuracy(matrix)) is not None:
-            found.append(Method(method=method or None, pairs=matrix.pairs, accuracy=right, kappa=kappa(matrix)))
+            named = Method(
+                method=method or None, rubric=rubric or None, pairs=matrix.pairs, accuracy=right, kappa=kappa(matrix)
+            )
+            found.append(named)
     return found
 
 
@@ -214,6 +221,12 @@ def _bad_rate(matrix: Confusion, sample: Sample) -> BadRate:
         automatic=automatic[BAD] / sum(automatic) if sum(automatic) else None,
         plain=share(sum(label == "BAD" for label in sample.truth.values()), len(sample.truth)),
         corrected=corrected(counts),
+        stratified=stratified(
+            [
+                Stratum(pairs=sum(row), true=row[BAD], others=others)
+                for row, others in zip(matrix.rows, sample.others, strict=True)
+            ]
+        ),
         sampling_p=sampling_p(matrix.automatic, sample.others),
     )
 

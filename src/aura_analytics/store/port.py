@@ -9,7 +9,16 @@ from typing import Any, Protocol
 
 import msgspec
 
-from aura_analytics.events.records import Event, Interaction, Verdict, VoiceConversion, VoiceOutcome, VoiceQuery
+from aura_analytics.events.records import (
+    Event,
+    Interaction,
+    JudgeCall,
+    Verdict,
+    VoiceConversion,
+    VoiceOutcome,
+    VoiceQuery,
+)
+from aura_analytics.store.judging import AnsweredCalls, CallSums, Choice, Demand, Grant, JudgeBatch
 from aura_analytics.store.keys import KeyStore
 
 # One interaction as the columns hold it, in the order of WIDE_COLUMNS. Any: what a cell of a database can be.
@@ -161,11 +170,15 @@ class HourlySums(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class QueueDepth(msgspec.Struct, frozen=True, kw_only=True):
-    """How much waits to be labelled: due now, not yet due (or claimed), and failed for good."""
+    """How much waits to be labelled: due now, not yet due (or claimed), and failed for good.
+
+    `since` is the moment since when the one has waited that was due first; None where nothing is or was due.
+    """
 
     due: int
     waiting: int
     failed: int
+    since: int | None = None
 
 
 class MigrationState(msgspec.Struct, frozen=True, kw_only=True):
@@ -205,24 +218,101 @@ class Store(Protocol):
             QueueFull: more events wait than may; nothing of this call was stored.
         """
 
-    async def claim_due(self, limit: int, *, now: int, lease_ms: int) -> list[Claim]:
-        """Claim up to `limit` interactions that are due, for `lease_ms`; nobody else gets them while it lasts."""
+    async def claim_due(self, limit: int, *, now: int, lease_ms: int, lease: str | None = None) -> list[Claim]:
+        """Claim up to `limit` interactions that are due, for `lease_ms`; nobody else gets them while it lasts.
 
-    async def settle(self, verdicts: Sequence[tuple[Claim, Verdict]]) -> int:
-        """Store verdicts and remove their work; tell how many were kept. A label that gives way stays in the history.
-
-        A claim whose lease has gone to somebody else, or whose interaction got its outcome meanwhile, is dropped. A
-        person's label is never overwritten by an automatic one.
+        `lease` names the claim where it has to be found again (`claims`); by default it is a new name.
         """
 
-    async def postpone(self, claim: Claim, *, error: str, due_at: int) -> None:
-        """Give a claim back, with what went wrong; it is due again at `due_at`."""
+    async def claims(self, lease: str) -> list[Claim]:
+        """Give what is held under a lease, as long as nobody else has it."""
 
-    async def give_up(self, claim: Claim, *, error: str, now: int) -> None:
+    async def previous_turns(self, queries: Sequence[VoiceQuery], limit: int) -> dict[str, list[Interaction]]:
+        """Give for each of these queries, by its id, up to `limit` interactions that came before it in its session.
+
+        The nearest ones, oldest first, of the same store. A query without a session has none, nor has one in a session
+        of so many turns that it can't be one shopper's.
+        """
+
+    async def settle(self, verdicts: Sequence[tuple[Claim, Verdict]], calls: Sequence[JudgeCall] = ()) -> int:
+        """Store verdicts, remove their work, note the requests that they took; tell how many verdicts stand.
+
+        A claim whose lease has gone to somebody else, or whose interaction got its outcome meanwhile, is dropped. A
+        label that gives way stays in the history; where a person's stands, an automatic one goes into the history.
+        The requests are noted in any case: they were made.
+        """
+
+    async def postpone(
+        self, claim: Claim, *, error: str, due_at: int, counts: bool = True, calls: Sequence[JudgeCall] = ()
+    ) -> None:
+        """Give a claim back, with what went wrong; it is due again at `due_at`. `counts`: whether this was an attempt."""
+
+    async def postpone_all(self, claims: Sequence[Claim], *, error: str, due_at: int) -> None:
+        """Give claims back that nobody was asked about, with the reason; due again at `due_at`, no attempt counted."""
+
+    async def give_up(self, claim: Claim, *, error: str, now: int, calls: Sequence[JudgeCall] = ()) -> None:
         """Move a claim to the failed ones."""
+
+    async def leave(self, claims: Sequence[Claim]) -> None:
+        """Remove the work of claims without a label."""
 
     async def release(self, claims: Sequence[Claim], *, now: int) -> None:
         """Give claims back untouched: due at once, and the attempt not counted."""
+
+    async def note_calls(self, calls: Sequence[JudgeCall]) -> None:
+        """Note requests to a model that belong to no claim."""
+
+    async def reserve(self, demand: Demand, *, now: int) -> Grant:
+        """Take as much of a demand as all evaluators together may still ask; what is taken and not used is lost.
+
+        In no minute are more than `rpm` requests granted, whoever asks, nor in a day (UTC) more than `budget_usd` dollars
+        by what was expected of each; `note_calls`, `settle`, `postpone` and `give_up` put what was expected right.
+        """
+
+    async def judge_calls(self, *, since: int, until: int, store_id: str | None) -> list[CallSums]:
+        """Sum up the requests to models that began from `since` to `until`, both included."""
+
+    async def answered_calls(self, *, since: int, until: int, store_id: str | None) -> AnsweredCalls:
+        """Look at the answered ones of the same requests together, whatever the model."""
+
+    async def spent_usd(self, *, now: int) -> float:
+        """Give what the day (UTC) has cost by now, with what is reserved."""
+
+    async def requeue(self, choice: Choice, *, now: int) -> int:
+        """Make interactions due again, as new, whatever automatic label they have; tell how many.
+
+        One that a person has labelled is left out, as that label would stand anyhow. Claims of the others are void. In
+        steps, so that ingest goes on.
+        """
+
+    async def choose(self, choice: Choice, limit: int) -> list[Interaction]:
+        """Give some interactions of a choice, the same each time: those whose ids have the lowest hashes."""
+
+    async def review(self, verdict: Verdict) -> bool:
+        """Store a person's label in place of the one that stands; tell whether there is such an interaction."""
+
+    async def lease_reviews(
+        self, query_ids: Sequence[str], *, reviewer: str, limit: int, now: int, until: int
+    ) -> list[str]:
+        """Lease some of these to a person until a moment: the first ones that nobody else has; give them, in their order.
+
+        Leases that are over are forgotten.
+        """
+
+    async def leased_reviews(self, *, now: int) -> dict[str, str]:
+        """Give who has what: the person's name by the query's id."""
+
+    async def save_batch(self, batch: JudgeBatch) -> None:
+        """Store a batch, or what has become of it."""
+
+    async def hold_batch(self, id: str, *, holder: str, now: int, until: int) -> bool:
+        """Have a batch for oneself until a moment, or for longer; tell whether that is so, or somebody else has it.
+
+        `until` in the past lets go of it.
+        """
+
+    async def open_batches(self) -> list[JudgeBatch]:
+        """Give the batches that haven't ended, the oldest first."""
 
     async def failed_evaluations(self, limit: int) -> list[FailedEvaluation]:
         """List the failed ones, the latest first."""

@@ -69,6 +69,11 @@ def verdict_of(row: Row) -> Verdict:
         evaluated_by="human" if row[5] == "human" else "auto",
         method=text_of(row[6]) or "",
         explanation=text_of(row[7]),
+        rubric=text_of(row[8]),
+        tokens_prompt=number_of(row[9]),
+        tokens_completion=number_of(row[10]),
+        cost_usd=number_of(row[11]),
+        duration_ms=number_of(row[12]),
     )
 
 

@@ -1,6 +1,6 @@
 """How one thing looks in a table: a number, a moment, a text that people said, a bar, a line of blocks."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import pairwise
 
@@ -61,6 +61,23 @@ def rate(value: float | None) -> str:
     return NOTHING if value is None else percent(100 * value)
 
 
+def number(value: float | None) -> str:
+    """Show a number that is neither a count nor a share, such as κ."""
+    return NOTHING if value is None else f"{value:z.3f}"
+
+
+def interval(share: Mapping[str, float] | None) -> str:
+    """Show from where to where a share of 0 to 1 may lie in truth, as percent."""
+    return NOTHING if share is None else f"{100 * share['low']:.1f} to {100 * share['high']:.1f} %"
+
+
+def number_interval(found: Mapping[str, float | None] | None) -> str:
+    """Show from where to where a number may lie in truth, if that is known."""
+    if found is None or found["low"] is None:
+        return NOTHING
+    return f"{number(found['low'])} to {number(found['high'])}"
+
+
 def dollars(value: float | None) -> str:
     """Show a cost, which is a small part of a dollar."""
     return NOTHING if value is None else f"${value:,.4f}"
@@ -95,7 +112,7 @@ def length(value: float | None) -> str:
 def lines(texts: Iterable[Text]) -> Text:
     """Show texts below each other; a dash where there are none."""
     found = list(texts)
-    return Text("\n").join(found) if found else said(None)
+    return Text("\n", overflow="fold").join(found) if found else said(None)
 
 
 def points(value: float) -> str:

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import math
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -14,14 +13,16 @@ import msgspec
 import structlog
 from rich.console import RenderableType
 
-from aura_analytics.app import make_evaluator, make_judge, make_rules, opened_store
+from aura_analytics.app import opened_store
 from aura_analytics.clock import now
 from aura_analytics.errors import LoadError, Rejection
-from aura_analytics.evaluation.worker import Tally
+from aura_analytics.evaluation.tally import Tally
+from aura_analytics.evaluator import label
 from aura_analytics.events.decode import Limits
 from aura_analytics.ingest.files import Source
 from aura_analytics.ingest.load import Loaded, StoreTarget, Target, UrlTarget, load
 from aura_analytics.ingest.redacting import make_redaction
+from aura_analytics.labelling import judging, make_evaluator, make_rules, prepare_judge
 from aura_analytics.logs import plain
 from aura_analytics.settings import Settings
 from aura_analytics.store import migration_status
@@ -96,26 +97,22 @@ def _source(name: str) -> Source:
 async def evaluate(settings: Settings, *, retry: bool) -> Tally:
     """Label what is due; first make the failed ones due again, where asked."""
     rules = make_rules(settings)
-    judge = make_judge(settings)
-    try:
-        async with opened_store(settings) as store:
-            if retry:
-                await store.retry_failed(now=now())
-            depth = await store.queue_depth(now=now())
-            with progress("labelling", depth.due) as meter:
-                return await make_evaluator(settings, store, judge, rules).run(
-                    lambda tally: meter.set(
-                        tally.labelled + tally.postponed + tally.failed, f"{tally.labelled:,} labelled"
-                    )
-                )
-    finally:
-        if judge is not None:
-            await judge.aclose()
+    prepared = prepare_judge(settings)
+    async with opened_store(settings) as store, judging(settings, store, prepared) as judge:
+        if retry:
+            await store.retry_failed(now=now())
+        depth = await store.queue_depth(now=now())
+        with progress("labelling", depth.due) as meter:
+            return await make_evaluator(settings, store, judge, rules).run(
+                lambda tally: meter.set(tally.handled, f"{tally.labelled:,} labelled")
+            )
 
 
 async def watch(settings: Settings) -> None:
     """Label what is due, again and again, until SIGTERM or SIGINT; then give back what isn't labelled, and end."""
-    work = asyncio.create_task(_watch(settings), name="evaluation")
+    rules = make_rules(settings)
+    prepared = await asyncio.to_thread(prepare_judge, settings)
+    work = asyncio.create_task(label(settings, rules, prepared), name="evaluation")
     loop = asyncio.get_running_loop()
     for number in ENDING:
         loop.add_signal_handler(number, work.cancel)
@@ -126,19 +123,6 @@ async def watch(settings: Settings) -> None:
     finally:
         for number in ENDING:
             loop.remove_signal_handler(number)
-
-
-async def _watch(settings: Settings) -> None:
-    """Label until cancelled; a database that isn't there is waited for, however long it takes."""
-    rules = make_rules(settings)
-    judge = await asyncio.to_thread(make_judge, settings)
-    try:
-        async with opened_store(settings, patience_s=math.inf) as store:
-            log.info("evaluating", interval_s=settings.eval_interval_seconds)
-            await make_evaluator(settings, store, judge, rules).watch(settings.eval_interval_seconds)
-    finally:
-        if judge is not None:
-            await judge.aclose()
 
 
 async def failed(settings: Settings) -> list[dict[str, Any]]:
@@ -198,14 +182,21 @@ def show_loaded(loaded: Loaded, *, as_json: bool) -> None:
     )
 
 
+def show_requeued(count: int) -> None:
+    """Tell how many are labelled anew: beside the result, which is what came of it."""
+    notes().print(f"{count:,} to be labelled anew")
+
+
 def show_tally(tally: Tally, *, as_json: bool) -> None:
     """Print what a run of the evaluation did."""
     if as_json:
-        _print_json({"labels": dict(tally.labels), "postponed": tally.postponed, "failed": tally.failed})
+        _print_json({"labels": dict(tally.labels), **tally.counts()})
         return
     by_label = ", ".join(f"{count:,} {label}" for label, count in sorted(tally.labels.items()))
     results().print(f"{tally.labelled:,} labelled{f' ({by_label})' if by_label else ''}", end="")
-    results().print(f", {tally.postponed:,} to be tried again, {tally.failed:,} given up", markup=False)
+    results().print(f", {tally.postponed:,} to be tried again, {tally.failed:,} given up", markup=False, end="")
+    waiting = [(tally.paused, "wait for the judge"), (tally.left, "left out of the sample")]
+    results().print("".join(f", {count:,} {what}" for count, what in waiting if count), markup=False)
 
 
 def show_verification(found: dict[str, Any], *, as_json: bool) -> None:

@@ -24,10 +24,20 @@ def interaction_table(answer: Row) -> RenderableType:
             table.add_row(name, cells.said(value))
     parts: list[RenderableType] = [table]
     if answer["verdict"] is not None:
-        parts.append(_verdicts([answer["verdict"], *answer["history"]]))
+        verdicts = [answer["verdict"], *answer["history"]]
+        parts.append(_verdicts(verdicts))
+        if judged := [one for one in verdicts if one["rubric"] is not None or one["durationMs"] is not None]:
+            parts.append(_efforts(judged))
     if answer["conversions"]:
         parts.append(_conversions(answer["conversions"]))
     return Group(*parts, _turns(answer["turns"], query["id"]))
+
+
+def facts(answer: Row) -> Iterable[tuple[str, str | None]]:
+    """Give what was said, answered and done; by whom it was isn't needed to judge it."""
+    kept = ("said", "heard", "intent", "answer", "action", "latency", "tools", "error")
+    rows = (*_asked(answer["query"]), *_answered(answer["outcome"]))
+    return [(name, value) for name, value in rows if name in kept]
 
 
 def _asked(query: Row) -> Iterable[tuple[str, str | None]]:
@@ -100,6 +110,23 @@ def _verdicts(rows: Sequence[Row]) -> Table:
             cells.rate(row["confidence"]),
             cells.said(row["method"]),
             cells.said(row["explanation"]),
+        )
+    return table
+
+
+def _efforts(rows: Sequence[Row]) -> Table:
+    table = cells.table(
+        "What its labels took", "when (UTC)", "model", "rubric", ">prompt", ">completion", ">cost", ">took"
+    )
+    for row in rows:
+        table.add_row(
+            cells.moment(row["evaluatedAt"]),
+            cells.said(row["method"]),
+            cells.said(row["rubric"]),
+            cells.count(row["tokensPrompt"]),
+            cells.count(row["tokensCompletion"]),
+            cells.NOTHING if row["costUsd"] is None else f"${row['costUsd']:,.6f}",
+            cells.ms(row["durationMs"]),
         )
     return table
 

@@ -1,24 +1,28 @@
-"""The commands about the judge: how good its labels are, by people's or by a reference's."""
+"""The commands about the judge: how good its labels are, what it cost, and which of two is better."""
 
-import inspect
 from typing import Annotated, Any
 
 import msgspec
 import typer
 
+from aura_analytics.clock import now
 from aura_analytics.errors import LoadError
 from aura_analytics.events.records import Label
 from aura_analytics.ingest.files import Source
 from aura_analytics.settings import Settings
-from aura_analytics.terminal import commands, options, service
-from aura_analytics.terminal.judge_tables import agreement_table
+from aura_analytics.terminal import choices, commands, options, rivals, service
+from aura_analytics.terminal.judge_tables import agreement_table, cost_table
 from aura_analytics.terminal.reading import HELP_JSON, Database
+from aura_analytics.terminal.rival_tables import comparison_table
 from aura_analytics.terminal.running import run, settings_for
 from aura_analytics.terminal.screen import results
 
-PATH = "/stats/agreement"
+AGREEMENT, COST = "/stats/agreement", "/stats/judge"
 # Labels are what is compared, so nothing is chosen by them.
 ASKED = tuple(option for option in options.SCOPE if option.name not in ("label", "reason"))
+# What a request to a model has: a moment, and one store.
+WINDOW = (*(option for option in options.SCOPE if option.name in ("period", "from", "to")), choices.STORE)
+HELP_JUDGE = "A judge: provider:model, a rubric's file, or provider:model@file; the rest is as the settings say."
 HELP_REFERENCE = (
     "What is true instead of people's labels: a line of JSON for each interaction, with query_id and label, or"
     " intent_correct; also gzip."
@@ -36,38 +40,65 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
 def add_to(cli: typer.Typer) -> None:
     """Add the commands to the command line."""
     group = typer.Typer(help="Look at the labels that were given automatically.", no_args_is_help=True)
-    group.callback()(_judge)  # so that `report` has to be said, although it is the only one
-
-    def report(
-        *,
-        database: Database = None,
-        reference: Annotated[str | None, typer.Option(metavar="FILE", help=HELP_REFERENCE)] = None,
-        as_json: Annotated[bool, typer.Option("--json", help=HELP_JSON)] = False,
-        **values: Any,  # Any: what Typer makes of the options
-    ) -> None:
-        where = options.given(ASKED, values)
-        if not {"period", "from", "to"} & where.keys():
-            where["period"] = "all"
-        found = run(asked(settings_for(database), where, None if reference is None else read_reference(reference)))
-        commands.show(found, agreement_table, as_json=as_json or not results().is_terminal)
-
-    own = [one for one in inspect.signature(report).parameters.values() if one.kind is one.KEYWORD_ONLY]
-    parameters = [*own, *(option.parameter for option in ASKED)]
-    report.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-    group.command("report", help="How good the labels are, by people's or a reference's; by default of all times.")(
-        report
-    )
+    for command in (report, cost, compare):
+        group.command()(command)
     cli.add_typer(group, name="judge")
 
 
-def _judge() -> None:
-    """Look at the labels that were given automatically."""
+@options.taking(ASKED)
+def report(
+    where: dict[str, Any],  # Any: a text, or several
+    *,
+    database: Database = None,
+    reference: Annotated[str | None, typer.Option(metavar="FILE", help=HELP_REFERENCE)] = None,
+    as_json: Annotated[bool, typer.Option("--json", help=HELP_JSON)] = False,
+) -> None:
+    """Say how good the labels are, by people's or a reference's; by default of all times."""
+    if not {"period", "from", "to"} & where.keys():
+        where = where | {"period": "all"}
+    found = run(asked(settings_for(database), where, None if reference is None else read_reference(reference)))
+    commands.show(found, agreement_table, as_json=as_json or not results().is_terminal)
+
+
+@options.taking(WINDOW)
+def cost(
+    where: dict[str, Any],  # Any: a text, or several
+    *,
+    database: Database = None,
+    as_json: Annotated[bool, typer.Option("--json", help=HELP_JSON)] = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV: a line for each model and rubric.")] = False,
+) -> None:
+    """Say what the judge cost, how its requests failed, and what waits for it."""
+    settings = settings_for(database)
+    if as_csv:
+        commands.show_csv(run(commands.ask_for_csv(settings, COST, where)))
+        return
+    found = run(commands.ask(settings, COST, where))
+    commands.show(found, cost_table, as_json=as_json or not results().is_terminal)
+
+
+@options.taking(choices.CHOICE)
+def compare(
+    where: dict[str, Any],  # Any: a text, or a number
+    *,
+    a: Annotated[str, typer.Argument(metavar="A", help=HELP_JUDGE)],
+    b: Annotated[str, typer.Argument(metavar="B", help="The other, named likewise.")],
+    database: Database = None,
+    limit: Annotated[
+        int, typer.Option(min=1, max=rivals.MOST, help="Most interactions; the same ones each time.")
+    ] = rivals.DEFAULT_LIMIT,
+    as_json: Annotated[bool, typer.Option("--json", help=HELP_JSON)] = False,
+) -> None:
+    """Have two judges judge the same interactions, and hold them against each other; no label changes."""
+    choice = choices.chosen(where, now=now())
+    found = run(rivals.compare(settings_for(database), (a, b), choice, limit))
+    commands.show(rivals.as_json(found), comparison_table, as_json=as_json or not results().is_terminal)
 
 
 async def asked(settings: Settings, where: dict[str, Any], reference: dict[str, Label] | None) -> Any:
     """Ask this database's service. Any: the endpoint's JSON, and options as Typer makes them."""
     async with service.reached_service(settings) as client:
-        return (await service.answer(client, PATH, where, reference)).json()
+        return (await service.answer(client, AGREEMENT, where, reference)).json()
 
 
 def read_reference(name: str) -> dict[str, Label]:

@@ -1,6 +1,6 @@
-"""How good the automatic labels are, as tables."""
+"""How good the automatic labels are, and what they cost, as tables."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from rich.console import Group, RenderableType
@@ -42,10 +42,12 @@ def _figures(answer: Row, by: str) -> Table:
     table.add_row(f"labelled by {by}", f"{answer['known']:,}", "")
     table.add_row("of them automatically too", f"{answer['pairs']:,}", "")
     table.add_row("others, automatically only", f"{answer['others']:,}", "")
-    table.add_row("accuracy", cells.rate(found and found["value"]), _interval(found))
-    table.add_row("Cohen's κ", _number(answer["kappa"] and answer["kappa"]["value"]), _numbers(answer["kappa"]))
-    table.add_row("calibration error", _number(calibration and calibration["ece"]), "")
-    table.add_row("Brier score", _number(calibration and calibration["brier"]), "")
+    table.add_row("accuracy", cells.rate(found and found["value"]), cells.interval(found))
+    table.add_row(
+        "Cohen's κ", cells.number(answer["kappa"] and answer["kappa"]["value"]), cells.number_interval(answer["kappa"])
+    )
+    table.add_row("calibration error", cells.number(calibration and calibration["ece"]), "")
+    table.add_row("Brier score", cells.number(calibration and calibration["brier"]), "")
     return table
 
 
@@ -66,9 +68,13 @@ def _bad_rate(rate: Row, by: str) -> Table:
     table.add_row("by the automatic labels alone", cells.rate(rate["automatic"]), "", "")
     plain, corrected = rate["plain"], rate["corrected"]
     worth = f"{plain['of']:,}" if plain else ""
-    table.add_row(f"by {by} alone", cells.rate(plain and plain["value"]), _interval(plain), worth)
+    table.add_row(f"by {by} alone", cells.rate(plain and plain["value"]), cells.interval(plain), worth)
     worth = f"{corrected['worth']:,.0f}" if corrected else ""
-    table.add_row("by both, corrected", cells.rate(corrected and corrected["value"]), _interval(corrected), worth)
+    table.add_row("by both, corrected", cells.rate(corrected and corrected["value"]), cells.interval(corrected), worth)
+    stratified = rate["stratified"]
+    table.add_row(
+        "by both, label by label", cells.rate(stratified and stratified["value"]), cells.interval(stratified), ""
+    )
     return table
 
 
@@ -77,17 +83,19 @@ def _warning(rate: Row) -> list[RenderableType]:
         return []
     text = (
         "The automatic labels of these differ from all others' by more than chance: they aren't a random sample, and"
-        " neither rate is about all interactions."
+        " neither their rate nor the corrected one is about all interactions. The one label by label is, if nothing but"
+        " the automatic label decided who was looked at."
     )
     return [Text(text, style="yellow")]
 
 
 def _methods(rows: Sequence[Row]) -> Table:
-    table = cells.table("Who labelled", "method", ">pairs", ">accuracy", ">95 % interval", ">κ")
+    table = cells.table("Who labelled", "method", "rubric", ">pairs", ">accuracy", ">95 % interval", ">κ")
     for row in rows:
         found = row["accuracy"]
-        numbers = (f"{row['pairs']:,}", cells.rate(found["value"]), _interval(found))
-        table.add_row(cells.said(row["method"]), *numbers, _number(row["kappa"] and row["kappa"]["value"]))
+        numbers = (f"{row['pairs']:,}", cells.rate(found["value"]), cells.interval(found))
+        kappa = cells.number(row["kappa"] and row["kappa"]["value"])
+        table.add_row(cells.said(row["method"]), cells.said(row["rubric"]), *numbers, kappa)
     return table
 
 
@@ -104,17 +112,80 @@ def _behaviour(rows: Sequence[Row]) -> Table:
     for row in rows:
         again = row["saidAgain"]
         numbers = (f"{row['queries']:,}", f"{row['rephrased'] + row['repeated']:,}", cells.rate(again["value"]))
-        table.add_row(row["label"], *numbers, _interval(again))
+        table.add_row(row["label"], *numbers, cells.interval(again))
     return table
 
 
-def _interval(share: Row | None) -> str:
-    return cells.NOTHING if share is None else f"{100 * share['low']:.1f} to {100 * share['high']:.1f} %"
+def cost_table(answer: Row) -> RenderableType:
+    """Show what the judge cost, by model and altogether, how its requests failed, and what waits."""
+    parts = list(_spending(answer))
+    if answer["failures"]:
+        parts.append(_failures(answer["failures"], answer["calls"]))
+    parts += [_today(answer["today"])] if answer["today"] else []
+    parts += [_queue(answer["queue"])] if answer["queue"] else []
+    return Group(*parts)
 
 
-def _number(value: float | None) -> str:
-    return cells.NOTHING if value is None else f"{value:.3f}"
+def _spending(answer: Row) -> Iterable[RenderableType]:
+    """Show each model with each rubric, and all; in two tables, since one is too wide for most terminals."""
+    columns = (">requests", ">failed", ">cost", ">per 1,000 labels")
+    cost = cells.table(f"What the judge cost · {heading(answer)}", "asked", *columns)
+    effort = cells.table("What its requests took", "asked", ">tokens in", ">tokens out", ">p50", ">p95")
+    for row in answer["byModel"]:
+        asked = cells.lines([cells.said(row["model"]), cells.said(row["rubric"])])
+        cost.add_row(asked, *_spent(row))
+        effort.add_row(asked, *_took(row))
+    if len(answer["byModel"]) != 1:
+        for table, shown in ((cost, _spent(answer)), (effort, _took(answer))):
+            table.add_section()
+            table.add_row("all", *shown, style="bold")
+    yield cost
+    if answer["unpricedCalls"]:
+        yield Text(f"The price of {answer['unpricedCalls']:,} requests isn't known.", style="yellow")
+    if answer["calls"]:
+        yield effort
 
 
-def _numbers(kappa: Row | None) -> str:
-    return cells.NOTHING if kappa is None or kappa["low"] is None else f"{kappa['low']:.3f} to {kappa['high']:.3f}"
+def _spent(row: Row) -> list[str]:
+    per_label = row["costPerLabelUsd"]
+    return [
+        f"{row['calls']:,}",
+        cells.rate(row["failureRate"]),
+        cells.dollars(row["costUsd"]),
+        cells.dollars(None if per_label is None else 1_000 * per_label),
+    ]
+
+
+def _took(row: Row) -> list[str]:
+    latency = row["latencyMs"]
+    tokens = (f"{row['tokensPrompt']:,}", f"{row['tokensCompletion']:,}")
+    return [*tokens, *(cells.ms(latency and latency[name]) for name in ("p50", "p95"))]
+
+
+def _failures(failures: Row, calls: int) -> Table:
+    table = cells.table("Requests without an answer", "because", ">requests", ">of all", "")
+    for outcome, count in failures.items():
+        share = count / calls
+        table.add_row(outcome.replace("_", " "), f"{count:,}", cells.rate(share), Bar(share, cells.SHORT_BAR))
+    return table
+
+
+def _today(today: Row) -> Table:
+    table = cells.table("Today (UTC), with what is being asked", "", ">", "")
+    table.show_header = False
+    spent, budget = today["spentUsd"], today["budgetUsd"]
+    table.add_row("spent", cells.dollars(spent), "" if budget is None else Bar(spent / budget, cells.SHORT_BAR))
+    table.add_row("budget", "no limit" if budget is None else cells.dollars(budget), "")
+    if budget is not None:
+        table.add_row("left", cells.dollars(max(0.0, budget - spent)), f"until {cells.moment(today['resetsAt'])}")
+    return table
+
+
+def _queue(queue: Row) -> Table:
+    table = cells.table("What waits", "", ">")
+    table.show_header = False
+    table.add_row("due", f"{queue['due']:,}")
+    table.add_row("the oldest, for", cells.length(queue["oldestAgeMs"]))
+    table.add_row("not yet due", f"{queue['waiting']:,}")
+    table.add_row("given up", f"{queue['failed']:,}")
+    return table

@@ -3,7 +3,7 @@
 import functools
 import inspect
 import keyword
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -101,17 +101,21 @@ MIN_QUERIES = Option(
 )
 
 
-def scoped(*, without: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+def scoped(*, without: str | None = None) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Give a command the options of a scope in place of its parameter `where`.
 
     Args:
-        without: the one that the command has itself, with a meaning of its own.
+        without: the one that the command has itself, with a meaning of its own, if there is one.
     """
-    asked = [option for option in SCOPE if option.name != without]
+    return taking([option for option in SCOPE if option.name != without])
+
+
+def taking(asked: Sequence[Option]) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Give a command some options in place of its parameter `where`, which is told those that were said."""
 
     def decorated(command: Callable[..., None]) -> Callable[..., None]:
         @functools.wraps(command)
-        def scoped_command(**values: Any) -> None:  # Any: what Typer makes of the options
+        def taking_command(**values: Any) -> None:  # Any: what Typer makes of the options
             where = given(asked, values)
             command(where, **{name: value for name, value in values.items() if name not in keys})
 
@@ -119,8 +123,8 @@ def scoped(*, without: str) -> Callable[[Callable[..., None]], Callable[..., Non
         own = inspect.signature(command, eval_str=True).parameters
         kept = [one.replace(kind=inspect.Parameter.KEYWORD_ONLY) for name, one in own.items() if name != "where"]
         parameters = [*kept, *(option.parameter for option in asked)]
-        scoped_command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-        return scoped_command
+        taking_command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+        return taking_command
 
     return decorated
 

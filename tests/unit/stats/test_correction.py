@@ -1,5 +1,9 @@
 """A corrected rate: the numbers of the method's own package, and what must hold of any counts."""
 
+import random
+from collections import Counter
+from statistics import median
+
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
@@ -153,3 +157,32 @@ def test_where_all_are_the_same_in_truth_the_interval_is_the_plain_one(true: int
 )
 def test_of_few_pairs_or_without_others_there_is_none(of: Counts) -> None:
     assert corrected(of) is None
+
+
+# Of all: BAD by both, in truth only, by the automatic label only, by neither.
+POPULATIONS = {
+    "a good judge": (1_333, 333, 134, 5_775),
+    "a good judge, few are BAD": (303, 76, 209, 6_987),
+    "a judge who is too kind": (1_800, 4_200, 100, 43_900),
+}
+
+
+@pytest.mark.parametrize("population", POPULATIONS)
+def test_the_interval_covers_the_truth_and_is_narrower_than_people_s_alone(population: str) -> None:
+    whole = POPULATIONS[population]
+    both, missed, wrongly, neither = whole
+    truth = (both + missed) / sum(whole)
+    classes = [0] * both + [1] * missed + [2] * wrongly + [3] * neither
+    source = random.Random(f"20240229 {population}")
+    covered, widths, plain_widths = 0, list[float](), list[float]()
+    for _ in range(1_000):
+        drawn = Counter(source.sample(classes, 200))
+        pairs = (drawn[0], drawn[1], drawn[2], drawn[3])
+        of = counts_of(pairs, (both + wrongly - drawn[0] - drawn[2], sum(whole) - 200))
+        found, (low, high) = corrected(of), wilson(of.true / of.pairs, of.pairs)
+        assert found is not None
+        covered += found.low <= truth <= found.high
+        widths.append(found.high - found.low)
+        plain_widths.append(high - low)
+    assert covered >= 930
+    assert median(widths) < median(plain_widths)

@@ -53,7 +53,18 @@ async def test_all_that_was_told_is_there() -> None:
         query("a", session_id="s", user_id="u", transcription_conf=0.9, correlation_id="c", extra={"device": "kiosk"}),
         outcome("a", answer_text="Aisle 3.", tokens_prompt=3, tool_calls=["search"], extra={"region": "eu"}),
         verdict("a", "GOOD", method="rules", explanation="Quick."),
-        [verdict("a", "REVIEW", evaluated_by="human")],
+        [
+            verdict("a", "REVIEW", evaluated_by="human"),
+            verdict(
+                "a",
+                method="google:small",
+                rubric="voice@1",
+                tokens_prompt=900,
+                tokens_completion=40,
+                cost_usd=0.0002,
+                duration_ms=650.0,
+            ),
+        ],
         [conversion("b", value=5, currency="EUR", order_id="o")],
     )
     with Held() as held:
@@ -86,8 +97,18 @@ async def test_all_that_was_told_is_there() -> None:
         "evaluatedBy": "auto",
         "method": "rules",
         "explanation": "Quick.",
+        "rubric": None,
+        "tokensPrompt": None,
+        "tokensCompletion": None,
+        "costUsd": None,
+        "durationMs": None,
     }
-    assert [(one["label"], one["evaluatedBy"]) for one in found["history"]] == [("REVIEW", "human")]
+    assert [(one["label"], one["evaluatedBy"]) for one in found["history"]] == [
+        ("REVIEW", "human"),
+        ("GOOD", "auto"),
+    ]
+    took = ("rubric", "tokensPrompt", "tokensCompletion", "costUsd", "durationMs")
+    assert [found["history"][1][name] for name in took] == ["voice@1", 900, 40, 0.0002, 650.0]
     assert [(one["id"], one["value"], one["currency"], one["orderId"]) for one in found["conversions"]] == [
         ("b", 5, "EUR", "o")
     ]

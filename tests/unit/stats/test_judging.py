@@ -151,6 +151,32 @@ async def test_rules_and_models_are_also_told_apart(tmp_path: Path) -> None:
     ]
 
 
+async def test_with_new_instructions_a_model_is_another_judge(tmp_path: Path) -> None:
+    async with judged(tmp_path, [query(id) for id in "abcd"]) as here:
+        await here.label({"a": ("GOOD", "BAD"), "b": ("GOOD", "GOOD")}, method="a model", rubric="voice@1")
+        await here.label({"c": ("BAD", "BAD")}, method="a model", rubric="voice@2")
+        await here.label({"d": ("BAD", "BAD")}, method="a model")
+        found = await here.ask()
+    assert [(one.method, one.rubric, one.pairs, one.accuracy.value) for one in found.methods] == [
+        ("a model", "voice@1", 2, 0.5),
+        ("a model", None, 1, 1),
+        ("a model", "voice@2", 1, 1),
+    ]
+
+
+async def test_of_labels_that_were_looked_at_unevenly_the_rate_is_put_together_label_by_label(tmp_path: Path) -> None:
+    unseen: dict[int, tuple[Label | None, Label | None]] = dict.fromkeys(range(10), ("GOOD", None))
+    labels = many(200, {**unseen, 0: ("BAD", "BAD"), 1: ("BAD", "GOOD")})
+    looked_at: Labelled = {"q002": ("GOOD", "BAD"), **{f"q{n:03}": ("GOOD", "GOOD") for n in (3, 4, 5)}}
+    async with judged(tmp_path, [query(id) for id in labels]) as here:
+        await here.label({**labels, **looked_at})
+        rate = (await here.ask()).bad_rate
+    assert rate.stratified is not None
+    assert (rate.stratified.pairs, rate.stratified.others) == (44, 156)
+    assert rate.stratified.value == pytest.approx(40 / 200 * 20 / 40 + 160 / 200 * 1 / 4)
+    assert rate.plain == share(21, 44)
+
+
 async def test_a_reference_takes_the_place_of_people(tmp_path: Path) -> None:
     async with judged(tmp_path, [query(id) for id in "abcd"]) as here:
         await here.label({"a": ("GOOD", "BAD"), "b": ("BAD", None), "c": ("GOOD", None)})

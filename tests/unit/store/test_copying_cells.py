@@ -130,14 +130,14 @@ def test_what_is_no_value_of_its_column_is_read_and_counted(column: str, cell: A
 @pytest.mark.parametrize("dialect", ["sqlite", "postgres"])
 def test_a_label_that_is_none_cannot_be_stored_and_an_unknown_judge_is_automatic(dialect: Any) -> None:
     cells = Cells(dialect)
-    assert cells.converted(EVALUATIONS, ("q", "FINE", None, None, 0, "auto", None, None)) is None
-    assert cells.converted(EVALUATIONS, ("q", "BAD", None, None, 0, "me", None, None)) == (
-        "q", "BAD", None, None, 0, "auto", None, None,
+    assert cells.converted(EVALUATIONS, ("q", "FINE", None, None, 0, "auto", *[None] * 7)) is None
+    assert cells.converted(EVALUATIONS, ("q", "BAD", None, None, 0, "me", *[None] * 7)) == (
+        "q", "BAD", None, None, 0, "auto", *[None] * 7,
     )  # fmt: skip
-    assert cells.converted(EVALUATIONS, ("q", "BAD", None, None, 0, None, None, None)) == (
-        "q", "BAD", None, None, 0, None, None, None,
+    assert cells.converted(EVALUATIONS, ("q", "BAD", None, None, 0, *[None] * 8)) == (
+        "q", "BAD", None, None, 0, *[None] * 8,
     )  # fmt: skip
-    assert cells.converted(HISTORY, ("q", "FINE", None, None, 0, "me", None, None)) is not None
+    assert cells.converted(HISTORY, ("q", "FINE", None, None, 0, "me", *[None] * 7)) is not None
 
 
 def test_sqlite_cannot_keep_what_is_no_number_nor_the_sign_of_nothing() -> None:

@@ -27,7 +27,7 @@ def outcome(answer: str = "aisle 3", received_at: int = 2) -> list[Any]:
 
 
 def label(name: str = "GOOD", at: int = 5, by: str = "auto", reason: str = "rule") -> list[Any]:
-    return [("q", name, reason, 0.5, at, by, "rules", None)]
+    return [("q", name, reason, 0.5, at, by, "rules", *[None] * 6)]
 
 
 def work(due_at: int = 9, attempts: int = 0) -> list[Any]:

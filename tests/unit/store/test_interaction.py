@@ -22,7 +22,10 @@ COLUMNS = {
         "occurred_at received_at answer_text model_name latency_ms tokens_prompt tokens_completion tokens_total cost_usd "
         "action_taken action_success error_flag error_message tool_calls correlation_id extra"
     ),
-    "voice_evaluations": "reason confidence_score evaluated_at method explanation",
+    "voice_evaluations": (
+        "reason confidence_score evaluated_at method explanation rubric tokens_prompt tokens_completion cost_usd "
+        "duration_ms"
+    ),
     "voice_conversions": ("session_id store_id occurred_at received_at value currency order_id correlation_id extra"),
 }
 JUDGED = "INSERT INTO voice_evaluations (query_id, label, reason, evaluated_at) VALUES ('a', 'GOOD', 'fine', 1)"
@@ -53,7 +56,8 @@ async def test_a_cell_may_be_of_any_type(full: SqliteStore, raw: Raw, table: str
     assert found.outcome is not None
     assert found.verdict is not None
     assert [bought.id for bought in found.conversions] == ["c"]
-    numbers = (found.query.created_at, found.outcome.occurred_at, found.verdict.confidence, found.conversions[0].value)
+    numbers = (found.query.created_at, found.outcome.occurred_at, found.verdict.confidence, found.verdict.cost_usd)
+    numbers += (found.conversions[0].value, found.verdict.tokens_prompt, found.verdict.duration_ms)
     assert all(number is None or isinstance(number, int | float) for number in numbers)
     assert [found.query.extra, found.outcome.extra, found.conversions[0].extra] == [None] * 3
 

@@ -34,6 +34,7 @@ NAMES = [
     "007_change_feed",
     "008_voice_conversions",
     "009_copy_progress",
+    "010_judging",
     "011_guard",
 ]
 ALL = [int(name[:3]) for name in NAMES]
@@ -218,7 +219,7 @@ async def test_old_rows_without_a_label_are_queued_and_the_labelled_are_not(url:
     store = SqliteStore(url)
     await store.open()
     try:
-        assert await store.queue_depth(now=LATER) == QueueDepth(due=2, waiting=0, failed=0)
+        assert await store.queue_depth(now=LATER) == QueueDepth(due=2, waiting=0, failed=0, since=1_700_000_001_000)
         claims = {claim.query_id: claim.interaction for claim in await store.claim_due(9, now=LATER, lease_ms=LEASE_MS)}
         assert sorted(claims) == ["q2", "q3"]
         assert claims["q2"].outcome is None
@@ -278,6 +279,10 @@ async def test_a_cell_that_is_no_value_of_its_column_can_be_labelled_round(url: 
         "voice_conversions",
         "voice_evaluation_history",
         "copy_progress",
+        "judge_calls",
+        "judge_allowance",
+        "review_leases",
+        "judge_batches",
         "api_keys",
         "seen_signatures",
         "audit_log",

@@ -250,6 +250,20 @@ VERDICT: Row = {
     "confidence": 0.9,
     "method": "rules",
     "explanation": "It asked for apples.",
+    "rubric": None,
+    "tokensPrompt": None,
+    "tokensCompletion": None,
+    "costUsd": None,
+    "durationMs": None,
+}
+BY_MODEL: Row = VERDICT | {
+    "label": "REVIEW",
+    "method": "google:gemini-2.5-flash-lite",
+    "rubric": "voice-shopping@0123456789ab",
+    "tokensPrompt": 1_234,
+    "tokensCompletion": 56,
+    "costUsd": 0.000146,
+    "durationMs": 734.5,
 }
 TURN: Row = {
     "id": "q-1",
@@ -289,7 +303,7 @@ DETAILS: Row = {
         "extra": None,
     },
     "verdict": VERDICT,
-    "history": [VERDICT | {"label": "REVIEW", "method": "m"}],
+    "history": [BY_MODEL],
     "conversions": [{"id": "c-1", "occurredAt": MOMENT, "value": 89.9, "currency": "EUR", "orderId": "o-1"}],
     "rephrased": True,
     "repeated": False,

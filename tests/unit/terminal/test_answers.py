@@ -35,6 +35,7 @@ from unit.terminal.answers import (
     SYNONYM,
     TERM,
     TIMESERIES,
+    VERDICT,
     Row,
     cells,
     shown,
@@ -145,8 +146,12 @@ class TestOneInteraction:
         for part in (
             "red apples", "voice, confidence 0.90, 1,200 ms", "Aisle 3.", "FIND, failed", "no such aisle", "did wrong",
             '{"device": "kiosk"}', 'search, {"name": "open"}', "apples that are red", "REVIEW", "89.90 EUR", "▸",
+            "What its labels took", "voice-shopping@0123456789ab", "1,234", "$0.000146", "734 ms",
         ):  # fmt: skip
             assert part in text
+
+    def test_where_only_rules_labelled_nothing_was_taken(self) -> None:
+        assert "took" not in shown(interaction_table(DETAILS | {"history": [VERDICT]}))
 
     def test_without_an_outcome_and_a_label(self) -> None:
         empty: Row = {

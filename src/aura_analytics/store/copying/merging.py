@@ -20,6 +20,8 @@ from aura_analytics.store.verdicts import gives_way
 
 MOMENTS = QUERIES.places("created_at", "received_at")
 EVALUATED_AT, EVALUATED_BY = EVALUATIONS.places("evaluated_at", "evaluated_by")
+# What tells whether a label says the same as another one, in the order of the statement `labelled`.
+SAID = EVALUATIONS.places("query_id", "label", "reason", "evaluated_by", "method", "rubric")
 
 
 class Standing(msgspec.Struct, frozen=True, kw_only=True):
@@ -128,7 +130,7 @@ def _given_way(label: Row, stands: Row | None, known: Sequence[Row]) -> list[Row
     """Give the label that gives way to another one, unless it is among the earlier ones already or says the same."""
     if stands is None:
         return []
-    told = (*stands[:3], stands[EVALUATED_BY], stands[EVALUATED_BY + 1])
+    told = tuple(stands[place] for place in SAID)
     return missing([stands], known) if gives_way(told, verdict_of(label)) else []
 
 

@@ -1,4 +1,9 @@
-"""What is copied: tables and their columns in the order of the statements, and the parts in which they are gone through."""
+"""What is copied: tables and their columns in the order of the statements, and the parts in which they are gone through.
+
+What isn't: the requests to models (`judge_calls`), which are the log of one installation and belong to no interaction that
+a reader asks for; what it may still ask and who looks at what just now (`judge_allowance`, `review_leases`), which nobody
+goes on with elsewhere; and `judge_batches`, whose claims stay behind as all leases do.
+"""
 
 from typing import Literal
 
@@ -83,6 +88,14 @@ OUTCOMES = _table(
     "correlation_id",
     "extra",
 )
+# By which instructions a label was given, and what it took.
+COST_OF_A_LABEL = (
+    "rubric",
+    Column("tokens_prompt", "whole"),
+    Column("tokens_completion", "whole"),
+    Column("cost_usd", "real"),
+    Column("duration_ms", "real"),
+)
 EVALUATIONS = _table(
     "voice_evaluations",
     "query_id",
@@ -93,6 +106,7 @@ EVALUATIONS = _table(
     Column("evaluated_by", instead="auto", among=("auto", "human", None)),
     "method",
     "explanation",
+    *COST_OF_A_LABEL,
 )
 HISTORY = _table(
     "voice_evaluation_history",
@@ -104,6 +118,7 @@ HISTORY = _table(
     "evaluated_by",
     "method",
     "explanation",
+    *COST_OF_A_LABEL,
 )
 # Without the lease: a claim that is open there is due here at its lease's end.
 QUEUE = _table(

@@ -2,7 +2,9 @@
 
 What belongs to an interaction lies on one node, whatever table it is in, so that the joins stay there. The queue, the
 feed, the keys of the followers and the conversions stay on the coordinator: they are small or short-lived, and a
-transaction's id, by which the feed is followed, means something on one node only.
+transaction's id, by which the feed is followed, means something on one node only. So do the judge's tables: what may still
+be asked of a model and who looks at what are a few rows that everybody locks, and the requests are a log that is only
+summed up by its moments.
 """
 
 import psycopg

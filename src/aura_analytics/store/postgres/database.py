@@ -1,12 +1,7 @@
 """`PostgresStore`: a few lanes that write in groups, a pool for all else; any number of servers on one database."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
-from typing import Any
-
-from psycopg import AsyncConnection
-from psycopg_pool import AsyncConnectionPool, PoolTimeout
+from collections.abc import AsyncIterator, Sequence
 
 from aura_analytics.clock import Clock, now
 from aura_analytics.errors import StoreUnavailable
@@ -17,57 +12,39 @@ from aura_analytics.store.port import (
     PAGE_TEXT,
     PART_ROWS,
     Changes,
-    Claim,
     ConversionRow,
-    FailedEvaluation,
     FeedPoint,
     HourlySums,
     InteractionDetails,
     Part,
-    QueueDepth,
     Surroundings,
     WideRow,
 )
-from aura_analytics.store.postgres import evaluation, feed, hourly
+from aura_analytics.store.postgres import feed, hourly
 from aura_analytics.store.postgres.append import storable, touch
-from aura_analytics.store.postgres.connection import (
-    CONNECT_S,
-    STATEMENT_MS,
-    TOO_LONG,
-    check,
-    conninfo,
-    prepare,
-    translated,
-)
+from aura_analytics.store.postgres.connection import TOO_LONG, translated
 from aura_analytics.store.postgres.interaction import interaction
+from aura_analytics.store.postgres.judging import Judging
 from aura_analytics.store.postgres.keys import PostgresKeys
 from aura_analytics.store.postgres.surroundings import surroundings
+from aura_analytics.store.postgres.work import Work
 from aura_analytics.store.postgres.writer import LANES, Lane, Writer
-from aura_analytics.store.queries import load
+from aura_analytics.store.queries import Row, load
 from aura_analytics.store.tolerance import verdict_of
 
 EVENTS = load("events", "postgres")
 CONVERSIONS = load("conversions", "postgres")
-EVALUATION = load("evaluation", "postgres")
 FEED = load("feed", "postgres")
 INTERACTION = load("interaction", "postgres")
 SESSION = load("session", "postgres")
 
-# How long a call waits for a connection; then the database is away, or all connections are busy.
-POOL_S = 3.0
-# A server that is frozen ends no statement by itself.
-CALL_S = STATEMENT_MS / 1000 + 5
 # How long a sign of life may take.
 PING_S = 5.0
 FETCH_ROWS = 64
 BATCH_ROWS = 4_096
 
-# Any, throughout: a row is a tuple of what a cell can be.
-Connection = AsyncConnection[Any]
-Row = tuple[Any, ...]
 
-
-class PostgresStore:
+class PostgresStore(Work, Judging):
     """The row database in PostgreSQL; implements `Store`.
 
     Args:
@@ -87,37 +64,16 @@ class PostgresStore:
         connections: int = 8,
         clock: Clock = now,
     ) -> None:
-        self._url = url
-        self._conninfo = conninfo(url)
+        super().__init__(url, connections=connections, clock=clock)
         self._grace_ms = grace_ms
         self._most_waiting = most_waiting
-        self._connections = connections
-        self._clock = clock
-        self._notified: list[Callable[[], None]] = []
-        self._pool: AsyncConnectionPool[Connection] | None = None
         self._writer: Writer | None = None
         self._looking: set[asyncio.Task[None]] = set()
-        self._closed = False
         self.keys = PostgresKeys(self._reading, self._changing)
 
     async def open(self) -> None:
         """Connect."""
-        with translated():
-            async with await self._connect() as connection:
-                await check(connection)
-        self._pool = AsyncConnectionPool(
-            self._conninfo,
-            connection_class=AsyncConnection[Row],
-            kwargs={"autocommit": True},
-            min_size=1,
-            max_size=self._connections,
-            timeout=POOL_S,
-            reconnect_timeout=POOL_S,  # whoever asks next tries again
-            check=AsyncConnectionPool.check_connection,
-            configure=prepare,
-            open=False,
-        )
-        await self._pool.open()
+        await self._open_pool()
         lanes = [Lane(self._conninfo, clock=self._clock, grace_ms=self._grace_ms) for _ in range(LANES)]
         self._writer = Writer(lanes, most_waiting=self._most_waiting, committed=self._committed)
 
@@ -126,8 +82,7 @@ class PostgresStore:
         self._closed = True
         if self._writer is not None:
             await self._writer.stop()
-        if self._pool is not None:
-            await self._pool.close()
+        await self._close_pool()
 
     async def ping(self) -> None:
         """Look as one who wants to write: a database that only reads is no use to who ingests."""
@@ -144,55 +99,6 @@ class PostgresStore:
     async def append(self, events: Sequence[Event]) -> list[bool]:
         """Store events."""
         return await self._write.append(events)
-
-    async def claim_due(self, limit: int, *, now: int, lease_ms: int) -> list[Claim]:
-        """Claim what is due."""
-        async with self._changing() as connection:
-            return await evaluation.claim_due(connection, limit, now=now, lease_ms=lease_ms)
-
-    async def settle(self, verdicts: Sequence[tuple[Claim, Verdict]]) -> int:
-        """Store verdicts and remove their work."""
-        async with self._changing() as connection:
-            return await evaluation.settle(connection, verdicts, now=self._clock())
-
-    async def postpone(self, claim: Claim, *, error: str, due_at: int) -> None:
-        """Give a claim back, to be due later."""
-        await self._execute(
-            "postpone", query_id=claim.query_id, lease=claim.lease, error=storable(error), due_at=due_at
-        )
-
-    async def give_up(self, claim: Claim, *, error: str, now: int) -> None:
-        """Move a claim to the failed ones."""
-        await self._execute("give_up", query_id=claim.query_id, lease=claim.lease, error=storable(error), now=now)
-
-    async def release(self, claims: Sequence[Claim], *, now: int) -> None:
-        """Give claims back untouched."""
-        asked = [
-            {"query_id": claim.query_id, "lease": claim.lease, "now": now}
-            for claim in sorted(claims, key=lambda claim: claim.query_id)
-        ]
-        async with self._changing() as connection, connection.cursor() as cursor:
-            await cursor.executemany(EVALUATION["release"], asked)
-
-    async def failed_evaluations(self, limit: int) -> list[FailedEvaluation]:
-        """List the failed ones."""
-        rows = await self._read(EVALUATION["failed"], limit=limit)
-        return [FailedEvaluation(query_id=row[0], attempts=row[1], last_error=row[2], failed_at=row[3]) for row in rows]
-
-    async def retry_failed(self, *, now: int, query_ids: Sequence[str] | None = None) -> int:
-        """Make failed ones due again."""
-        if query_ids is None:
-            return await self._execute("retry_all", now=now)
-        return await self._execute("retry_some", now=now, ids=_keys(query_ids))
-
-    async def automatic_verdicts(self, query_ids: Sequence[str]) -> list[Verdict]:
-        """Give the last automatic verdicts of these interactions."""
-        return [verdict_of(row) for row in await self._read(EVALUATION["automatic"], ids=_keys(query_ids))]
-
-    async def queue_depth(self, *, now: int) -> QueueDepth:
-        """Count what waits to be labelled."""
-        [(due, waiting, failed)] = await self._read(EVALUATION["depth"], now=now)
-        return QueueDepth(due=due, waiting=waiting, failed=failed)
 
     async def identity(self) -> str:
         """Give the token of this database."""
@@ -218,10 +124,6 @@ class PostgresStore:
         """Give what changed after a point."""
         async with self._reading() as connection:
             return await feed.changes(connection, after, limit)
-
-    def on_commit(self, notify: Callable[[], None]) -> None:
-        """Call a function after each commit of this process."""
-        self._notified.append(notify)
 
     async def wide_rows(self, query_ids: Sequence[str]) -> list[WideRow]:
         """Give the joined rows of these interactions."""
@@ -303,53 +205,11 @@ class PostgresStore:
         if not looking.cancelled():
             looking.exception()  # whoever asked may have gone
 
-    def _committed(self) -> None:
-        for notify in self._notified:
-            notify()
-
     @property
     def _write(self) -> Writer:
         if self._writer is None:
             raise StoreUnavailable("the database isn't open")
         return self._writer
-
-    @asynccontextmanager
-    async def _reading(self) -> AsyncIterator[Connection]:
-        """Have a connection from the pool; each statement is its own transaction."""
-        if self._closed or self._pool is None:
-            raise StoreUnavailable("the service is stopping", trouble="stopping")
-        with translated():
-            try:
-                async with asyncio.timeout(CALL_S), self._pool.connection() as connection:
-                    yield connection
-            except PoolTimeout:
-                await self._tell_why(self._pool)
-                raise
-
-    async def _tell_why(self, pool: AsyncConnectionPool[Connection]) -> None:
-        """Find out why there is no connection: the pool keeps it to itself."""
-        if pool.get_stats()["pool_size"] >= self._connections:
-            raise StoreUnavailable("all connections to the database are in use", trouble="busy")
-        async with asyncio.timeout(CONNECT_S), await self._connect():
-            pass
-
-    async def _connect(self) -> Connection:
-        return await AsyncConnection.connect(self._conninfo, autocommit=True)
-
-    @asynccontextmanager
-    async def _changing(self) -> AsyncIterator[Connection]:
-        """Have a transaction; it is durable when the block has ended."""
-        async with self._reading() as connection, connection.transaction():
-            yield connection
-        self._committed()
-
-    async def _read(self, sql: str, **values: object) -> list[Row]:
-        async with self._reading() as connection:
-            return await (await connection.execute(sql, values, binary=True)).fetchall()
-
-    async def _execute(self, statement: str, **values: object) -> int:
-        async with self._changing() as connection:
-            return (await connection.execute(EVALUATION[statement], values)).rowcount
 
     async def _pages(self, sql: str, batch: int, after: int, upto: int) -> AsyncIterator[list[Row]]:
         """Read a table by its row numbers, which lead each row; a batch is a read by itself."""

@@ -16,13 +16,17 @@ WHERE query_id {in:ids};
 
 -- name: evaluations
 -- The labels that stand for some queries.
-SELECT query_id, label, reason, confidence_score, evaluated_at, evaluated_by, method, explanation
+SELECT
+    query_id, label, reason, confidence_score, evaluated_at, evaluated_by, method, explanation, rubric, tokens_prompt,
+    tokens_completion, cost_usd, duration_ms
 FROM voice_evaluations
 WHERE query_id {in:ids};
 
 -- name: history
 -- The labels that some queries had before, in the order in which they gave way.
-SELECT query_id, label, reason, confidence_score, evaluated_at, evaluated_by, method, explanation
+SELECT
+    query_id, label, reason, confidence_score, evaluated_at, evaluated_by, method, explanation, rubric, tokens_prompt,
+    tokens_completion, cost_usd, duration_ms
 FROM voice_evaluation_history
 WHERE query_id {in:ids}
 ORDER BY rowid;

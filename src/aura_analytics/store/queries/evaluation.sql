@@ -15,32 +15,38 @@ DELETE FROM evaluation_queue WHERE lease = :lease AND query_id {in:ids};
 
 -- name: labelled
 -- The labels that stand for some interactions, as far as they tell whether a new one says something else.
-SELECT query_id, label, reason, evaluated_by, method FROM voice_evaluations
+SELECT query_id, label, reason, evaluated_by, method, rubric FROM voice_evaluations
 WHERE query_id {in:ids};
 
 -- name: keep_history
 -- Keep the labels of some interactions that new ones are about to take the place of.
 INSERT INTO voice_evaluation_history (
-    query_id, label, reason, confidence_score, evaluated_at, evaluated_by, method, explanation
+    query_id, label, reason, confidence_score, evaluated_at, evaluated_by, method, explanation, rubric, tokens_prompt,
+    tokens_completion, cost_usd, duration_ms
 )
-SELECT query_id, label, reason, confidence_score, evaluated_at, evaluated_by, method, explanation
+SELECT
+    query_id, label, reason, confidence_score, evaluated_at, evaluated_by, method, explanation, rubric, tokens_prompt,
+    tokens_completion, cost_usd, duration_ms
 FROM voice_evaluations
 WHERE query_id {in:ids};
 
 -- name: automatic
 -- The last automatic label of each of some interactions: the one that stands, or else the last that gave way.
-SELECT query_id, label, reason, confidence_score, evaluated_at, evaluated_by, method, explanation
+SELECT
+    query_id, label, reason, confidence_score, evaluated_at, evaluated_by, method, explanation, rubric, tokens_prompt,
+    tokens_completion, cost_usd, duration_ms
 FROM (
     SELECT *, row_number() OVER (PARTITION BY query_id ORDER BY place DESC, evaluated_at DESC, number DESC) AS nth
     FROM (
         SELECT
-            query_id, label, reason, confidence_score, evaluated_at, evaluated_by, method, explanation,
-            1 AS place, 0 AS number
+            query_id, label, reason, confidence_score, evaluated_at, evaluated_by, method, explanation, rubric,
+            tokens_prompt, tokens_completion, cost_usd, duration_ms, 1 AS place, 0 AS number
         FROM voice_evaluations
         WHERE query_id {in:ids}
         UNION ALL
         SELECT
-            query_id, label, reason, confidence_score, evaluated_at, evaluated_by, method, explanation, 0, rowid
+            query_id, label, reason, confidence_score, evaluated_at, evaluated_by, method, explanation, rubric,
+            tokens_prompt, tokens_completion, cost_usd, duration_ms, 0, rowid
         FROM voice_evaluation_history
         WHERE query_id {in:ids}
     ) AS given
@@ -48,9 +54,13 @@ FROM (
 ) AS ranked
 WHERE nth = 1;
 
+-- name: held
+-- What is held under a lease.
+SELECT query_id, attempts FROM evaluation_queue WHERE lease = :lease AND failed_at IS NULL;
+
 -- name: postpone
--- Give a claim back, to be due later.
-UPDATE evaluation_queue SET due_at = :due_at, lease = NULL, last_error = :error
+-- Give a claim back, to be due later; an attempt that doesn't count is taken off.
+UPDATE evaluation_queue SET due_at = :due_at, lease = NULL, last_error = :error, attempts = attempts - :uncounted
 WHERE query_id = :query_id AND lease = :lease;
 
 -- name: release
@@ -69,8 +79,10 @@ SELECT query_id, attempts, last_error, failed_at FROM evaluation_queue
 WHERE failed_at IS NOT NULL ORDER BY failed_at DESC, query_id LIMIT :limit;
 
 -- name: depth
--- How much is due, how much will be, how much has failed; each over its own index. The last of all moments isn't one.
+-- How much is due, will be, has failed, and since when unclaimed and claimed ones wait. The last of all moments isn't one.
 SELECT
     (SELECT count(*) FROM evaluation_queue WHERE failed_at IS NULL AND due_at <= :now),
     (SELECT count(*) FROM evaluation_queue WHERE failed_at IS NULL AND due_at > :now AND due_at < 9223372036854775807),
-    (SELECT count(*) FROM evaluation_queue WHERE failed_at IS NOT NULL);
+    (SELECT count(*) FROM evaluation_queue WHERE failed_at IS NOT NULL),
+    (SELECT min(due_at) FROM evaluation_queue WHERE failed_at IS NULL AND due_at <= :now),
+    (SELECT min(waits_since) FROM evaluation_queue WHERE failed_at IS NULL AND waits_since IS NOT NULL);

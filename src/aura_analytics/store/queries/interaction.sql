@@ -12,19 +12,25 @@ WHERE q.id = :query_id;
 
 -- name: verdict
 -- The label that stands.
-SELECT query_id, label, reason, confidence_score, evaluated_at, evaluated_by, method, explanation
+SELECT
+    query_id, label, reason, confidence_score, evaluated_at, evaluated_by, method, explanation, rubric, tokens_prompt,
+    tokens_completion, cost_usd, duration_ms
 FROM voice_evaluations
 WHERE query_id = :query_id;
 
 -- name: verdicts
 -- The labels that stand for several.
-SELECT query_id, label, reason, confidence_score, evaluated_at, evaluated_by, method, explanation
+SELECT
+    query_id, label, reason, confidence_score, evaluated_at, evaluated_by, method, explanation, rubric, tokens_prompt,
+    tokens_completion, cost_usd, duration_ms
 FROM voice_evaluations
 WHERE query_id {in:ids};
 
 -- name: history
 -- The labels before it, the latest first.
-SELECT query_id, label, reason, confidence_score, evaluated_at, evaluated_by, method, explanation
+SELECT
+    query_id, label, reason, confidence_score, evaluated_at, evaluated_by, method, explanation, rubric, tokens_prompt,
+    tokens_completion, cost_usd, duration_ms
 FROM voice_evaluation_history
 WHERE query_id = :query_id
 ORDER BY evaluated_at DESC, rowid DESC;

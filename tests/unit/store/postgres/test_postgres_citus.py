@@ -94,3 +94,12 @@ def test_a_database_that_became_a_cluster_is_spread_afterwards(cluster: OwnPostg
 def test_elsewhere_nothing_of_it_happens(cluster: OwnPostgres, url: str) -> None:
     migrate(url)
     assert cluster.execute("SELECT to_regclass('pg_dist_partition')", "spread") == [(None,)]
+
+
+@pytest.mark.usefixtures("_is_a_cluster")
+def test_what_everybody_locks_stays_on_the_coordinator(cluster: OwnPostgres, url: str) -> None:
+    migrate(url)
+    spread = {table for table, _, _ in asked(cluster)}
+    [(tables,)] = cluster.execute("SELECT array_agg(relname) FROM pg_class WHERE relname LIKE 'judge_%'", "spread")
+    assert {"judge_calls", "judge_allowance", "judge_batches"} <= set(tables)
+    assert spread.isdisjoint({*tables, "review_leases", "evaluation_queue"})

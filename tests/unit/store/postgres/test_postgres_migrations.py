@@ -11,12 +11,14 @@ from psycopg.conninfo import conninfo_to_dict
 
 from aura_analytics.errors import MigrationError, StoreUnavailable
 from aura_analytics.store.migrations import UNKNOWN, available
-from aura_analytics.store.port import FeedPoint
+from aura_analytics.store.port import FeedPoint, QueueDepth
 from aura_analytics.store.postgres import PostgresStore, migrate, status
 from contract.making import NOW, outcome, query
 from own_postgres import OwnPostgres
 
 ALL = available("postgres")
+# The version that keeps what a label cost.
+JUDGING = 6
 
 
 def run(url: str, *statements: str) -> None:
@@ -61,12 +63,53 @@ def test_a_migration_of_a_later_version_is_named_as_such(url: str) -> None:
     [
         ("DROP TABLE voice_conversions", "voice_conversions"),
         ("ALTER TABLE evaluation_queue DROP COLUMN lease", "evaluation_queue lacks lease"),
+        ("ALTER TABLE evaluation_queue DROP COLUMN waits_since", "evaluation_queue lacks waits_since"),
+        ("ALTER TABLE voice_evaluation_history DROP COLUMN rubric", "voice_evaluation_history lacks rubric"),
+        ("ALTER TABLE judge_calls DROP COLUMN cost_usd", "judge_calls lacks cost_usd"),
+        ("DROP TABLE judge_allowance", "judge_allowance lacks at, level, name"),
+        ("DROP TABLE review_leases", "review_leases"),
+        ("DROP TABLE judge_batches", "judge_batches"),
     ],
 )
 def test_what_is_recorded_and_not_there_is_named(url: str, broken: str, named: str) -> None:
     run(url, broken)
     with pytest.raises(MigrationError, match=named):
         migrate(url)
+
+
+@pytest.fixture
+def before_the_judge(empty: str) -> str:
+    """A database of the version before the judge's costs were kept, with a label, an older one, and work that is claimed."""
+    run(
+        empty,
+        "CREATE TABLE migration_metadata (version INTEGER PRIMARY KEY, applied_at BIGINT NOT NULL, description TEXT)",
+        *(one.sql for one in ALL if one.version < JUDGING),
+        f"INSERT INTO migration_metadata SELECT version, 5, '' FROM generate_series(1, {JUDGING - 1}) AS t (version)",
+        f"INSERT INTO voice_queries (id, store_id, created_at, query_text) VALUES ('a', 'shop', {NOW}, 'apples')",
+        f"INSERT INTO voice_evaluations VALUES ('a', 'GOOD', 'fine', 0.5, {NOW}, 'auto', 'gemini', 'well')",
+        f"INSERT INTO voice_evaluation_history VALUES (1, 'a', 'BAD', 'odd', 0.25, {NOW - 5}, 'auto', 'rules', NULL)",
+        f"INSERT INTO evaluation_queue VALUES ('a', {NOW}, 2, 'lease', 'no answer', NULL)",
+    )
+    return empty
+
+
+async def test_what_was_labelled_and_queued_before_costs_were_kept_stays(before_the_judge: str) -> None:
+    assert [one.version for one in await asyncio.to_thread(migrate, before_the_judge)] == [JUDGING]
+    store = PostgresStore(before_the_judge)
+    await store.open()
+    try:
+        [held] = await store.claims("lease")
+        assert held.attempts == 2
+        found = await store.interaction("a")
+        assert found is not None
+        assert found.verdict is not None
+        assert [(one.label, one.method, one.rubric, one.cost_usd) for one in (found.verdict, *found.history)] == [
+            ("GOOD", "gemini", None, None),
+            ("BAD", "rules", None, None),
+        ]
+        assert await store.queue_depth(now=NOW + 9) == QueueDepth(due=1, waiting=0, failed=0, since=NOW)
+    finally:
+        await store.close()
 
 
 @pytest.fixture

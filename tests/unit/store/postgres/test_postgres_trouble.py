@@ -161,7 +161,7 @@ def test_a_server_that_is_full_of_connections_is_busy(own_server: OwnPostgres, o
 async def test_a_password_that_was_changed_is_told_and_never_logged(
     own_server: OwnPostgres, own_url: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("aura_analytics.store.postgres.database.POOL_S", 0.5)
+    monkeypatch.setattr("aura_analytics.store.postgres.access.POOL_S", 0.5)
     caplog.set_level(logging.DEBUG)
     store = PostgresStore(own_url)
     await store.open()
@@ -183,7 +183,7 @@ async def test_a_password_that_was_changed_is_told_and_never_logged(
 
 
 async def test_a_pool_that_is_in_use_as_a_whole_is_busy_and_not_away(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("aura_analytics.store.postgres.database.POOL_S", 0.2)
+    monkeypatch.setattr("aura_analytics.store.postgres.access.POOL_S", 0.2)
     store = PostgresStore(url, connections=2)
     await store.open()
     try:

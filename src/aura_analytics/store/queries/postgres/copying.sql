@@ -30,24 +30,34 @@ ON CONFLICT (query_id) DO NOTHING;
 
 -- name: write_evaluations
 -- Store labels; a person's is never overwritten by an automatic one.
-INSERT INTO voice_evaluations (query_id, label, reason, confidence_score, evaluated_at, evaluated_by, method, explanation)
+INSERT INTO voice_evaluations (
+    query_id, label, reason, confidence_score, evaluated_at, evaluated_by, method, explanation, rubric, tokens_prompt,
+    tokens_completion, cost_usd, duration_ms
+)
 SELECT
-    v ->> 0, v ->> 1, v ->> 2, CAST(v ->> 3 AS double precision), CAST(v ->> 4 AS bigint), v ->> 5, v ->> 6, v ->> 7
+    v ->> 0, v ->> 1, v ->> 2, CAST(v ->> 3 AS double precision), CAST(v ->> 4 AS bigint), v ->> 5, v ->> 6, v ->> 7,
+    v ->> 8, CAST(v ->> 9 AS bigint), CAST(v ->> 10 AS bigint), CAST(v ->> 11 AS double precision),
+    CAST(v ->> 12 AS double precision)
 FROM jsonb_array_elements(CAST(:rows AS jsonb)) AS listed (v)
 ORDER BY (v ->> 0) COLLATE "C"
 ON CONFLICT (query_id) DO UPDATE SET
     label = excluded.label, reason = excluded.reason, confidence_score = excluded.confidence_score,
     evaluated_at = excluded.evaluated_at, evaluated_by = excluded.evaluated_by,
-    method = excluded.method, explanation = excluded.explanation
+    method = excluded.method, explanation = excluded.explanation, rubric = excluded.rubric,
+    tokens_prompt = excluded.tokens_prompt, tokens_completion = excluded.tokens_completion,
+    cost_usd = excluded.cost_usd, duration_ms = excluded.duration_ms
 WHERE voice_evaluations.evaluated_by IS DISTINCT FROM 'human' OR excluded.evaluated_by = 'human';
 
 -- name: write_history
 -- Keep labels that other ones took the place of.
 INSERT INTO voice_evaluation_history (
-    query_id, label, reason, confidence_score, evaluated_at, evaluated_by, method, explanation
+    query_id, label, reason, confidence_score, evaluated_at, evaluated_by, method, explanation, rubric, tokens_prompt,
+    tokens_completion, cost_usd, duration_ms
 )
 SELECT
-    v ->> 0, v ->> 1, v ->> 2, CAST(v ->> 3 AS double precision), CAST(v ->> 4 AS bigint), v ->> 5, v ->> 6, v ->> 7
+    v ->> 0, v ->> 1, v ->> 2, CAST(v ->> 3 AS double precision), CAST(v ->> 4 AS bigint), v ->> 5, v ->> 6, v ->> 7,
+    v ->> 8, CAST(v ->> 9 AS bigint), CAST(v ->> 10 AS bigint), CAST(v ->> 11 AS double precision),
+    CAST(v ->> 12 AS double precision)
 FROM jsonb_array_elements(CAST(:rows AS jsonb)) AS listed (v);
 
 -- name: write_queue
@@ -58,7 +68,7 @@ FROM jsonb_array_elements(CAST(:rows AS jsonb)) AS listed (v)
 ORDER BY (v ->> 0) COLLATE "C"
 ON CONFLICT (query_id) DO UPDATE SET
     due_at = excluded.due_at, attempts = excluded.attempts, last_error = excluded.last_error,
-    failed_at = excluded.failed_at, lease = NULL;
+    failed_at = excluded.failed_at, lease = NULL, waits_since = NULL;
 
 -- name: write_conversions
 -- Store the conversions whose ids are new; locked in the order of their ids, numbered in that of the list.

@@ -43,7 +43,8 @@ INSERT INTO evaluation_queue (query_id, due_at)
 SELECT v ->> 0, CAST(v ->> 1 AS bigint)
 FROM jsonb_array_elements(CAST(:rows AS jsonb)) AS listed (v)
 ORDER BY (v ->> 0) COLLATE "C"
-ON CONFLICT (query_id) DO UPDATE SET due_at = :now, attempts = 0, lease = NULL, last_error = NULL, failed_at = NULL;
+ON CONFLICT (query_id) DO UPDATE SET
+    due_at = :now, attempts = 0, lease = NULL, last_error = NULL, failed_at = NULL, waits_since = NULL;
 
 -- name: hasten
 -- Make interactions due that this transaction has queued.

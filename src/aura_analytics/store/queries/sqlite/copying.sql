@@ -16,18 +16,23 @@ ON CONFLICT DO NOTHING;
 
 -- name: write_evaluations
 -- Store a label; a person's is never overwritten by an automatic one.
-INSERT INTO voice_evaluations (query_id, label, reason, confidence_score, evaluated_at, evaluated_by, method, explanation)
-VALUES {rows}
+INSERT INTO voice_evaluations (
+    query_id, label, reason, confidence_score, evaluated_at, evaluated_by, method, explanation, rubric, tokens_prompt,
+    tokens_completion, cost_usd, duration_ms
+) VALUES {rows}
 ON CONFLICT (query_id) DO UPDATE SET
     label = excluded.label, reason = excluded.reason, confidence_score = excluded.confidence_score,
     evaluated_at = excluded.evaluated_at, evaluated_by = excluded.evaluated_by,
-    method = excluded.method, explanation = excluded.explanation
+    method = excluded.method, explanation = excluded.explanation, rubric = excluded.rubric,
+    tokens_prompt = excluded.tokens_prompt, tokens_completion = excluded.tokens_completion,
+    cost_usd = excluded.cost_usd, duration_ms = excluded.duration_ms
 WHERE voice_evaluations.evaluated_by IS NOT 'human' OR excluded.evaluated_by = 'human';
 
 -- name: write_history
 -- Keep a label that another one took the place of.
 INSERT INTO voice_evaluation_history (
-    query_id, label, reason, confidence_score, evaluated_at, evaluated_by, method, explanation
+    query_id, label, reason, confidence_score, evaluated_at, evaluated_by, method, explanation, rubric, tokens_prompt,
+    tokens_completion, cost_usd, duration_ms
 ) VALUES {rows};
 
 -- name: write_queue

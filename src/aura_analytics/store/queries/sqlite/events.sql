@@ -22,7 +22,8 @@ INSERT INTO voice_outcomes (
 -- Queue interactions to be labelled; one whose outcome came late is queued anew, and an open claim on it is void.
 INSERT INTO evaluation_queue (query_id, due_at)
 SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(:due) WHERE true
-ON CONFLICT (query_id) DO UPDATE SET due_at = excluded.due_at, attempts = 0, lease = NULL, last_error = NULL, failed_at = NULL;
+ON CONFLICT (query_id) DO UPDATE SET
+    due_at = excluded.due_at, attempts = 0, lease = NULL, last_error = NULL, failed_at = NULL, waits_since = NULL;
 
 -- name: stream_types
 -- A row that tells the types of the streamed rows' columns, with a `has_outcome` that no interaction has.

@@ -1,0 +1,178 @@
+"""The endpoints for people who label: what is most worth a look, and what they say of it."""
+
+import secrets
+from typing import Annotated, Any, Protocol
+
+import msgspec
+from fastapi import APIRouter, Depends, Query, Request, Response
+
+from aura_analytics.api.asking import Text, one_of, rows, scope_dependency
+from aura_analytics.api.description import PROBLEM
+from aura_analytics.api.endpoints import described
+from aura_analytics.clock import Clock, now
+from aura_analytics.errors import BodyTooLarge, MalformedBody, NotFound, ParameterError
+from aura_analytics.events.records import LABELS, Label, Verdict
+from aura_analytics.events.texts import clean, mend_surrogates
+from aura_analytics.stats import reviewing
+from aura_analytics.stats.details import Judgement, judgement
+from aura_analytics.stats.reader import Reader
+from aura_analytics.stats.reviewing import Queue, review_queue
+from aura_analytics.stats.scope import Scope
+
+MOST_BYTES = 64 << 10
+MOST_NAME, MOST_EXPLANATION = 100, 2_000
+PERSON = "person"
+REASON = "reviewed"
+# A lease is the person's who asked: no other answer may stand in for it.
+HEADERS = {"cache-control": "no-store"}
+
+_QUEUE = """\
+What a machine labelled and no person has looked at, leased to `reviewer` for ten minutes, so that no two people are given
+the same. `order=value`: the highest `score` = `doubt` · (1 + log₂(`occurrences` / `place`)) first.
+`doubt` = 1 − (1 − u)(1 − d) is how likely the label is to be wrong: u is 1 − its confidence, at least 0.5 for REVIEW, and d
+is 0.5 where GOOD was followed by the same wish said again, else 0. `occurrences` is how often the text was said, in any
+spelling, and `place` the how many-th of them it is that somebody looks at.
+
+`order=random`: by the hash of the id, so that each is as likely to come as every other one. Rates that are corrected by
+people's labels (`/stats/agreement`) are unbiased only by such a sample: what is chosen by its value isn't like the rest.
+The rest of an interaction, and its session, is at `/interactions/{query_id}`.
+"""
+_BODY: dict[str, Any] = {  # Any: OpenAPI's own objects
+    "required": True,
+    "content": {
+        "application/json": {
+            "schema": {
+                "type": "object",
+                "required": ["label"],
+                "additionalProperties": False,
+                "properties": {
+                    "label": {"enum": list(LABELS)},
+                    "reason": {"type": "string", "description": "A code in snake_case.", "default": REASON},
+                    "explanation": {"type": "string", "maxLength": MOST_EXPLANATION},
+                    "reviewer": {"type": "string", "maxLength": MOST_NAME, "description": "Who says it."},
+                },
+            },
+            "example": {"label": "BAD", "reason": "wrong_answer", "reviewer": "Ada"},
+        }
+    },
+}
+_LABEL = "A person's label takes the place of the one that stands, which stays in the history. The last one counts."
+
+
+class Review(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a person says of an interaction. `reason` is a code in snake_case, `reviewer` their name."""
+
+    label: Label
+    reason: Annotated[str, msgspec.Meta(pattern="^[a-z][a-z0-9_]{0,63}$")] = REASON
+    explanation: Annotated[str, msgspec.Meta(max_length=MOST_EXPLANATION)] | None = None
+    reviewer: Annotated[str, msgspec.Meta(max_length=MOST_NAME, pattern=r"\S")] | None = None
+
+
+class Labelled(Judgement, frozen=True, kw_only=True, rename="camel"):
+    """The label that stands now."""
+
+    query_id: str
+
+
+class Rows(reviewing.Rows, Protocol):
+    """What is asked of the row database."""
+
+    async def review(self, verdict: Verdict) -> bool:
+        """Store a person's label in place of the one that stands; tell whether there is such an interaction."""
+
+
+def router(reader: Reader, store: Rows, *, clock: Clock = now) -> APIRouter:
+    """Make the endpoints over a reader and the row database."""
+    routes = APIRouter()
+    _add_queue(routes, reader, store, clock)
+    _add_label(routes, store, clock)
+    return routes
+
+
+def _add_queue(routes: APIRouter, reader: Reader, store: Rows, clock: Clock) -> None:
+    asked = Annotated[Scope, Depends(scope_dependency(reader))]
+
+    @routes.get(
+        "/evaluations/queue",
+        **described(Queue, forms=False),
+        summary="What is most worth a person's minute",
+        description=_QUEUE,
+    )
+    async def get_queue(
+        scope: asked,
+        *,
+        limit: Annotated[str | None, Query(description="1 to 500; default 20.")] = None,
+        reviewer: Annotated[str | None, Query(description="Who looks; without it a name is made up.")] = None,
+        order: Annotated[str | None, Query(description="`value` or `random`.")] = None,
+    ) -> Response:
+        found = await review_queue(
+            reader,
+            store,
+            scope,
+            reviewer=_name(reviewer),
+            order=one_of("order", order, reviewing.ORDERS),
+            limit=_limit(limit),
+            now=clock(),
+        )
+        return Response(msgspec.json.encode(found), media_type="application/json", headers=HEADERS)
+
+
+def _add_label(routes: APIRouter, store: Rows, clock: Clock) -> None:
+    described_label = described(Labelled, forms=False)
+    described_label["responses"][404] = PROBLEM | {"description": "No interaction has this id."}
+    described_label["responses"][413] = PROBLEM | {"description": "The body is over 64 KiB."}
+
+    @routes.post(
+        "/evaluations/{query_id:path}",
+        **described_label,
+        openapi_extra={"requestBody": _BODY},
+        summary="Label an interaction as a person",
+        description=_LABEL,
+    )
+    async def post_label(query_id: str, request: Request) -> Response:
+        said = await _review(request)
+        verdict = Verdict(
+            query_id=query_id,
+            label=said.label,
+            reason=said.reason,
+            confidence=1.0,
+            evaluated_at=clock(),
+            evaluated_by="human",
+            method=said.reviewer or PERSON,
+            explanation=said.explanation or None,
+        )
+        if "\0" in query_id or not await store.review(verdict):  # no id has a NUL, nor could a database look for one
+            raise NotFound("no interaction has this id")
+        answer = Labelled(query_id=query_id, **msgspec.structs.asdict(judgement(verdict)))
+        return Response(msgspec.json.encode(answer), media_type="application/json", headers=HEADERS)
+
+
+async def _review(request: Request) -> Review:
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > MOST_BYTES:
+            raise BodyTooLarge(f"a label takes at most {MOST_BYTES} bytes")
+    try:
+        said = msgspec.json.decode(mend_surrogates(bytes(body)), type=Review)
+    except (ValueError, RecursionError) as error:
+        cause = f": {error}" if isinstance(error, msgspec.ValidationError) else ""
+        raise MalformedBody(f'a label is a JSON object, such as {{"label": "GOOD"}}{cause}') from error
+    return Review(**clean(msgspec.structs.asdict(said)))
+
+
+def _name(text: Text) -> str:
+    """Read who looks; without a name, one that nobody else has."""
+    if text is None:
+        return f"{PERSON}-{secrets.token_hex(8)}"
+    if not text.strip() or len(text) > MOST_NAME:
+        raise ParameterError(f"reviewer is a name of 1 to {MOST_NAME} characters")
+    found: str = clean(text)
+    return found
+
+
+def _limit(text: Text) -> int:
+    found = rows(text, reviewing.DEFAULT_ROWS)
+    if found > reviewing.MOST_ROWS:
+        raise ParameterError(f"limit is a whole number from 1 to {reviewing.MOST_ROWS}")
+    return found

@@ -1,0 +1,85 @@
+"""The candidates: the models that the settings name as judges, each with its address, its key and its price.
+
+Apart from the model's SDK, so that who has no judge doesn't load it.
+"""
+
+import msgspec
+
+from aura_analytics.errors import SettingsError
+from aura_analytics.settings import Settings
+
+# Which setting holds the key of a provider. EVAL_API_KEY is that of every other one, and of these where theirs is empty.
+_KEYS = {"google": "gemini_api_key", "openai": "openai_api_key", "anthropic": "anthropic_api_key"}
+_ANY_KEY = "eval_api_key"
+# Those that have no servers but their own; any other API may be spoken by a server of one's own, which needs no key.
+_OWN_SERVERS = frozenset({"google", "anthropic"})
+_NO_KEY = "none"
+_OLD_GOOGLE = "google-gla:"
+
+
+class Candidate(msgspec.Struct, frozen=True, kw_only=True):
+    """A model that may be a judge, such as `google:gemini-2.5-flash-lite`. Empty texts are what wasn't said."""
+
+    model: str
+    api_key: str
+    base_url: str = ""
+    price: str = ""
+
+
+def candidates(settings: Settings) -> tuple[Candidate, ...]:
+    """List whom the settings name, in the order in which they are asked; nobody where the first one has no key.
+
+    Raises:
+        SettingsError: a key can't be one, the second model has none, or an address or a price isn't clear.
+    """
+    models = [_model(name) for name in settings.eval_model.split(",")]
+    urls = _base_urls(settings.eval_base_url, models)
+    prices = _each("EVAL_PRICE", settings.eval_price, models)
+    keys = [_key(settings, model, url) for model, url in zip(models, urls, strict=True)]
+    if not keys[0]:
+        return ()
+    for model, key in zip(models, keys, strict=True):
+        if not key:
+            setting = _KEYS.get(_family(model), _ANY_KEY).upper()
+            raise SettingsError(f"EVAL_MODEL names {model}, which needs {setting}")
+    return tuple(
+        Candidate(model=model, api_key=key, base_url=url, price=price)
+        for model, key, url, price in zip(models, keys, urls, prices, strict=True)
+    )
+
+
+def _model(name: str) -> str:
+    return f"google:{name.removeprefix(_OLD_GOOGLE)}" if name.startswith(_OLD_GOOGLE) else name
+
+
+def _family(model: str) -> str:
+    """Whose key it takes: `openai-chat` and `openai-responses` are two APIs of one provider."""
+    return model.partition(":")[0].partition("-")[0]
+
+
+def _each(setting: str, said: str, models: list[str]) -> list[str]:
+    """Give to each model its own of what stands between commas."""
+    values = said.split(",")
+    if len(values) > len(models):
+        raise SettingsError(f"{setting} holds {len(values)} values, EVAL_MODEL {len(models)} model")
+    return values + [""] * (len(models) - len(values))
+
+
+def _base_urls(said: str, models: list[str]) -> list[str]:
+    if said and "," not in said and len(models) > 1:
+        if len({_family(model) for model in models}) > 1:
+            # Neither a key nor what was said goes to an address that may be meant for somebody else.
+            raise SettingsError("EVAL_BASE_URL takes two with a comma between, as EVAL_MODEL does; one may be empty")
+        return [said] * len(models)
+    return _each("EVAL_BASE_URL", said, models)
+
+
+def _key(settings: Settings, model: str, base_url: str) -> str:
+    own = _KEYS.get(_family(model), _ANY_KEY)
+    setting = own if getattr(settings, own) else _ANY_KEY
+    key: str = getattr(settings, setting)
+    if not key.isascii() or (key and not key.isprintable()) or " " in key:
+        # Said here, since the HTTP client would quote the key that it can't send.
+        raise SettingsError(f"{setting.upper()} takes the provider's key: printable ASCII without spaces")
+    keyless = base_url and _family(model) not in _OWN_SERVERS
+    return key or (_NO_KEY if keyless else "")

@@ -1,0 +1,43 @@
+"""What people look at: who has which interaction, and the labels that they give.
+
+What changes anything runs in a write transaction.
+"""
+
+import sqlite3
+from collections.abc import Sequence
+
+from aura_analytics.events.records import Verdict
+from aura_analytics.store import queries
+from aura_analytics.store.sqlite.append import publish
+from aura_analytics.store.sqlite.evaluation import replace
+
+SQL = queries.load("reviews", "sqlite")
+
+
+def review(connection: sqlite3.Connection, *, verdict: Verdict, now: int) -> bool:
+    """Store a person's label; see `Store.review`. Work that waits goes on: its label then goes into the history."""
+    if connection.execute(SQL["known"], {"query_id": verdict.query_id}).fetchone() is None:
+        return False
+    connection.execute(SQL["unlease"], {"query_id": verdict.query_id})
+    publish(connection, replace(connection, [verdict]), now=now)
+    return True
+
+
+def lease_reviews(
+    connection: sqlite3.Connection, *, query_ids: Sequence[str], reviewer: str, limit: int, now: int, until: int
+) -> list[str]:
+    """Lease interactions to a person; see `Store.lease_reviews`."""
+    connection.execute(SQL["forget_leases"], {"now": now})
+    leased: list[str] = []
+    for query_id in dict.fromkeys(query_ids):
+        if len(leased) >= limit:
+            break
+        asked = {"query_id": query_id, "reviewer": reviewer, "until": until}
+        if connection.execute(SQL["lease"], asked).rowcount:
+            leased.append(query_id)
+    return leased
+
+
+def leased_reviews(connection: sqlite3.Connection, *, now: int) -> dict[str, str]:
+    """Give who has what; see `Store.leased_reviews`."""
+    return dict(connection.execute(SQL["leased"], {"now": now}).fetchall())

@@ -1,0 +1,39 @@
+"""Labelling anew: which interactions, as options, and making them due again."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+import typer
+
+from aura_analytics.app import opened_store
+from aura_analytics.clock import now
+from aura_analytics.settings import Settings
+from aura_analytics.store.judging import Choice
+from aura_analytics.terminal.choices import CHOICE, chosen
+from aura_analytics.terminal.options import Option
+
+PANEL = "With --redo"
+ALL = Option(name="all", help="All that a machine has labelled, or nobody.", kind=bool, panel=PANEL)
+OPTIONS = (*(msgspec.structs.replace(option, panel=PANEL) for option in CHOICE), ALL)
+
+
+def read_choice(where: Mapping[str, Any]) -> Choice:  # Any: options as Typer makes them
+    """Read which interactions are to be labelled anew.
+
+    Raises:
+        ParameterError: a value can't be read.
+        typer.BadParameter: nothing says which, or something besides all.
+    """
+    if ALL.name in where and len(where) > 1:
+        raise typer.BadParameter("--all goes without any other choice")
+    choice = chosen({name: value for name, value in where.items() if name != ALL.name}, now=now())
+    if choice == Choice() and ALL.name not in where:
+        raise typer.BadParameter("--redo takes a choice, such as --store or --period; or --all")
+    return choice
+
+
+async def requeue(settings: Settings, choice: Choice) -> int:
+    """Make interactions due again; tell how many. What a person labelled stays as it is."""
+    async with opened_store(settings) as store:
+        return await store.requeue(choice, now=now())
