@@ -250,8 +250,20 @@ async def serve(settings: Settings, *, on_ready: OnReady | None = None) -> None:
             await stack.enter_async_context(begin(store))
         keyring = Keyring(store.keys)
         stack.push_async_callback(keyring.close)
+        await keyring.refresh()
+        _tell_of_door(settings, keyring)
         await _run(make_app(settings, store, columns, keyring), listener, Running(url), on_ready)
     log.info("stopped")
+
+
+def _tell_of_door(settings: Settings, keyring: Keyring) -> None:
+    """Say who is let in, before anybody is."""
+    if settings.auth == "off":
+        log.warning("door", open_to="everybody who reaches the address", since="AUTH=off")
+    elif keyring.has_keys():
+        log.info("door", open_to="who shows a key")
+    else:
+        log.info("door", open_to="this machine only", until="aura-analytics keys create")
 
 
 async def _labelling(settings: Settings, stack: contextlib.AsyncExitStack) -> Labelling:

@@ -47,7 +47,7 @@ ROUTES: dict[tuple[str, str], Need] = {
     ("GET", "/stats/conversions"): _READ,
     ("GET", "/stats/agreement"): _READ,
     ("POST", "/stats/agreement"): _READ,
-    ("GET", "/stats/judge"): Need("read", "none"),  # a budget and a queue are of all stores
+    ("GET", "/stats/judge"): _READ,  # it takes one store, or none for all; what is of all isn't told of one
     ("GET", "/insights/rephrasings"): _READ,
     ("GET", "/insights/causes"): _READ,
     ("GET", "/insights/demand"): _READ,
@@ -57,7 +57,7 @@ ROUTES: dict[tuple[str, str], Need] = {
     ("GET", "/interactions"): _READ,
     ("GET", "/interactions/{query_id:path}"): Need("read", "itself"),
     ("GET", "/evaluations/queue"): Need("review"),
-    ("POST", "/evaluations/{query_id:path}"): Need("review", "none"),
+    ("POST", "/evaluations/{query_id:path}"): Need("review", "itself"),
     ("GET", "/verify"): Need("admin", "none"),
     ("GET", "/openapi.json"): Need("read", "itself"),  # the description holds nothing of any store
     ("GET", "/docs"): Need("read", "itself"),

@@ -225,6 +225,12 @@ class Door:
         return send_more
 
 
+def whose(scope: Scope) -> Principal:
+    """Give whose request it is, behind the door; where there is none, who asks has the database in hands."""
+    principal: Principal = scope.get(PRINCIPAL, LOCAL)
+    return principal
+
+
 @lru_cache(maxsize=1_024)
 def _usual(path: str, kind: bytes, origin: str | None, allowed: frozenset[str], *, https: bool) -> RawHeaders:
     secure = headers.secure(path, kind.decode("latin-1"), https=https)
