@@ -38,6 +38,9 @@ from aura_analytics.clock import now
 from aura_analytics.errors import SettingsError, StoreUnavailable
 from aura_analytics.evaluation.candidate import candidates
 from aura_analytics.evaluation.process import EvaluatorProcess
+from aura_analytics.guard.door import Door
+from aura_analytics.guard.keyring import Keyring
+from aura_analytics.guard.policy import make_policy
 from aura_analytics.ingest.endpoint import IngestEndpoint
 from aura_analytics.labelling import make_evaluator, make_rubric, make_rules
 from aura_analytics.projection import (
@@ -167,8 +170,16 @@ async def kept_columns(settings: Settings, url: str) -> AsyncIterator[Columns]:
                 yield columns
 
 
-def make_app(settings: Settings, store: Store, columns: Columns, live: Live | None = None) -> RequestLog:
-    """Make the ASGI application over open parts. `live` is closed by who gives it; without it, nobody has to."""
+def make_app(
+    settings: Settings, store: Store, columns: Columns, live: Live | None = None, keyring: Keyring | None = None
+) -> RequestLog:
+    """Make the ASGI application over open parts. `live` is closed by who gives it; without it, nobody has to.
+
+    The keys are by default those of the store.
+
+    Raises:
+        SettingsError: a network or an origin is none.
+    """
 
     async def queue_depth() -> EvaluationQueue:
         depth = await store.queue_depth(now=now())
@@ -194,7 +205,8 @@ def make_app(settings: Settings, store: Store, columns: Columns, live: Live | No
     kept = Cache(reading, store, staleness_ms=settings.stats_max_staleness_ms // 2)
     page = built_page()
     others: dict[str, ASGIApp] = {LIVE: live or Live(store), **dict.fromkeys(page.paths, page)}
-    return RequestLog(Front(IngestEndpoint(store, settings), kept, others))
+    front = Front(IngestEndpoint(store, settings), kept, others)
+    return RequestLog(Door(front, keyring or Keyring(store.keys), store.keys, make_policy(settings), problems.answer))
 
 
 class Server(uvicorn.Server):
@@ -249,6 +261,7 @@ async def serve(settings: Settings, *, on_ready: OnReady | None = None) -> None:
         ProjectionOwned: a server keeps the columns of this database already.
         StoreUnavailable: the database can't be used, or doesn't come up.
     """
+    make_policy(settings)  # what is wrong with it is told before anything is opened
     patience_s = 0.0 if lies_in_a_file(settings) else DATABASE_STARTS_S
     async with contextlib.AsyncExitStack() as stack:
         begin = await _labelling(settings, stack) if settings.aura_evaluate == "on" else None
@@ -258,9 +271,23 @@ async def serve(settings: Settings, *, on_ready: OnReady | None = None) -> None:
         columns = await stack.enter_async_context(kept_columns(settings, url))
         if begin is not None:
             await stack.enter_async_context(begin(store))
+        keyring = Keyring(store.keys)
+        stack.push_async_callback(keyring.close)
+        await keyring.refresh()
+        _tell_of_door(settings, keyring)
         live = Live(store)
-        await _run(make_app(settings, store, columns, live), live, listener, Running(url), on_ready)
+        await _run(make_app(settings, store, columns, live, keyring), live, listener, Running(url), on_ready)
     log.info("stopped")
+
+
+def _tell_of_door(settings: Settings, keyring: Keyring) -> None:
+    """Say who is let in, before anybody is."""
+    if settings.auth == "off":
+        log.warning("door", open_to="everybody who reaches the address", since="AUTH=off")
+    elif keyring.has_keys():
+        log.info("door", open_to="who shows a key")
+    else:
+        log.info("door", open_to="this machine only", until="aura-analytics keys create")
 
 
 async def _labelling(settings: Settings, stack: contextlib.AsyncExitStack) -> Labelling:

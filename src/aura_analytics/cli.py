@@ -21,6 +21,7 @@ from aura_analytics.terminal import (
     copied,
     copying,
     judge,
+    keyring,
     options,
     reading,
     redo,
@@ -46,6 +47,7 @@ reading.add_to(cli)
 rules.add_to(cli)
 judge.add_to(cli)
 review.add_to(cli)
+keyring.add_to(cli)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 

@@ -4,6 +4,9 @@
     ├── SettingsError             a setting is unknown or impossible; stops the start
     ├── RequestError              what the caller sent can't be taken (4xx)
     │   ├── ParameterError        a query parameter or an argument can't be read (400)
+    │   ├── Unauthorised          no key, or none that is known, or a signature that doesn't fit (401)
+    │   ├── Forbidden             the key is known, and may not do this (403)
+    │   ├── TooManyRequests       more than this caller may send in a time (429)
     │   ├── NotFound              what is asked for isn't there (404)
     │   ├── MalformedBody         the body is no JSON, no gzip, or empty (400)
     │   ├── EventsRejected        no event of the body could be taken (400)
@@ -30,7 +33,7 @@
 that makes HTTP of them. The message of an error is shown to people: it never holds a key, a path or a stack.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import ClassVar, Literal
 
 import msgspec
@@ -55,6 +58,11 @@ class AuraError(Exception):
     status: ClassVar[int] = 500
     code: ClassVar[str] = "internal"
     title: ClassVar[str] = "Something went wrong here"
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """What the answer says in its headers beside the problem."""
+        return {}
 
 
 class SettingsError(AuraError):
@@ -82,6 +90,49 @@ class NotFound(RequestError):
     status = 404
     code = "not_found"
     title = "There is no such thing here"
+
+
+class Unauthorised(RequestError):
+    """It isn't known who asks. `shown`: whether there was a key or a signature; what is wrong with it is barely told."""
+
+    status = 401
+    code = "unauthorized"
+    title = "This needs a key that is known here"
+
+    def __init__(self, message: str, *, shown: bool = True) -> None:
+        super().__init__(message)
+        self.shown = shown
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """How to show who one is (RFC 9110, 11.6.1; RFC 6750, 3)."""
+        error = ', error="invalid_token"' if self.shown else ""
+        return {"www-authenticate": f'Bearer realm="aura-analytics"{error}'}
+
+
+class Forbidden(RequestError):
+    """It is known who asks, and that they may not do this."""
+
+    status = 403
+    code = "forbidden"
+    title = "This key may not do that"
+
+
+class TooManyRequests(RequestError):
+    """More than this caller may send in a time. `told`: the headers that say when there is room again."""
+
+    status = 429
+    code = "too_many_requests"
+    title = "Too much in too short a time"
+
+    def __init__(self, message: str, told: Mapping[str, str]) -> None:
+        super().__init__(message)
+        self.told = told
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """When to come back."""
+        return self.told
 
 
 class MalformedBody(RequestError):
@@ -147,6 +198,11 @@ class Unavailable(AuraError):
     def __init__(self, message: str, retry_after_s: int = 1) -> None:
         super().__init__(message)
         self.retry_after_s = retry_after_s
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """When it is worth another try."""
+        return {"retry-after": str(self.retry_after_s)}
 
 
 class QueueFull(Unavailable):

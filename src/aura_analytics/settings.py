@@ -19,9 +19,19 @@ from aura_analytics.errors import SettingsError
 
 FILES = (".env", ".dev.vars")
 # Names in the environment that are surely meant for us; in our own files every unknown name is a mistake.
-OUR_PREFIXES = ("AURA_", "EVAL_", "INGEST_", "STATS_")
-SECRETS = frozenset({"gemini_api_key", "openai_api_key", "anthropic_api_key", "eval_api_key"})
-CASELESS = frozenset({"log_level", "log_format", "aura_evaluate", "aura_statistics", "eval_budget_spent"})
+OUR_PREFIXES = ("AURA_", "EVAL_", "INGEST_", "RATE_", "REDACT", "STATS_")
+SECRETS = frozenset({"aura_api_key", "gemini_api_key", "openai_api_key", "anthropic_api_key", "eval_api_key"})
+CASELESS = frozenset(
+    {
+        "log_level",
+        "log_format",
+        "aura_evaluate",
+        "aura_statistics",
+        "auth",
+        "client_address_header",
+        "eval_budget_spent",
+    }
+)
 
 # What libpq reads as a URI, whole, so that a slip is told here, where no password is shown. A name and a password go up
 # to the first “@”; there may be several hosts, or none (a socket's folder then stands among the parameters).
@@ -35,6 +45,10 @@ def _whole(least: int, most: int, what: str) -> Meta:
 
 def _seconds(least: float, most: float, what: str) -> Meta:
     return Meta(ge=least, le=most, description=what, extra={"takes": f"seconds, from {least:g} to {most:g}"})
+
+
+def _rate(what: str) -> Meta:
+    return Meta(ge=0, le=1e9, description=what, extra={"takes": "a number from 0 on"})
 
 
 def _number(least: float, most: float, what: str) -> Meta:
@@ -92,6 +106,44 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         Literal["auto", "console", "json"],
         _choice("form of the log; auto: for people on a terminal, JSON lines else", "auto", "console", "json"),
     ] = "auto"
+
+    auth: Annotated[
+        Literal["on", "off"],
+        _choice("whether keys are asked for; off: everybody who reaches the address may do everything", "on", "off"),
+    ] = "on"
+    aura_api_key: Annotated[str, _text("the key that commands show to a server", "a key")] = ""
+    trusted_proxies: Annotated[
+        str, _text("proxies that are believed when they say whose request it is", "addresses and networks")
+    ] = ""
+    client_address_header: Annotated[
+        Literal["x-forwarded-for", "cf-connecting-ip", "x-real-ip", "true-client-ip"],
+        _choice("in which header they say it", "x-forwarded-for", "cf-connecting-ip", "x-real-ip", "true-client-ip"),
+    ] = "x-forwarded-for"
+    cors_allow_origins: Annotated[
+        str, _text("other pages that may ask from a browser", "origins such as https://shop.example")
+    ] = ""
+    rate_requests_per_second: Annotated[
+        float, _rate("requests that one key, or one address without a key, may send on average; 0: no limit")
+    ] = 0
+    rate_requests_burst: Annotated[int, _whole(0, 1_000_000_000, "and at once; 0: ten seconds' worth")] = 0
+    rate_events_per_second: Annotated[float, _rate("events that one key may send on average; 0: no limit")] = 0
+    rate_events_burst: Annotated[int, _whole(0, 1_000_000_000, "and at once; 0: ten seconds' worth")] = 0
+    redact: Annotated[
+        str,
+        _text(
+            "what is taken out of texts before they are stored",
+            "email, phone, card, iban, ip, several of them, or nothing",
+            r"^((email|phone|card|iban|ip)([, ]+(email|phone|card|iban|ip))*)?$",
+        ),
+    ] = ""
+    redact_phone_regions: Annotated[
+        str,
+        _text(
+            "where telephone numbers without a country may be from",
+            "ISO 3166 codes, such as US, DE",
+            r"^([A-Z]{2}([, ]+[A-Z]{2})*)?$",
+        ),
+    ] = "US, GB, DE, FR, AT, CH, ES, IT, NL"
 
     gemini_api_key: Annotated[
         str, _text("key of the judge's model at Google; without any key the rules judge alone", "a key")

@@ -36,7 +36,7 @@ READING = [*(f"stats {name}" for name in STATISTICS), *(f"insights {name}" for n
 COMMANDS = [
     "serve", "migrate", "ingest", "stats", "insights", *READING, "insights demand", "interaction", "evaluate", "export",
     "verify", "copy", "rules", "rules check", "judge", "judge report", "judge cost",
-    "judge compare", "review", "demo",
+    "judge compare", "review", "keys", "keys create", "keys list", "keys revoke", "keys rotate", "demo",
 ]  # fmt: skip
 
 EVENTS = [

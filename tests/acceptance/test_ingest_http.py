@@ -793,7 +793,7 @@ def test_no_header_gets_a_500(shared: Service, name: str, headers: dict[str, str
     named = {b"content-type": JSON.encode()}
     named |= {key.replace("_", "-").encode(): value.encode("latin-1") for key, value in headers.items()}
     answer = shared.http.post("/ingest", json=query(name), headers=named)
-    assert answer.status_code in (200, 400, 415, 431)
+    assert answer.status_code in (200, 400, 401, 415, 431)  # 401: a foreign name in Host, and no keys yet
     assert shared.http.get("/health").status_code == 200
     assert shared.complaints()[before:] == []
 

@@ -39,6 +39,7 @@ async def first_batch(batches: AsyncIterator[object]) -> None:
 CALLS: dict[str, Callable[[Store], Awaitable[object]]] = {
     "ping": lambda store: store.ping(),
     "append": lambda store: store.append([query("b")]),
+    "keys": lambda store: store.keys.keys(),
     "claim_due": lambda store: store.claim_due(1, now=LATER, lease_ms=LEASE_MS),
     "settle": lambda store: store.settle([(CLAIM, verdict("a"))]),
     "postpone": lambda store: store.postpone(CLAIM, error="busy", due_at=NOW),

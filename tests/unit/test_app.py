@@ -1,5 +1,6 @@
 """The composition root: how long a database is waited for, and what a server is made of."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -11,8 +12,9 @@ from structlog.testing import LogCapture
 from aura_analytics import app
 from aura_analytics.app import kept_columns, make_app, opened_store
 from aura_analytics.errors import MigrationError, SettingsError, StoreUnavailable
+from aura_analytics.guard.access import ROUTES
 from aura_analytics.labelling import prepare_judge
-from aura_analytics.projection import owner_of
+from aura_analytics.projection import NoColumns, owner_of
 from aura_analytics.settings import Settings
 from aura_analytics.store import Store, columns_path
 
@@ -111,10 +113,38 @@ async def test_without_statistics_nothing_is_started_and_nothing_announced(setti
         assert owner_of(columns_path(settings)) is None
         assert not columns_path(settings).exists()
         transport = httpx.ASGITransport(make_app(settings, store, columns))
-        async with httpx.AsyncClient(transport=transport, base_url="http://here") as client:
+        async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
             assert (await client.get("/health")).json()["statistics"] == "off"
             assert (await client.get("/stats/summary")).json()["code"] == "statistics_off"
             assert (await client.get("/openapi.json")).status_code == 200
+
+
+async def test_the_door_knows_every_route_so_that_none_is_closed_or_open_by_mistake(
+    settings: Settings, store: Store
+) -> None:
+    transport = httpx.ASGITransport(make_app(settings, store, NoColumns()))
+    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
+        paths = (await client.get("/openapi.json")).json()["paths"]
+
+    described = {(method.upper(), path) for path, methods in paths.items() for method in methods}
+    known = {(method, path.replace(":path}", "}")) for method, path in ROUTES}
+
+    assert described - {("HEAD", "/health")} <= known
+    assert len(described) > 20
+
+
+@pytest.mark.parametrize(
+    ("given", "named"),
+    [
+        ({"trusted_proxies": "10.0.0.0/8, here"}, "TRUSTED_PROXIES: “here”"),
+        ({"cors_allow_origins": "https://a.example *"}, r"CORS_ALLOW_ORIGINS: “\*”"),
+    ],
+)
+def test_a_door_that_can_t_be_made_stops_the_start(tmp_path: Path, given: dict[str, str], named: str) -> None:
+    settings = Settings(aura_database_url=f"sqlite:///{tmp_path}/aura.db", port=0, **given)
+    with pytest.raises(SettingsError, match=named):
+        asyncio.run(app.serve(settings))
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_without_a_key_there_is_no_judge() -> None:

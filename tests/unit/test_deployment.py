@@ -206,7 +206,7 @@ def test_the_proxy_listens_where_compose_says() -> None:
     listens = re.findall(r"listen (\d+);", conf)
     proxy = services()["proxy"]
     assert [mapping.rpartition(":")[2] for mapping in proxy["ports"]] == listens
-    assert all(mapping.startswith("127.0.0.1:") for mapping in proxy["ports"]), "there is no authentication"
+    assert all(mapping.startswith("127.0.0.1:") for mapping in proxy["ports"]), "nothing is encrypted"
     address = next(part for part in proxy["healthcheck"]["test"] if part.startswith("http"))
     _, _, path = address.partition(f":{listens[0]}")
     assert f"location = {path} " in conf
@@ -274,9 +274,38 @@ def test_the_password_of_the_database_has_no_default() -> None:
 def test_only_the_proxy_is_reached_from_outside() -> None:
     assert [name for name, service in services().items() if "ports" in service] == ["proxy"]
     networks = compose()["networks"]
-    assert networks["rows"] == networks["web"] == {"internal": True}
+    assert networks["rows"]["internal"] is networks["web"]["internal"] is True
     assert services()["database"]["networks"] == ["rows"]
     assert all("outside" not in services()[name]["networks"] for name in SERVERS)
+
+
+def test_servers_ask_for_keys_and_believe_the_proxy_s_network_alone() -> None:
+    [declared] = compose()["networks"]["web"]["ipam"]["config"]
+    assert services()["proxy"]["networks"][0] == "web"
+    for name in SERVERS:
+        given = services()[name]["environment"]
+        assert given["AUTH"] == "on"
+        assert given["TRUSTED_PROXIES"] == declared["subnet"]
+    assert "proxy_set_header X-Forwarded-For " in (NGINX / "aura-analytics.conf").read_text("utf-8")
+    assert Settings().client_address_header == "x-forwarded-for"
+
+
+def told_key_commands() -> Iterator[list[str]]:
+    """Every command about keys that the guides tell."""
+    for guide in ("deployment.md", "security.md"):
+        for line in re.findall(
+            r"\bkeys (?:create|list|rotate|revoke)\b[^\n`]*", (ROOT / "docs" / guide).read_text("utf-8")
+        ):
+            yield shlex.split(line)
+
+
+@pytest.mark.parametrize("arguments", list(told_key_commands()), ids=" ".join)
+def test_each_command_about_keys_is_one(arguments: list[str]) -> None:
+    command: Any = typer.main.get_command(cli)  # Any: a group, and then what is in it
+    context = command.make_context(NAME, ["keys"])
+    for name in arguments[:2]:
+        command = command.get_command(context, name)
+    command.make_context(NAME, arguments[2:], parent=context).close()
 
 
 def test_every_name_in_compose_is_declared() -> None:

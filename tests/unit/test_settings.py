@@ -28,6 +28,17 @@ GIVEN: dict[str, tuple[str, Any]] = {
     "PORT": ("9000", 9000),
     "LOG_LEVEL": ("warning", "warning"),
     "LOG_FORMAT": ("json", "json"),
+    "AUTH": ("off", "off"),
+    "AURA_API_KEY": ("aura_sk_key", "aura_sk_key"),
+    "TRUSTED_PROXIES": ("10.0.0.0/8", "10.0.0.0/8"),
+    "CLIENT_ADDRESS_HEADER": ("cf-connecting-ip", "cf-connecting-ip"),
+    "CORS_ALLOW_ORIGINS": ("https://shop.example", "https://shop.example"),
+    "RATE_REQUESTS_PER_SECOND": ("2.5", 2.5),
+    "RATE_REQUESTS_BURST": ("50", 50),
+    "RATE_EVENTS_PER_SECOND": ("1000.5", 1000.5),
+    "RATE_EVENTS_BURST": ("5000", 5_000),
+    "REDACT": ("email, phone", "email, phone"),
+    "REDACT_PHONE_REGIONS": ("JP", "JP"),
     "GEMINI_API_KEY": ("AIza-key", "AIza-key"),
     "OPENAI_API_KEY": ("sk-key", "sk-key"),
     "ANTHROPIC_API_KEY": ("sk-ant-key", "sk-ant-key"),
@@ -74,6 +85,16 @@ IMPOSSIBLE = (
     ("AURA_POOL_CONNECTIONS", "1", "a whole number from 2 to 1000"),
     ("AURA_EVALUATE", "yes", "one of on, off"),
     ("AURA_STATISTICS", "0", "one of on, off"),
+    ("AUTH", "no", "one of on, off"),
+    ("CLIENT_ADDRESS_HEADER", "forwarded", "one of x-forwarded-for, cf-connecting-ip"),
+    ("RATE_REQUESTS_PER_SECOND", "-1", "a number from 0 on"),
+    ("RATE_REQUESTS_PER_SECOND", "nan", "a number from 0 on"),
+    ("RATE_REQUESTS_BURST", "1.5", "a whole number from 0"),
+    ("RATE_EVENTS_PER_SECOND", "many", "a number from 0 on"),
+    ("RATE_EVENTS_BURST", "-1", "a whole number from 0"),
+    ("REDACT", "names", "email, phone, card, iban, ip"),
+    ("REDACT", "email,", "email, phone, card, iban, ip"),
+    ("REDACT_PHONE_REGIONS", "Germany", "ISO 3166 codes"),
     ("HOST", "two words", "a host name or address"),
     ("PORT", "-1", "a whole number from 0 to 65535"),
     ("PORT", "65536", "a whole number from 0 to 65535"),
@@ -331,7 +352,8 @@ class TestImpossibleValues:
     def test_every_setting_that_can_be_wrong_is_tried_here(self) -> None:
         # Any text may be a path, a key, or the caller's own affair.
         paths = {"AURA_COLUMNS_PATH", "EVAL_RULES", "EVAL_RUBRIC"}
-        free = paths | {name.upper() for name in settings.SECRETS} | {"ANALYTICS_WORKER_URL"}
+        guards = {"TRUSTED_PROXIES", "CORS_ALLOW_ORIGINS"}  # read by the guard, whose own tests try them
+        free = paths | guards | {name.upper() for name in settings.SECRETS} | {"ANALYTICS_WORKER_URL"}
 
         assert {name for name, _, _ in IMPOSSIBLE} == set(GIVEN) - free
 

@@ -19,6 +19,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from aura_analytics.api.formats import Form, accepted
 from aura_analytics.clock import Clock, now
 from aura_analytics.errors import StoreUnavailable
+from aura_analytics.guard.door import whose
 from aura_analytics.store.port import FeedPoint
 
 # Where answers are kept. The state of the service is wanted as it is now, and downloads are too large.
@@ -36,7 +37,8 @@ OVERHEAD_BYTES = 2_048
 SECOND_MS = 1_000
 
 Headers = list[tuple[bytes, bytes]]
-Key = tuple[str, bytes, Form]
+# What is asked, in which form, by who sees which stores: an endpoint may keep from one what it gives to another.
+Key = tuple[str, bytes, Form, frozenset[str] | None]
 Rows = tuple[FeedPoint, str]
 Place = tuple[Key, Rows | None, int]
 
@@ -240,7 +242,7 @@ def _asked(scope: Scope) -> tuple[Key, bytes]:
         elif name == b"if-none-match":
             tags.append(value)
     form = accepted(b", ".join(accept).decode("latin-1"))
-    return (scope["path"], scope["query_string"], form), b", ".join(tags)
+    return (scope["path"], scope["query_string"], form, whose(scope).stores), b", ".join(tags)
 
 
 def _tagged(headers: Headers, body: bytes) -> Answer:

@@ -12,6 +12,7 @@ from aura_analytics.api.cache import LASTING
 from aura_analytics.api.formats import Form, asked_form, contents, respond
 from aura_analytics.api.health import Health
 from aura_analytics.events.records import LABELS, Label
+from aura_analytics.guard.door import whose
 from aura_analytics.stats import comparison, steps
 from aura_analytics.stats import scope as scopes
 from aura_analytics.stats.breakdown import (
@@ -73,10 +74,11 @@ def _add_summary(routes: APIRouter, reader: Reader, queue_depth: QueueDepth | No
     asked = Annotated[Scope, Depends(scope_dependency(reader))]
 
     @routes.get("/stats/summary", **described(Summary), summary="How the assistant is doing")
-    async def get_summary(scope: asked, form: AskedForm, compare: Compare = None) -> Response:
+    async def get_summary(request: Request, scope: asked, form: AskedForm, compare: Compare = None) -> Response:
         before = comparison.previous(scope, reader.now) if comparison.read_compare(compare) else None
         answer = await summary(reader, scope)
-        if queue_depth is not None and not scope.is_past(reader.answered_until):
+        is_all = whose(request.scope).stores is None  # the queue is of all stores
+        if queue_depth is not None and is_all and not scope.is_past(reader.answered_until):
             answer = msgspec.structs.replace(answer, evaluation_queue=await queue_depth())
         if before is None:
             return await respond(form, answer, Summary, "summary")

@@ -10,6 +10,7 @@ from aura_analytics.api.description import PROBLEM
 from aura_analytics.api.endpoints import described
 from aura_analytics.api.formats import Form, asked_form, respond
 from aura_analytics.errors import NotFound, ParameterError
+from aura_analytics.guard.door import whose
 from aura_analytics.stats import interactions as pages
 from aura_analytics.stats.details import Details, Rows, details
 from aura_analytics.stats.interactions import Interaction, Page
@@ -52,9 +53,9 @@ def router(reader: Reader, store: Rows) -> APIRouter:
     whole["responses"][404] = PROBLEM | {"description": "No interaction has this id."}
 
     @routes.get("/interactions/{query_id:path}", **whole, summary="One interaction, whole")
-    async def get_interaction(query_id: str) -> Response:
+    async def get_interaction(request: Request, query_id: str) -> Response:
         found = await details(store, reader, query_id)
-        if found is None:
+        if found is None or not whose(request.scope).sees(found.query.store_id):  # nor is it told that there is one
             raise NotFound("no interaction has this id")
         return await respond("json", found, Details, "interaction")
 

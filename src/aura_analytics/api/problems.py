@@ -52,11 +52,12 @@ async def on_aura_error(request: Request, error: Exception) -> Response:
     if error.status >= 500 and not isinstance(error, MEANT):
         log.error("unexpected_error", exc_info=error)
         return problem(error.status, code=error.code, title=error.title, detail=None)
-    headers = {"retry-after": str(error.retry_after_s)} if isinstance(error, Unavailable) else None
     more: dict[str, Any] = {}
     if isinstance(error, EventsRejected):
         more = {"rejected": error.rejected, "accepted": 0, "duplicates": 0, "correlation_id": error.correlation_id}
-    return problem(error.status, code=error.code, title=error.title, detail=str(error), headers=headers, **more)
+    return problem(
+        error.status, code=error.code, title=error.title, detail=str(error), headers=dict(error.headers), **more
+    )
 
 
 async def on_http_exception(_request: Request, error: Exception) -> Response:

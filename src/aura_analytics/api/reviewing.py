@@ -13,16 +13,20 @@ from aura_analytics.clock import Clock, now
 from aura_analytics.errors import BodyTooLarge, MalformedBody, NotFound, ParameterError
 from aura_analytics.events.records import LABELS, Label, Verdict
 from aura_analytics.events.texts import clean, mend_surrogates
+from aura_analytics.guard.door import whose
+from aura_analytics.guard.principal import Principal
 from aura_analytics.stats import reviewing
 from aura_analytics.stats.details import Judgement, judgement
 from aura_analytics.stats.reader import Reader
 from aura_analytics.stats.reviewing import Queue, review_queue
 from aura_analytics.stats.scope import Scope
+from aura_analytics.store.port import InteractionDetails
 
 MOST_BYTES = 64 << 10
 MOST_NAME, MOST_EXPLANATION = 100, 2_000
 PERSON = "person"
 REASON = "reviewed"
+NOT_THERE = "no interaction has this id"
 # A lease is the person's who asked: no other answer may stand in for it.
 HEADERS = {"cache-control": "no-store"}
 
@@ -76,6 +80,9 @@ class Labelled(Judgement, frozen=True, kw_only=True, rename="camel"):
 
 class Rows(reviewing.Rows, Protocol):
     """What is asked of the row database."""
+
+    async def interaction(self, query_id: str) -> InteractionDetails | None:
+        """Give one interaction; None where the query isn't there."""
 
     async def review(self, verdict: Verdict) -> bool:
         """Store a person's label in place of the one that stands; tell whether there is such an interaction."""
@@ -131,6 +138,8 @@ def _add_label(routes: APIRouter, store: Rows, clock: Clock) -> None:
     )
     async def post_label(query_id: str, request: Request) -> Response:
         said = await _review(request)
+        if "\0" in query_id or not await _is_seen(store, whose(request.scope), query_id):  # no id has a NUL
+            raise NotFound(NOT_THERE)
         verdict = Verdict(
             query_id=query_id,
             label=said.label,
@@ -141,10 +150,18 @@ def _add_label(routes: APIRouter, store: Rows, clock: Clock) -> None:
             method=said.reviewer or PERSON,
             explanation=said.explanation or None,
         )
-        if "\0" in query_id or not await store.review(verdict):  # no id has a NUL, nor could a database look for one
-            raise NotFound("no interaction has this id")
+        if not await store.review(verdict):
+            raise NotFound(NOT_THERE)
         answer = Labelled(query_id=query_id, **msgspec.structs.asdict(judgement(verdict)))
         return Response(msgspec.json.encode(answer), media_type="application/json", headers=HEADERS)
+
+
+async def _is_seen(store: Rows, principal: Principal, query_id: str) -> bool:
+    """Whether an interaction is of a store that somebody sees; who sees all needn't be asked about."""
+    if principal.stores is None:
+        return True
+    found = await store.interaction(query_id)
+    return found is not None and principal.sees(found.query.store_id)
 
 
 async def _review(request: Request) -> Review:

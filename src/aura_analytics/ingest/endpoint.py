@@ -13,8 +13,11 @@ from aura_analytics.clock import Clock, now
 from aura_analytics.errors import BodyTooLarge, EventsRejected, Rejection, UnsupportedMedia
 from aura_analytics.events.decode import Decoded, Limits, decode_events, split_json, split_lines
 from aura_analytics.events.records import Event, VoiceQuery
+from aura_analytics.guard.door import CHARGE, PRINCIPAL
 from aura_analytics.ingest.body import Budget, Portion, read
+from aura_analytics.ingest.ownership import kept_to
 from aura_analytics.ingest.receipt import Receipt
+from aura_analytics.ingest.redacting import make_redaction, redacted
 from aura_analytics.settings import Settings
 from aura_analytics.store import Store
 
@@ -34,6 +37,7 @@ class IngestEndpoint:
         self._most_bytes = settings.ingest_max_batch_bytes
         self._most_events = settings.ingest_max_events
         self._limits = Limits(event_bytes=settings.ingest_max_event_bytes, extra_bytes=settings.ingest_max_extra_bytes)
+        self._redaction = make_redaction(settings)
         self._budget = Budget(settings.ingest_queue_bytes)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -41,6 +45,7 @@ class IngestEndpoint:
 
         Raises:
             RequestError: the body can't be taken.
+            TooManyRequests: it holds more events than its key may send now.
             Unavailable: not now.
         """
         if scope["method"] != "POST":
@@ -49,6 +54,7 @@ class IngestEndpoint:
         with Portion(self._budget) as portion:
             raws = await self._read(scope, receive, portion)
             decoded = await self._decode(raws, portion.size, facts.get("given_correlation_id"))
+            decoded = kept_to(scope.get(PRINCIPAL), decoded)
             facts["events"] = len(raws)
             facts["rejected"] = len(decoded.rejected)
             correlation_id = _correlation_id(decoded.events, facts)
@@ -78,14 +84,20 @@ class IngestEndpoint:
         raws = split_lines(body) if lines else split_json(body)
         if len(raws) > self._most_events:
             raise BodyTooLarge(f"a batch takes at most {self._most_events} events")
+        if (charge := scope.get(CHARGE)) is not None:
+            charge(len(raws))
         return raws
 
     async def _decode(self, raws: list[Raw], size: int, correlation_id: str | None) -> Decoded:
         if size <= DECODE_INLINE_BYTES:
-            return decode_events(raws, limits=self._limits, clock=self._clock, correlation_id=correlation_id)
-        return await asyncio.to_thread(
-            decode_events, raws, limits=self._limits, clock=self._clock, correlation_id=correlation_id
-        )
+            return self._decoded(raws, correlation_id)
+        return await asyncio.to_thread(self._decoded, raws, correlation_id)
+
+    def _decoded(self, raws: list[Raw], correlation_id: str | None) -> Decoded:
+        decoded = decode_events(raws, limits=self._limits, clock=self._clock, correlation_id=correlation_id)
+        if self._redaction is None:
+            return decoded
+        return Decoded(events=redacted(decoded.events, self._redaction), rejected=decoded.rejected)
 
 
 async def _chunks(receive: Receive) -> AsyncIterator[bytes]:

@@ -57,7 +57,7 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
     `conversion_rate` is the share of queries that a conversion is owed to. Percentiles are observed latencies: the
     least that so many percent of the answers don't exceed. `evaluation_queue` is that of the present, of all stores;
-    None where the window lies in the past.
+    None where the window lies in the past, and for who doesn't see all stores.
     """
 
     store_id: str

@@ -19,6 +19,7 @@ from aura_analytics.events.records import (
     VoiceQuery,
 )
 from aura_analytics.store.judging import AnsweredCalls, CallSums, Choice, Demand, Grant, JudgeBatch
+from aura_analytics.store.keys import KeyStore
 
 # One interaction as the columns hold it, in the order of WIDE_COLUMNS. Any: what a cell of a database can be.
 WideRow = tuple[Any, ...]
@@ -193,6 +194,10 @@ class Store(Protocol):
 
     Every method raises `StoreUnavailable` where the database can't be used right now.
     """
+
+    @property
+    def keys(self) -> KeyStore:
+        """The keys of who may come in."""
 
     async def open(self) -> None:
         """Connect; the database must have been migrated."""

@@ -21,6 +21,7 @@ from aura_analytics.evaluator import label
 from aura_analytics.events.decode import Limits
 from aura_analytics.ingest.files import Source
 from aura_analytics.ingest.load import Loaded, StoreTarget, Target, UrlTarget, load
+from aura_analytics.ingest.redacting import make_redaction
 from aura_analytics.labelling import judging, make_evaluator, make_rules, prepare_judge
 from aura_analytics.logs import plain
 from aura_analytics.settings import Settings
@@ -74,12 +75,12 @@ async def _target(settings: Settings, url: str | None) -> AsyncIterator[Target]:
     if url is None:
         limits = Limits(event_bytes=settings.ingest_max_event_bytes, extra_bytes=settings.ingest_max_extra_bytes)
         async with opened_store(settings) as store:
-            yield StoreTarget(store, limits)
+            yield StoreTarget(store, limits, make_redaction(settings))
         return
     if not url.startswith(("http://", "https://")):
         raise LoadError(f"“{url}” is no http:// or https:// URL")
     try:
-        client = httpx.AsyncClient(base_url=url, timeout=TIMEOUT_S)
+        client = httpx.AsyncClient(base_url=url, timeout=TIMEOUT_S, headers=service.shown_key(settings))
     except httpx.InvalidURL as error:
         raise LoadError(f"“{url}” is no http:// or https:// URL") from error
     async with client:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import msgspec
 
 from aura_analytics.app import make_app, opened_store, running_projection
 from aura_analytics.errors import LoadError, ProjectionOwned
@@ -26,16 +27,24 @@ async def reached_service(settings: Settings) -> AsyncIterator[httpx.AsyncClient
     """Reach the endpoints of this database."""
     url = await serving_at(settings)
     if url is not None:
-        async with httpx.AsyncClient(base_url=url, timeout=TIMEOUT_S, trust_env=False) as client:
+        async with httpx.AsyncClient(
+            base_url=url, timeout=TIMEOUT_S, trust_env=False, headers=shown_key(settings)
+        ) as client:
             yield client
             return
     async with AsyncExitStack() as stack:
         store = await stack.enter_async_context(opened_store(settings))
         projection = await _own_projection(settings, store, stack)
-        transport = httpx.ASGITransport(make_app(settings, store, projection))
+        # Who has the database in hands needs no key.
+        transport = httpx.ASGITransport(make_app(msgspec.structs.replace(settings, auth="off"), store, projection))
         yield await stack.enter_async_context(
             httpx.AsyncClient(base_url="http://here", transport=transport, timeout=TIMEOUT_S)
         )
+
+
+def shown_key(settings: Settings) -> dict[str, str]:
+    """Give the header that shows the key of the settings, if there is one."""
+    return {"x-api-key": settings.aura_api_key} if settings.aura_api_key else {}
 
 
 @asynccontextmanager

@@ -35,8 +35,9 @@ NAMES = [
     "008_voice_conversions",
     "009_copy_progress",
     "010_judging",
+    "011_guard",
 ]
-ALL = list(range(1, len(NAMES) + 1))
+ALL = [int(name[:3]) for name in NAMES]
 TABLES = {
     "voice_queries": "id store_id session_id user_id created_at query_text transcription_conf intent fast_path",
     "voice_outcomes": (
@@ -145,7 +146,7 @@ def test_a_file_goes_through_unchanged_as_wrangler_sends_it(raw: Raw, version: i
     connection = raw()
     by_wrangler(connection, upto=version)
     recorded = [found for (found,) in connection.execute("SELECT version FROM migration_metadata ORDER BY version")]
-    assert recorded == list(range(1, version + 1))
+    assert recorded == [known for known in ALL if known <= version]
 
 
 @pytest.mark.usefixtures("old")
@@ -282,6 +283,9 @@ async def test_a_cell_that_is_no_value_of_its_column_can_be_labelled_round(url: 
         "judge_allowance",
         "review_leases",
         "judge_batches",
+        "api_keys",
+        "seen_signatures",
+        "audit_log",
     ],
 )
 def test_a_recorded_table_that_is_missing_is_named(url: str, raw: Raw, table: str) -> None:

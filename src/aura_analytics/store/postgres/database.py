@@ -25,6 +25,7 @@ from aura_analytics.store.postgres.append import storable, touch
 from aura_analytics.store.postgres.connection import TOO_LONG, translated
 from aura_analytics.store.postgres.interaction import interaction
 from aura_analytics.store.postgres.judging import Judging
+from aura_analytics.store.postgres.keys import PostgresKeys
 from aura_analytics.store.postgres.surroundings import surroundings
 from aura_analytics.store.postgres.work import Work
 from aura_analytics.store.postgres.writer import LANES, Lane, Writer
@@ -68,6 +69,7 @@ class PostgresStore(Work, Judging):
         self._most_waiting = most_waiting
         self._writer: Writer | None = None
         self._looking: set[asyncio.Task[None]] = set()
+        self.keys = PostgresKeys(self._reading, self._changing)
 
     async def open(self) -> None:
         """Connect."""

@@ -1,11 +1,13 @@
 """`SqliteStore`: one thread that writes, a few that read, all of them one file."""
 
 import sqlite3
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from functools import partial
+from typing import TypeVar
 
 import msgspec
 
+from aura_analytics.clock import Clock, now
 from aura_analytics.events.records import Event, Verdict
 from aura_analytics.store import queries
 from aura_analytics.store.port import (
@@ -29,6 +31,7 @@ from aura_analytics.store.sqlite.append import json_of
 from aura_analytics.store.sqlite.connection import fetch
 from aura_analytics.store.sqlite.interaction import interaction
 from aura_analytics.store.sqlite.judging import Judging
+from aura_analytics.store.sqlite.keys import SqliteKeys
 from aura_analytics.store.sqlite.surroundings import surroundings
 from aura_analytics.store.sqlite.work import Work
 from aura_analytics.store.tolerance import verdict_of
@@ -41,12 +44,18 @@ INTERACTION = queries.load("interaction", "sqlite")
 # Rows of a stream in memory at once: many where texts are short, few where one takes a mebibyte.
 MOST_ROWS, FEWEST_ROWS = 4_096, 16
 
+Result = TypeVar("Result")
+
 
 class SqliteStore(Work, Judging):
     """The row database in one SQLite file; implements `Store`.
 
     Other processes may read and write the same file meanwhile: a write waits for theirs, up to five seconds.
     """
+
+    def __init__(self, url: str, *, grace_ms: int = 120_000, most_waiting: int = 50_000, clock: Clock = now) -> None:
+        super().__init__(url, grace_ms=grace_ms, most_waiting=most_waiting, clock=clock)
+        self.keys = SqliteKeys(self._read, self._change)
 
     async def append(self, events: Sequence[Event]) -> list[bool]:
         """Store events."""
@@ -136,6 +145,9 @@ class SqliteStore(Work, Judging):
         """Tell that a follower won't come back."""
         parameters = {"follower": follower}
         await self._write.change(lambda connection: connection.execute(FEED["forget_follower"], parameters).rowcount)
+
+    async def _change(self, change: Callable[[sqlite3.Connection], Result]) -> Result:
+        return await self._write.change(change)
 
     async def _pages(self, sql: str, batch: int, after: int, upto: int) -> AsyncIterator[list[Row]]:
         """Read a table by its row numbers, which lead each row; a batch is a read by itself."""

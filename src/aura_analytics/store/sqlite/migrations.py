@@ -33,6 +33,9 @@ NEEDED = {
     "judge_allowance": {"name", "level", "at"},
     "review_leases": {"query_id", "reviewer", "leased_until"},
     "judge_batches": {"id", "model", "requests", "job", "ended_at", "held_by"},
+    "api_keys": {"id", "name", "hash", "scopes", "stores", "networks", "signing_secret", "expires_at", "revoked_at"},
+    "seen_signatures": {"id", "until"},
+    "audit_log": {"number", "at", "actor", "action", "subject", "details"},
 }
 
 
