@@ -25,7 +25,7 @@ FLAGS = [
 ]
 WIDE, NARROW = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
 BATCH = 100
-PATIENCE_MS = 15_000
+PATIENCE_MS = 30_000
 MAY_BE_MISSING = ("/interactions/", "/evaluations/", "/stats/judge")
 
 # What every test here needs; the loop is the one that the browser lives in.
@@ -115,6 +115,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
         for start in range(0, len(told), BATCH):
             service.ingest(*told[start : start + BATCH])
         until(lambda: service.get("/stats/summary", period="30d")["labels"]["unlabelled"] == 0)
+        service.get("/insights/demand", period="30d")  # what gathers topics takes a while to load, once
         yield service
 
 

@@ -40,7 +40,7 @@ export function App() {
         Skip to the numbers
       </a>
       <Head at={at} />
-      <main id="main" tabIndex={-1} class={`view view-${at.view}`}>
+      <main id="main" tabIndex={-1} class={`view view-${at.view}${open === null ? "" : " beside-drawer"}`}>
         <h1 class="hidden">{NAMES[at.view]}</h1>
         <div class="controls">
           <StorePicker at={at} />

@@ -102,12 +102,15 @@ const DEFINITIONS: readonly Definition[] = [
   },
 ];
 
+/** Fewer queries than this are no base to speak of changes on. */
+const COMPARABLE = 10;
+
 /** The metrics that the figures' lines are drawn from. */
 export const DRAWN = DEFINITIONS.map((definition) => definition.metric);
 
 /** Give the figures of a summary, with their courses where those are known. */
 export function figures(summary: Compared<Summary>, series: readonly Timeseries[]): Figure[] {
-  const before = summary.previous?.totalQueries ? summary.previous : null;
+  const before = (summary.previous?.totalQueries ?? 0) >= COMPARABLE ? summary.previous : null;
   return DEFINITIONS.map((definition) => {
     const now = definition.of(summary);
     const then = before ? definition.of(before) : null;

@@ -8,7 +8,7 @@ const PAGE_ROWS = 500;
 const NEWEST_ROWS = 100;
 
 export type Listed = {
-  rows: readonly Interaction[];
+  rows: Interaction[];
   /** New ones that aren't in the list yet. */
   fresh: readonly Interaction[];
   isWhole: boolean;
@@ -16,7 +16,7 @@ export type Listed = {
   problem: Problem | null;
 };
 
-const NOTHING: Listed = { rows: [], fresh: [], isWhole: false, isLoading: true, problem: null };
+const nothing = (): Listed => ({ rows: [], fresh: [], isWhole: false, isLoading: true, problem: null });
 
 /** Put what is known newly of some rows in their places, and give those that are new. */
 export function merged(rows: readonly Interaction[], newest: readonly Interaction[]): [Interaction[], Interaction[]] {
@@ -29,6 +29,12 @@ export function merged(rows: readonly Interaction[], newest: readonly Interactio
   return [kept, [...byId.values()]];
 }
 
+/** Put a page at the end, in place: a list of a hundred thousand isn't copied for each further page. */
+function appended(before: Listed, page: Page): Listed {
+  before.rows.push(...page.interactions);
+  return { ...before, isWhole: page.nextCursor === null, isLoading: false, problem: null };
+}
+
 /**
  * Follow a list.
  *
@@ -37,7 +43,7 @@ export function merged(rows: readonly Interaction[], newest: readonly Interactio
  */
 export function usePages(question: string, isNewestFirst: boolean): Listed & { more: () => void; take: () => void } {
   const { pulse } = useLive();
-  const [listed, setListed] = useState<Listed>(NOTHING);
+  const [listed, setListed] = useState<Listed>(nothing);
   const state = useRef({ question: "", cursor: null as string | null, isBusy: false, isWhole: false });
 
   const more = useCallback(() => {
@@ -52,13 +58,7 @@ export function usePages(question: string, isNewestFirst: boolean): Listed & { m
         at.cursor = page.nextCursor;
         at.isWhole = page.nextCursor === null;
         at.isBusy = false;
-        setListed((before) => ({
-          ...before,
-          rows: [...before.rows, ...page.interactions],
-          isWhole: at.isWhole,
-          isLoading: false,
-          problem: null,
-        }));
+        setListed((before) => appended(before, page));
       })
       .catch((error: unknown) => {
         if (state.current.question !== asked) return;
@@ -70,7 +70,7 @@ export function usePages(question: string, isNewestFirst: boolean): Listed & { m
 
   useEffect(() => {
     state.current = { question, cursor: null, isBusy: false, isWhole: false };
-    setListed(NOTHING);
+    setListed(nothing());
     more();
   }, [question, more]);
 

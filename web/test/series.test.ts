@@ -24,18 +24,18 @@ const series = {
 };
 
 test("a figure has its value, its course, and what has become of it", () => {
-  const before = summary({ totalQueries: 5, successfulQueries: 2, p95LatencyMs: 1_200 });
+  const before = summary({ totalQueries: 20, successfulQueries: 8, p95LatencyMs: 1_200 });
   const all = figures({ ...summary({}), previous: before }, [series as unknown as Timeseries]);
   const by = Object.fromEntries(all.map((figure) => [figure.name, figure]));
   assert.deepEqual(by.Queries?.values, [4, null]);
-  assert.deepEqual([by.Queries?.change, by.Queries?.tone], ["+100%", "same"]);
+  assert.deepEqual([by.Queries?.change, by.Queries?.tone], ["−50%", "same"]);
   assert.deepEqual([by["Success rate"]?.change, by["Success rate"]?.tone], ["+40 pts", "better"]);
   assert.deepEqual([by["Latency p95"]?.change, by["Latency p95"]?.tone], ["−25%", "better"]);
   assert.equal(by.Quality?.value, "75%");
 });
 
-test("where there was nothing before, nothing has changed", () => {
-  const all = figures({ ...summary({}), previous: summary({ totalQueries: 0 }) }, []);
+test("where there was next to nothing before, nothing has changed", () => {
+  const all = figures({ ...summary({}), previous: summary({ totalQueries: 9 }) }, []);
   assert.ok(all.every((figure) => figure.change === null && figure.tone === "same"));
 });
 

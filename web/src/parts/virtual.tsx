@@ -11,8 +11,15 @@ type Props = {
   onNearEnd: () => void;
 };
 
-const AROUND = 12;
+const AROUND = 8;
+/** More than are ever drawn at once. */
+const SLOTS = 256;
 const NEAR_ROWS = 300;
+
+/** Give the key of a row: while it is near it keeps its elements, and after a leap they are another row's. */
+export function slot(place: number): number {
+  return place % SLOTS;
+}
 
 /** As many rows as are seen, and a few around them, of however many there are. */
 export function Virtual({ viewport, count, rowHeight, render, onNearEnd }: Props) {

@@ -23,7 +23,7 @@ export function Agreed({ at }: { at: Navigation }) {
     >
       {(answer) => (
         <>
-          <dl class="facts facts-plain">
+          <dl class="facts facts-plain facts-two">
             <Fact name="Agrees with people" value={share(answer.accuracy?.value)} interval={answer.accuracy} />
             <Fact name="Beyond chance (κ)" value={answer.kappa ? answer.kappa.value.toFixed(2) : "–"} />
             <Fact name="Called bad by machine" value={share(answer.badRate.automatic)} />

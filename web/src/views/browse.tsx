@@ -1,13 +1,13 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { Interaction, Summary } from "../api.ts";
 import { question } from "../asking.ts";
-import { count, dollars, duration, listed as listedMoment } from "../format.ts";
+import { count, dollars, duration, listed as listedMoment, share } from "../format.ts";
 import type { Navigation } from "../navigation.ts";
 import { usePages } from "../pages.ts";
 import { Icon } from "../parts/icons.tsx";
-import { Confidence, LabelMark } from "../parts/marks.tsx";
+import { LabelMark } from "../parts/marks.tsx";
 import { Skeleton, Trouble } from "../parts/panel.tsx";
-import { Virtual } from "../parts/virtual.tsx";
+import { slot, Virtual } from "../parts/virtual.tsx";
 import { useResource } from "../resource.ts";
 import { FILTERS } from "../words.ts";
 import { Nothing } from "./nothing.tsx";
@@ -83,7 +83,7 @@ export function Browse({ at }: { at: Navigation }) {
             onNearEnd={listed.more}
             render={(place) => {
               const row = rows[place];
-              return row && <Row key={row.id} row={row} place={place} at={at} />;
+              return row && <Row key={slot(place)} row={row} place={place} at={at} />;
             }}
           />
         </div>
@@ -212,14 +212,18 @@ function Row({ row, place, at }: RowProps) {
       <span role="cell" class={(row.latencyMs ?? 0) > 8_000 ? "number strong-bad" : "number"}>
         {duration(row.latencyMs)}
       </span>
-      <span role="cell" class="list-heard">
-        <Confidence value={row.transcriptionConfidence} />
+      <span role="cell" class={`number list-heard ${doubt(row.transcriptionConfidence)}`}>
+        {share(row.transcriptionConfidence)}
       </span>
       <span role="cell" class="number list-cost">
         {dollars(row.costUsd)}
       </span>
     </div>
   );
+}
+
+function doubt(confidence: number | null): string {
+  return confidence === null || confidence >= 0.8 ? "" : confidence >= 0.5 ? "strong-review" : "strong-bad";
 }
 
 const STEPS: Record<string, number> = { ArrowDown: 1, j: 1, ArrowUp: -1, k: -1 };

@@ -14,9 +14,11 @@ import { CAUSES } from "../words.ts";
 export type Diagnosis = { causes: Resource<Causes>; demand: Resource<Demand> };
 
 /** Ask what broke, and what was asked for in vain. */
-export function useDiagnosis(at: Navigation, step: Step): Diagnosis {
-  const causes = useResource<Causes>(question("insights/causes", at.search, { step, tz: ZONE, examples: 3 }));
-  const demand = useResource<Demand>(question("insights/demand", at.search, { limit: 8 }));
+export function useDiagnosis(at: Navigation, step: Step, isNext: boolean): Diagnosis {
+  const causes = useResource<Causes>(
+    isNext ? question("insights/causes", at.search, { step, tz: ZONE, examples: 3 }) : null,
+  );
+  const demand = useResource<Demand>(isNext ? question("insights/demand", at.search, { limit: 8 }) : null);
   return { causes, demand };
 }
 
@@ -57,7 +59,7 @@ export function Next({ from, at }: { from: Diagnosis; at: Navigation }) {
               </li>
             ))}
           </ol>
-          {from.demand.isLoading && from.demand.data === null && <Skeleton rows={1} />}
+          {from.demand.data === null && from.demand.problem === null && <Skeleton rows={1} />}
           {from.demand.problem?.status === 501 && (
             <p class="muted small">What was asked for in vain, by topic, comes with the extra “topics”.</p>
           )}

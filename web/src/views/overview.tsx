@@ -38,8 +38,12 @@ export function Overview({ at }: { at: Navigation }) {
   const fast = useResource<Timeseries>(
     question("stats/timeseries", at.search, { metric: FAST.join(), ...over, compare }),
   );
-  const slow = useResource<Timeseries>(question("stats/timeseries", at.search, { metric: SLOW.join(), ...over }));
-  const diagnosis = useDiagnosis(at, step);
+  // The figures come first: what takes longer waits until they are here.
+  const isNext = summary.data !== null || summary.problem !== null;
+  const slow = useResource<Timeseries>(
+    isNext ? question("stats/timeseries", at.search, { metric: SLOW.join(), ...over }) : null,
+  );
+  const diagnosis = useDiagnosis(at, step, isNext);
   const isFiltered = FILTERS.some(({ name }) => at.search.has(name));
   if (summary.data?.totalQueries === 0 && !summary.isStale) return <Nothing at={at} isFiltered={isFiltered} />;
   const series = [fast.data, slow.data].filter((one) => one !== null);
@@ -56,15 +60,15 @@ export function Overview({ at }: { at: Navigation }) {
       </div>
       <div class="columns">
         <Broken from={diagnosis.causes} at={at} />
-        <Missed at={at} />
+        <Missed at={at} isNext={isNext} />
       </div>
       <div class="columns">
         <Latencies from={slow} at={at} />
         <Labels from={fast} at={at} />
       </div>
       <div class="columns wide-left">
-        <IntentTable at={at} />
-        <Top at={at} />
+        <IntentTable at={at} isNext={isNext} />
+        <Top at={at} isNext={isNext} />
       </div>
     </>
   );
@@ -208,8 +212,10 @@ function Labels({ from, at }: Part) {
   );
 }
 
-function IntentTable({ at }: { at: Navigation }) {
-  const found = useResource<Intents>(question("stats/intents", at.search, { limit: 12 }));
+type Later = { at: Navigation; isNext: boolean };
+
+function IntentTable({ at, isNext }: Later) {
+  const found = useResource<Intents>(isNext ? question("stats/intents", at.search, { limit: 12 }) : null);
   return (
     <Panel
       title="Intents"
@@ -273,8 +279,10 @@ function IntentTable({ at }: { at: Navigation }) {
   );
 }
 
-function Top({ at }: { at: Navigation }) {
-  const found = useResource<TopQueries>(question("stats/top-queries", at.search, { limit: 12, normalize: true }));
+function Top({ at, isNext }: Later) {
+  const found = useResource<TopQueries>(
+    isNext ? question("stats/top-queries", at.search, { limit: 12, normalize: true }) : null,
+  );
   const most = found.data?.[0]?.count ?? 1;
   return (
     <Panel title="Said most" from={found} rows={8} isEmpty={(rows) => rows.length === 0}>
@@ -296,8 +304,10 @@ function Top({ at }: { at: Navigation }) {
   );
 }
 
-function Missed({ at }: { at: Navigation }) {
-  const found = useResource<Unanswered>(question("stats/unanswered", at.search, { limit: 8, normalize: true }));
+function Missed({ at, isNext }: Later) {
+  const found = useResource<Unanswered>(
+    isNext ? question("stats/unanswered", at.search, { limit: 8, normalize: true }) : null,
+  );
   return (
     <Panel
       title="Unanswered"
