@@ -42,6 +42,21 @@ def test_a_server_is_open_to_its_own_machine_until_there_is_a_key_and_closed_fro
         until(lambda: status(service, "/stats/summary", token) == 401 or None)
 
 
+def test_a_server_says_at_its_start_to_whom_it_is_open(service: Service, tmp_path: Path) -> None:
+    def said(one: Service) -> tuple[str, str]:
+        [line] = [line for line in one.log() if line["event"] == "door"]
+        return line["open_to"], line["level"]
+
+    with service:
+        assert said(service) == ("this machine only", "info")
+        keys(service, "create", "reader", "--scope", "read")
+    with Service(tmp_path, AURA_EVALUATE="off") as closed:
+        assert said(closed) == ("who shows a key", "info")
+    with Service(tmp_path, AURA_EVALUATE="off", AUTH="off") as opened:
+        assert said(opened) == ("everybody who reaches the address", "warning")
+        assert status(opened, "/stats/summary") == 200
+
+
 def test_a_key_that_sees_some_stores_reads_and_writes_only_them(service: Service) -> None:
     with service:
         writer = keys(service, "create", "w", "--scope", "ingest", "--store", "a").strip()

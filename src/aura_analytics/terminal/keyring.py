@@ -109,7 +109,7 @@ def _rotate(
 async def create(settings: Settings, record: KeyRecord) -> None:
     """Keep a new key."""
     async with opened_store(settings) as store:
-        await store.keys.create(record, actor=_actor())
+        await store.keys.create(record, actor=actor())
 
 
 async def listed(settings: Settings) -> list[KeyRecord]:
@@ -125,7 +125,7 @@ async def revoke(settings: Settings, key_id: str) -> None:
         LoadError: there is none to take back.
     """
     async with opened_store(settings) as store:
-        if not await store.keys.revoke(key_id, now=now(), actor=_actor()):
+        if not await store.keys.revoke(key_id, now=now(), actor=actor()):
             raise LoadError(f"no key {key_id} is in use")
 
 
@@ -141,7 +141,7 @@ async def rotate(settings: Settings, key_id: str, made: key.NewKey, *, keep_ms: 
         if old is not None:
             successor = _successor(old, made, moment)
             ends_at = moment + keep_ms
-            if await store.keys.rotate(key_id, successor, ends_at=ends_at, now=moment, actor=_actor()):
+            if await store.keys.rotate(key_id, successor, ends_at=ends_at, now=moment, actor=actor()):
                 return successor
     raise LoadError(f"no key {key_id} is in use")
 
@@ -251,8 +251,8 @@ def _id(text: str) -> str:
     return key.id_of(text) or text
 
 
-def _actor() -> str:
-    """Name who changes the keys, for the record."""
+def actor() -> str:
+    """Name who changes something, for the record."""
     try:
         return f"{getpass.getuser()}@{socket.gethostname()}"
     except (OSError, KeyError):  # a container's user may have no name

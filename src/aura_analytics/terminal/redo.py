@@ -10,7 +10,9 @@ from aura_analytics.app import opened_store
 from aura_analytics.clock import now
 from aura_analytics.settings import Settings
 from aura_analytics.store.judging import Choice
+from aura_analytics.store.keys import AuditEntry
 from aura_analytics.terminal.choices import CHOICE, chosen
+from aura_analytics.terminal.keyring import actor
 from aura_analytics.terminal.options import Option
 
 PANEL = "With --redo"
@@ -35,5 +37,13 @@ def read_choice(where: Mapping[str, Any]) -> Choice:  # Any: options as Typer ma
 
 async def requeue(settings: Settings, choice: Choice) -> int:
     """Make interactions due again; tell how many. What a person labelled stays as it is."""
+    moment = now()
     async with opened_store(settings) as store:
-        return await store.requeue(choice, now=now())
+        count = await store.requeue(choice, now=moment)
+        told = {
+            "interactions": count,
+            **{name: value for name, value in msgspec.structs.asdict(choice).items() if value},
+        }
+        entry = AuditEntry(at=moment, actor=actor(), action="interactions.requeued", subject="", details=told)
+        await store.keys.note(entry)
+        return count

@@ -5,6 +5,7 @@ import json
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+import httpx
 import pytest
 from fastapi import FastAPI, Request
 from hypothesis import given, settings
@@ -14,6 +15,8 @@ from starlette.types import Message, Receive, Scope, Send
 
 from aura_analytics.api.cache import MOST_ANSWER_BYTES, OVERHEAD_BYTES, Cache, Head
 from aura_analytics.errors import StoreUnavailable
+from aura_analytics.guard.door import PRINCIPAL
+from aura_analytics.guard.principal import Principal
 from aura_analytics.store.port import FeedPoint
 from unit.api.conftest import Reach
 
@@ -124,6 +127,24 @@ class TestKept:
         await client.get("/stats/lasting?a=2")
         await client.get(other)
         assert len(world.computed) == 2
+
+    async def test_who_sees_other_stores_has_another_answer(self, world: World, reach: Reach) -> None:
+        cache = cached(world)
+
+        def reached(*stores: str) -> httpx.AsyncClient:
+            """Come as somebody who sees these stores; none are all."""
+            whose = Principal(key_id="k", name="k", scopes=frozenset({"read"}), stores=frozenset(stores) or None)
+
+            async def app(scope: Scope, receive: Receive, send: Send) -> None:
+                await cache({**scope, PRINCIPAL: whose}, receive, send)
+
+            return reach(app)
+
+        for client in (reached(), reached("a"), reached("b"), reached("a", "b")) * 2:
+            await client.get(LASTING)
+        assert len(world.computed) == 4
+        await reach(cache).get(LASTING)  # who has the database in hands sees all
+        assert len(world.computed) == 4
 
     async def test_another_form_has_another_answer(self, world: World, reach: Reach) -> None:
         client = reach(cached(world))

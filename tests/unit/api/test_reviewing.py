@@ -8,8 +8,11 @@ from urllib.parse import quote
 import httpx
 import pytest
 from fastapi import FastAPI
+from starlette.types import Receive, Scope, Send
 
 from aura_analytics.api import problems, reviewing
+from aura_analytics.guard.door import PRINCIPAL
+from aura_analytics.guard.principal import Principal
 from aura_analytics.stats.reviewing import LEASE_MS
 from aura_analytics.store.sqlite import SqliteStore
 from contract.making import LATER, NOW, outcome, query, verdict
@@ -24,8 +27,9 @@ ODD = "a/b c?d#e%2F"
 class Here:
     """A service with three labelled interactions, and one that has none yet."""
 
-    def __init__(self, store: SqliteStore, http: httpx.AsyncClient) -> None:
+    def __init__(self, store: SqliteStore, app: FastAPI, http: httpx.AsyncClient) -> None:
         self.store = store
+        self.app = app
         self.http = http
 
     async def queue(self, **parameters: Any) -> dict[str, Any]:
@@ -49,7 +53,7 @@ async def here(tmp_path: Path, reach: Reach) -> AsyncIterator[Here]:
         app = FastAPI()
         problems.install(app)
         app.include_router(reviewing.router(reader, store, clock=lambda: NOW))
-        yield Here(store, reach(app))
+        yield Here(store, app, reach(app))
 
 
 async def test_the_queue_gives_what_is_worth_most_first(here: Here) -> None:
@@ -129,6 +133,25 @@ async def test_what_no_database_keeps_is_mended(here: Here) -> None:
     body = rb'{"label": "GOOD", "explanation": "a\u0000b\ud83d", "reviewer": "A\u0000"}'
     found = (await here.http.post("/evaluations/a", content=body)).json()
     assert (found["explanation"], found["method"]) == ("a\ufffdb\ufffd", "A\ufffd")
+
+
+async def test_who_sees_some_stores_labels_in_those_and_is_told_of_no_other(here: Here, reach: Reach) -> None:
+    def reached(store_id: str) -> httpx.AsyncClient:
+        whose = Principal(key_id="k", name="k", scopes=frozenset({"review"}), stores=frozenset({store_id}))
+
+        async def app(scope: Scope, receive: Receive, send: Send) -> None:
+            await here.app({**scope, PRINCIPAL: whose}, receive, send)
+
+        return reach(app)
+
+    kept = await here.store.interaction("a")
+    assert kept is not None
+    for id in ("a", "nobody", "%00"):
+        answer = await reached("another").post(f"/evaluations/{id}", json={"label": "BAD"})
+        assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
+    assert await here.store.interaction("a") == kept
+    answer = await reached(kept.query.store_id).post("/evaluations/a", json={"label": "BAD"})
+    assert answer.json()["label"] == "BAD"
 
 
 @pytest.mark.parametrize("id", ["nobody", "%00", "queue", ODD[0] + "%2F", ""])

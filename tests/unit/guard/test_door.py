@@ -141,7 +141,7 @@ class TestStores:
             assert (await get("/stats/summary?period=1h")).json()["query"] == "period=1h&store=a&store=b+c"
             assert (await get("/stats/summary?storeId=a")).json()["query"] == "storeId=a"
             problem(await get("/stats/summary?store=a&store=x"), 403)
-            problem(await get("/stats/judge"), 403)
+            problem(await get("/verify"), 403)
 
 
 class TestSigned:

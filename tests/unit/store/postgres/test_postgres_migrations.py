@@ -69,6 +69,9 @@ def test_a_migration_of_a_later_version_is_named_as_such(url: str) -> None:
         ("DROP TABLE judge_allowance", "judge_allowance lacks at, level, name"),
         ("DROP TABLE review_leases", "review_leases"),
         ("DROP TABLE judge_batches", "judge_batches"),
+        ("DROP TABLE api_keys", "api_keys"),
+        ("DROP TABLE seen_signatures", "seen_signatures"),
+        ("DROP TABLE audit_log", "audit_log"),
     ],
 )
 def test_what_is_recorded_and_not_there_is_named(url: str, broken: str, named: str) -> None:
@@ -94,7 +97,7 @@ def before_the_judge(empty: str) -> str:
 
 
 async def test_what_was_labelled_and_queued_before_costs_were_kept_stays(before_the_judge: str) -> None:
-    assert [one.version for one in await asyncio.to_thread(migrate, before_the_judge)] == [JUDGING]
+    assert (await asyncio.to_thread(migrate, before_the_judge))[0].version == JUDGING
     store = PostgresStore(before_the_judge)
     await store.open()
     try:
