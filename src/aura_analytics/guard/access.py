@@ -31,6 +31,14 @@ _READ = Need("read")
 # By method and path; `{name}` is one segment, `{name:path}` all that follow. HEAD needs what GET does.
 ROUTES: dict[tuple[str, str], Need] = {
     ("GET", "/health"): Need(None),
+    # The page holds no numbers: those it asks for with a key.
+    ("GET", "/"): Need(None),
+    ("GET", "/explore"): Need(None),
+    ("GET", "/browse"): Need(None),
+    ("GET", "/review"): Need(None),
+    ("GET", "/pipeline"): Need(None),
+    ("GET", "/assets/{file:path}"): Need(None),
+    ("GET", "/stats/live"): Need("read", "itself"),  # that something has changed, and not what
     ("POST", "/ingest"): Need("ingest", "itself"),
     ("GET", "/stats/summary"): _READ,
     ("GET", "/stats/top-queries"): _READ,
