@@ -15,7 +15,7 @@ from aura_analytics.store import make_store
 
 async def document() -> object:
     """Ask the application itself; neither rows nor columns are needed for it."""
-    settings = Settings()
+    settings = Settings(auth="off")  # nobody asks from outside
     app = make_app(settings, make_store(settings), NoColumns())
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://here") as client:
         return (await client.get("/openapi.json")).raise_for_status().json()

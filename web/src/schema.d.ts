@@ -294,6 +294,71 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/stats/judge": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What the judge cost, and what waits for it */
+        get: operations["get_judge_stats_judge_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/evaluations/queue": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What is most worth a person's minute
+         * @description What a machine labelled and no person has looked at, leased to `reviewer` for ten minutes, so that no two people are given
+         *     the same. `order=value`: the highest `score` = `doubt` · (1 + log₂(`occurrences` / `place`)) first.
+         *     `doubt` = 1 − (1 − u)(1 − d) is how likely the label is to be wrong: u is 1 − its confidence, at least 0.5 for REVIEW, and d
+         *     is 0.5 where GOOD was followed by the same wish said again, else 0. `occurrences` is how often the text was said, in any
+         *     spelling, and `place` the how many-th of them it is that somebody looks at.
+         *
+         *     `order=random`: by the hash of the id, so that each is as likely to come as every other one. Rates that are corrected by
+         *     people's labels (`/stats/agreement`) are unbiased only by such a sample: what is chosen by its value isn't like the rest.
+         *     The rest of an interaction, and its session, is at `/interactions/{query_id}`.
+         */
+        get: operations["get_queue_evaluations_queue_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/evaluations/{query_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Label an interaction as a person
+         * @description A person's label takes the place of the one that stands, which stays in the history. The last one counts.
+         */
+        post: operations["post_label_evaluations__query_id__post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/insights/rephrasings": {
         parameters: {
             query?: never;
@@ -1981,6 +2046,11 @@ export interface operations {
                             evaluatedBy: string;
                             method: string;
                             explanation: string | null;
+                            rubric: string | null;
+                            tokensPrompt: number | null;
+                            tokensCompletion: number | null;
+                            costUsd: number | null;
+                            durationMs: number | null;
                         } | null;
                         history: {
                             label: string;
@@ -1990,6 +2060,11 @@ export interface operations {
                             evaluatedBy: string;
                             method: string;
                             explanation: string | null;
+                            rubric: string | null;
+                            tokensPrompt: number | null;
+                            tokensCompletion: number | null;
+                            costUsd: number | null;
+                            durationMs: number | null;
                         }[];
                         conversions: {
                             id: string;
@@ -2162,6 +2237,7 @@ export interface operations {
                         } | null;
                         methods: {
                             method: string | null;
+                            rubric: string | null;
                             pairs: number;
                             /**
                              * Share
@@ -2181,10 +2257,11 @@ export interface operations {
                         }[];
                         /**
                          * BadRate
-                         * @description How much is BAD, three ways: by the automatic labels of all, by the true ones of some, and by both together.
+                         * @description How much is BAD: by the automatic labels of all, by the true ones of some, and by both together in two ways.
                          *
                          *         `sampling_p`: how likely automatic labels would differ as much between those whose truth is known and all others, had
-                         *         they been drawn at random. Where it is small they weren't, and neither `plain` nor `corrected` is about all.
+                         *         they been drawn at random. Where it is small they weren't, and neither `plain` nor `corrected` is about all;
+                         *         `stratified` still is, if they were chosen by the automatic label only.
                          */
                         badRate: {
                             automatic: number | null;
@@ -2202,6 +2279,13 @@ export interface operations {
                                 others: number;
                                 weight: number;
                                 worth: number;
+                            } | null;
+                            stratified: {
+                                value: number;
+                                low: number;
+                                high: number;
+                                pairs: number;
+                                others: number;
                             } | null;
                             samplingP: number | null;
                         };
@@ -2351,6 +2435,7 @@ export interface operations {
                         } | null;
                         methods: {
                             method: string | null;
+                            rubric: string | null;
                             pairs: number;
                             /**
                              * Share
@@ -2370,10 +2455,11 @@ export interface operations {
                         }[];
                         /**
                          * BadRate
-                         * @description How much is BAD, three ways: by the automatic labels of all, by the true ones of some, and by both together.
+                         * @description How much is BAD: by the automatic labels of all, by the true ones of some, and by both together in two ways.
                          *
                          *         `sampling_p`: how likely automatic labels would differ as much between those whose truth is known and all others, had
-                         *         they been drawn at random. Where it is small they weren't, and neither `plain` nor `corrected` is about all.
+                         *         they been drawn at random. Where it is small they weren't, and neither `plain` nor `corrected` is about all;
+                         *         `stratified` still is, if they were chosen by the automatic label only.
                          */
                         badRate: {
                             automatic: number | null;
@@ -2391,6 +2477,13 @@ export interface operations {
                                 others: number;
                                 weight: number;
                                 worth: number;
+                            } | null;
+                            stratified: {
+                                value: number;
+                                low: number;
+                                high: number;
+                                pairs: number;
+                                others: number;
                             } | null;
                             samplingP: number | null;
                         };
@@ -2426,6 +2519,376 @@ export interface operations {
                 };
             };
             /** @description The reference is over 16 MiB. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": Record<string, never>;
+                };
+            };
+            /** @description Not now; come back after `Retry-After`. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": Record<string, never>;
+                };
+            };
+        };
+    };
+    get_judge_stats_judge_get: {
+        parameters: {
+            query?: {
+                /** @description `<n>m`, `<n>h`, `<n>d` or `all`; default `24h`. */
+                period?: string | null;
+                /** @description ISO 8601 or epoch ms, included. */
+                from?: string | null;
+                /** @description ISO 8601 or epoch ms, included. */
+                to?: string | null;
+                /** @description Only this store; may be given several times. */
+                store?: string[] | null;
+                /** @description Only this intent, or `(none)`; may be given several times. */
+                intent?: string[] | null;
+                /** @description Only this model, or `(none)`; may be given several times. */
+                model?: string[] | null;
+                /** @description Only `voice`, `text` or `test`; may be given several times. */
+                source?: string[] | null;
+                /** @description Only `GOOD`, `REVIEW`, `BAD` or `(none)`; may be given several times. */
+                label?: string[] | null;
+                /** @description Only this reason of the label, or `(none)`; may be given several times. */
+                reason?: string[] | null;
+                /** @description Only this action, or `(none)`; may be given several times. */
+                action?: string[] | null;
+                /** @description Only this user. */
+                user?: string | null;
+                /** @description Only this session. */
+                session?: string | null;
+                /** @description Only what was said with this in it, whatever its case. */
+                text?: string | null;
+                /** @description Milliseconds, included. */
+                latency_min?: string | null;
+                /** @description Milliseconds, included. */
+                latency_max?: string | null;
+                /** @description The recogniser's, 0 to 1, included. */
+                confidence_min?: string | null;
+                /** @description The recogniser's, 0 to 1, included. */
+                confidence_max?: string | null;
+                /** @description `json`, `csv` or `parquet`; without it, what `Accept` asks for. */
+                format?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The numbers. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        calls: number;
+                        answered: number;
+                        failures: {
+                            [key: string]: number;
+                        };
+                        failureRate: number | null;
+                        tokensPrompt: number;
+                        tokensCompletion: number;
+                        costUsd: number | null;
+                        unpricedCalls: number;
+                        costPerLabelUsd: number | null;
+                        latencyMs: {
+                            p50: number;
+                            p95: number;
+                            p99: number;
+                            mean: number;
+                        } | null;
+                        storeId: string;
+                        period: string;
+                        from: number | null;
+                        to: number | null;
+                        byModel: {
+                            model: string;
+                            rubric: string;
+                            calls: number;
+                            answered: number;
+                            failures: {
+                                [key: string]: number;
+                            };
+                            failureRate: number | null;
+                            tokensPrompt: number;
+                            tokensCompletion: number;
+                            costUsd: number | null;
+                            unpricedCalls: number;
+                            costPerLabelUsd: number | null;
+                            latencyMs: {
+                                p50: number;
+                                p95: number;
+                                p99: number;
+                                mean: number;
+                            } | null;
+                        }[];
+                        queue: {
+                            due: number;
+                            waiting: number;
+                            failed: number;
+                            oldestAgeMs: number | null;
+                        } | null;
+                        today: {
+                            spentUsd: number;
+                            budgetUsd: number | null;
+                            resetsAt: number;
+                        } | null;
+                    };
+                    "text/csv": string;
+                    "application/vnd.apache.parquet": string;
+                };
+            };
+            /** @description A parameter can't be read; the problem says what would do. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": Record<string, never>;
+                };
+            };
+            /** @description Not now; come back after `Retry-After`. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": Record<string, never>;
+                };
+            };
+        };
+    };
+    get_queue_evaluations_queue_get: {
+        parameters: {
+            query?: {
+                /** @description 1 to 500; default 20. */
+                limit?: string | null;
+                /** @description Who looks; without it a name is made up. */
+                reviewer?: string | null;
+                /** @description `value` or `random`. */
+                order?: string | null;
+                /** @description `<n>m`, `<n>h`, `<n>d` or `all`; default `24h`. */
+                period?: string | null;
+                /** @description ISO 8601 or epoch ms, included. */
+                from?: string | null;
+                /** @description ISO 8601 or epoch ms, included. */
+                to?: string | null;
+                /** @description Only this store; may be given several times. */
+                store?: string[] | null;
+                /** @description Only this intent, or `(none)`; may be given several times. */
+                intent?: string[] | null;
+                /** @description Only this model, or `(none)`; may be given several times. */
+                model?: string[] | null;
+                /** @description Only `voice`, `text` or `test`; may be given several times. */
+                source?: string[] | null;
+                /** @description Only `GOOD`, `REVIEW`, `BAD` or `(none)`; may be given several times. */
+                label?: string[] | null;
+                /** @description Only this reason of the label, or `(none)`; may be given several times. */
+                reason?: string[] | null;
+                /** @description Only this action, or `(none)`; may be given several times. */
+                action?: string[] | null;
+                /** @description Only this user. */
+                user?: string | null;
+                /** @description Only this session. */
+                session?: string | null;
+                /** @description Only what was said with this in it, whatever its case. */
+                text?: string | null;
+                /** @description Milliseconds, included. */
+                latency_min?: string | null;
+                /** @description Milliseconds, included. */
+                latency_max?: string | null;
+                /** @description The recogniser's, 0 to 1, included. */
+                confidence_min?: string | null;
+                /** @description The recogniser's, 0 to 1, included. */
+                confidence_max?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The numbers. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        storeId: string;
+                        period: string;
+                        /** @enum {unknown} */
+                        order: "random" | "value";
+                        reviewer: string;
+                        leasedUntil: number;
+                        waiting: number;
+                        items: {
+                            /**
+                             * Interaction
+                             * @description One interaction. Moments are epoch milliseconds; `reason` to `evaluated_by` are the label's.
+                             */
+                            interaction: {
+                                id: string;
+                                storeId: string;
+                                sessionId: string | null;
+                                userId: string | null;
+                                createdAt: number;
+                                queryText: string;
+                                querySource: string | null;
+                                transcriptionConfidence: number | null;
+                                intent: string | null;
+                                fastPath: boolean | null;
+                                answerText: string | null;
+                                modelName: string | null;
+                                latencyMs: number | null;
+                                tokens: number | null;
+                                costUsd: number | null;
+                                actionTaken: string | null;
+                                actionSuccess: boolean | null;
+                                errorFlag: boolean | null;
+                                errorMessage: string | null;
+                                toolCalls: unknown[] | null;
+                                label: string | null;
+                                reason: string | null;
+                                confidence: number | null;
+                                evaluatedAt: number | null;
+                                evaluatedBy: string | null;
+                            };
+                            /**
+                             * Judgement
+                             * @description A label, why, how sure, and by whom: `method` is `rules`, a model's name, or a person's.
+                             *
+                             *         `rubric` is the instructions that a model had, the rest what all its requests for this label took.
+                             */
+                            verdict: {
+                                label: string;
+                                reason: string;
+                                confidence: number;
+                                evaluatedAt: number;
+                                evaluatedBy: string;
+                                method: string;
+                                explanation: string | null;
+                                rubric: string | null;
+                                tokensPrompt: number | null;
+                                tokensCompletion: number | null;
+                                costUsd: number | null;
+                                durationMs: number | null;
+                            };
+                            score: number;
+                            doubt: number;
+                            occurrences: number;
+                            place: number;
+                            why: ("disputed" | "frequent" | "review" | "unsure")[];
+                        }[];
+                    };
+                };
+            };
+            /** @description A parameter can't be read; the problem says what would do. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": Record<string, never>;
+                };
+            };
+            /** @description Not now; come back after `Retry-After`. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": Record<string, never>;
+                };
+            };
+        };
+    };
+    post_label_evaluations__query_id__post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                query_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "label": "BAD",
+                 *       "reason": "wrong_answer",
+                 *       "reviewer": "Ada"
+                 *     }
+                 */
+                "application/json": {
+                    /** @enum {unknown} */
+                    label: "GOOD" | "REVIEW" | "BAD";
+                    /**
+                     * @description A code in snake_case.
+                     * @default reviewed
+                     */
+                    reason?: string;
+                    explanation?: string;
+                    /** @description Who says it. */
+                    reviewer?: string;
+                };
+            };
+        };
+        responses: {
+            /** @description The numbers. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        label: string;
+                        reason: string;
+                        confidence: number;
+                        evaluatedAt: number;
+                        evaluatedBy: string;
+                        method: string;
+                        explanation: string | null;
+                        rubric: string | null;
+                        tokensPrompt: number | null;
+                        tokensCompletion: number | null;
+                        costUsd: number | null;
+                        durationMs: number | null;
+                        queryId: string;
+                    };
+                };
+            };
+            /** @description A parameter can't be read; the problem says what would do. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": Record<string, never>;
+                };
+            };
+            /** @description No interaction has this id. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": Record<string, never>;
+                };
+            };
+            /** @description The body is over 64 KiB. */
             413: {
                 headers: {
                     [name: string]: unknown;
