@@ -276,6 +276,11 @@ def test_old_labels_stay_as_history(judged: Service) -> None:
     assert (verdict(judged, "milk-1")["label"], verdict(judged, "milk-2")["label"]) == ("GOOD", "BAD")
     assert history(judged, "milk-2") == [("REVIEW", "auto")]
     assert history(judged, "first") == [("GOOD", "auto")]
+    [(action, details)] = judged.rows("SELECT action, details FROM audit_log")
+    assert (action, json.loads(details)) == (
+        "interactions.requeued",
+        {"interactions": 4, "choice": {"store_id": "shop"}},
+    )
 
 
 @pytest.mark.parametrize(

@@ -36,14 +36,12 @@ def read_choice(where: Mapping[str, Any]) -> Choice:  # Any: options as Typer ma
 
 
 async def requeue(settings: Settings, choice: Choice) -> int:
-    """Make interactions due again; tell how many. What a person labelled stays as it is."""
+    """Make interactions due again, and note it; tell how many. What a person labelled stays as it is."""
     moment = now()
     async with opened_store(settings) as store:
         count = await store.requeue(choice, now=moment)
-        told = {
-            "interactions": count,
-            **{name: value for name, value in msgspec.structs.asdict(choice).items() if value},
-        }
+        which = {name: value for name, value in msgspec.structs.asdict(choice).items() if value is not None}
+        told = {"interactions": count, "choice": which}
         entry = AuditEntry(at=moment, actor=actor(), action="interactions.requeued", subject="", details=told)
         await store.keys.note(entry)
         return count
