@@ -261,6 +261,20 @@ async def test_nothing_released_is_nothing_changed(answered: Store) -> None:
     assert await answered.settle(verdicts([claim])) == 1
 
 
+async def test_what_is_prolonged_is_kept_from_others_for_longer(answered: Store) -> None:
+    claim = await claim_one(answered)
+    await answered.prolong([claim], until=NOW + 2 * LEASE_MS)
+    assert await claimed(answered, NOW + LEASE_MS) == []
+    assert await answered.settle(verdicts([claim])) == 1
+
+
+async def test_a_lost_claim_prolongs_nothing(answered: Store) -> None:
+    lost = await claim_one(answered)
+    await claim_one(answered, NOW + LEASE_MS)
+    await answered.prolong([lost], until=NOW + 9 * LEASE_MS)
+    assert (await claim_one(answered, NOW + 2 * LEASE_MS)).attempts == 3
+
+
 async def test_a_lost_claim_can_neither_be_postponed_nor_given_up_nor_released(answered: Store) -> None:
     lost = await claim_one(answered)
     current = await claim_one(answered, NOW + LEASE_MS)

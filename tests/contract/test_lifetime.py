@@ -62,6 +62,7 @@ CALLS: dict[str, Callable[[Store], Awaitable[object]]] = {
     "hold_batch": lambda store: store.hold_batch("b", holder="one", now=NOW, until=LATER),
     "open_batches": lambda store: store.open_batches(),
     "release": lambda store: store.release([CLAIM], now=NOW),
+    "prolong": lambda store: store.prolong([CLAIM], until=LATER),
     "failed_evaluations": lambda store: store.failed_evaluations(1),
     "retry_failed": lambda store: store.retry_failed(now=NOW),
     "surroundings": lambda store: store.surroundings(["a"], ["s"]),

@@ -67,7 +67,7 @@ class Review(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """What a person says of an interaction. `reason` is a code in snake_case, `reviewer` their name."""
 
     label: Label
-    reason: Annotated[str, msgspec.Meta(pattern="^[a-z][a-z0-9_]{0,63}$")] = REASON
+    reason: Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9_]{0,63}\Z")] = REASON
     explanation: Annotated[str, msgspec.Meta(max_length=MOST_EXPLANATION)] | None = None
     reviewer: Annotated[str, msgspec.Meta(max_length=MOST_NAME, pattern=r"\S")] | None = None
 

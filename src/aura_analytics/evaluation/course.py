@@ -26,6 +26,9 @@ LOOK_AGAIN_S = 1.0
 
 LEAST_CLAIM = 50
 
+PROLONGED = 4
+"""So many times in a lease it is prolonged, so that a hearing may take longer than one."""
+
 
 class Waiting(msgspec.Struct, frozen=True):
     """A claim that is to be heard; not after a moment, when its lease would not last."""
@@ -66,7 +69,9 @@ class Course:
         Raises:
             StoreUnavailable: the work stays where it is.
         """
-        storing = self._begun(self._outbox.keep_storing())
+        beside = [self._begun(self._outbox.keep_storing())]
+        if self._asks:  # rules take no time
+            beside.append(self._begun(self._keep_claims()))
         try:
             while not await self._is_over():
                 if self._wants_more():
@@ -74,7 +79,7 @@ class Course:
                 else:
                     await self._until_changed()
         finally:
-            await asyncio.shield(self._end(storing))
+            await asyncio.shield(self._end(beside))
 
     async def _is_over(self) -> bool:
         """Tell whether nothing is due, and nothing on its way; what was given back at last is due again."""
@@ -132,6 +137,14 @@ class Course:
         previous = await self._store.previous_turns(queries, turns) if turns else {}
         return [Waiting(claim, Case(claim.interaction, previous.get(claim.query_id, ())), until) for claim in claims]
 
+    async def _keep_claims(self) -> None:
+        """Prolong the leases of what is held, until cancelled: else a long hearing would be held again and again."""
+        lease_ms = self._terms.lease_ms
+        while True:
+            await asyncio.sleep(lease_ms / PROLONGED / 1000)
+            if held := list(self._held.values()):
+                await self._store.prolong(held, until=self._terms.clock() + lease_ms)
+
     def _open_lanes(self) -> None:
         for _ in range(min(len(self._waiting), self._terms.concurrency - len(self._lanes))):
             lane = self._begun(self._hear_all())
@@ -167,12 +180,12 @@ class Course:
             self._error = self._error or error
             self._changed.set()
 
-    async def _end(self, storing: asyncio.Task[None]) -> None:
+    async def _end(self, beside: Sequence[asyncio.Task[None]]) -> None:
         """Stop what runs; store what came of it, and give the rest back, so that nobody has to wait for the lease.
 
         Whoever stops us doesn't wait for long either.
         """
-        running = [storing, *self._lanes]
+        running = [*beside, *self._lanes]
         for task in running:
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)

@@ -62,7 +62,7 @@ class Hearing:
         self._terms = terms
         self._standing = standing
         self._outbox = outbox
-        self._calls: dict[str, list[JudgeCall]] = {}
+        self._calls: dict[tuple[str, str], list[JudgeCall]] = {}
 
     @property
     def unfinished_calls(self) -> list[JudgeCall]:
@@ -101,7 +101,7 @@ class Hearing:
         assert self._judge is not None  # noqa: S101 (without a judge the rules settle everything)
         if self.puts_off(claim):
             return
-        calls = self._calls[claim.query_id] = []
+        calls = self._calls[claim.query_id, claim.lease] = []
         try:
             judgement = await self._judge.judge(case, calls)
         except JudgePaused as error:
@@ -112,7 +112,7 @@ class Hearing:
         else:
             self._standing.accepts = True
             self._outbox.label(claim, self._verdict(claim, judgement, calls), calls)
-        del self._calls[claim.query_id]
+        del self._calls[claim.query_id, claim.lease]
 
     def _note_pause(self, error: JudgePaused) -> None:
         """Remember for how long nobody needs to ask; that is said once."""

@@ -172,4 +172,6 @@ class Outbox:
 
     def _done(self, claims: Sequence[Claim]) -> None:
         for claim in claims:
-            self._held.pop(claim.query_id, None)
+            held = self._held.get(claim.query_id)
+            if held is not None and held.lease == claim.lease:  # else its lease was over, and it is claimed anew
+                del self._held[claim.query_id]

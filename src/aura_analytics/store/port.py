@@ -259,6 +259,9 @@ class Store(Protocol):
     async def release(self, claims: Sequence[Claim], *, now: int) -> None:
         """Give claims back untouched: due at once, and the attempt not counted."""
 
+    async def prolong(self, claims: Sequence[Claim], *, until: int) -> None:
+        """Keep others away from claims until a later moment; one whose lease is over stays with who has it now."""
+
     async def note_calls(self, calls: Sequence[JudgeCall]) -> None:
         """Note requests to a model that belong to no claim."""
 

@@ -3,13 +3,12 @@
 import inspect
 from collections.abc import Callable
 from typing import Annotated, Any
-from urllib.parse import quote
 
 import msgspec
 import typer
 from rich.console import RenderableType
 
-from aura_analytics.terminal import commands, figures, insights, interaction, options, series, tables
+from aura_analytics.terminal import commands, figures, insights, interaction, options, series, service, tables
 from aura_analytics.terminal.options import Option
 from aura_analytics.terminal.running import run, settings_for
 from aura_analytics.terminal.screen import results
@@ -143,7 +142,7 @@ def _one_interaction(
     database: Database = None,
     as_json: Annotated[bool, typer.Option("--json", help=HELP_JSON)] = False,  # noqa: FBT002 (Typer's own)
 ) -> None:
-    answer = run(commands.ask(settings_for(database), f"/interactions/{quote(query_id, safe='')}", {}))
+    answer = run(commands.ask(settings_for(database), service.path_of("/interactions", query_id), {}))
     commands.show(answer, interaction.interaction_table, as_json=as_json or not results().is_terminal)
 
 

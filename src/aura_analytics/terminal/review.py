@@ -1,7 +1,6 @@
 """A person labels interactions, one after the other, by single keys."""
 
 from typing import Annotated, Any
-from urllib.parse import quote
 
 import httpx
 import msgspec
@@ -145,7 +144,7 @@ class Session:
     async def _store(self, shown: Shown, label: str, reason: str | None) -> None:
         said = {"label": label, "reason": reason, "reviewer": self._reviewer}
         body = {name: value for name, value in said.items() if value is not None}
-        await service.answer(self._client, f"/evaluations/{quote(shown.id, safe='')}", {}, body)
+        await service.answer(self._client, service.path_of("/evaluations", shown.id), {}, body)
         self._labels[shown.id] = (label, shown.item["verdict"]["label"])
 
     async def _done(self, shown: Shown, label: str | None) -> Shown | None:
@@ -160,7 +159,7 @@ class Session:
         if not self._ahead:
             return None
         item = self._ahead.pop(0)
-        path = f"/interactions/{quote(item['interaction']['id'], safe='')}"
+        path = service.path_of("/interactions", item["interaction"]["id"])
         return Shown(item, await service.get(self._client, path, {}))
 
     async def _fetch(self) -> None:

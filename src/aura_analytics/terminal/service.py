@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import msgspec
@@ -97,6 +98,11 @@ async def answer(
     if found.is_success:
         return found
     raise LoadError(explain(found))
+
+
+def path_of(folder: str, id: str) -> str:
+    """Give the path of an interaction, whatever its id is: one of dots only would else be taken for a folder's."""
+    return f"{folder}/{quote(id, safe='').replace('.', '%2E')}"
 
 
 def explain(answer: httpx.Response) -> str:

@@ -174,6 +174,7 @@ async def test_what_is_not_there_cannot_be_labelled(here: Here, id: str) -> None
         b'{"label": "good"}',
         b'{"label": null}',
         b'{"label": "GOOD", "reason": "No Code"}',
+        b'{"label": "GOOD", "reason": "no_code\\n"}',
         b'{"label": "GOOD", "reason": ""}',
         b'{"label": "GOOD", "reviewer": "  "}',
         b'{"label": "GOOD", "reviewer": "' + b"x" * 101 + b'"}',

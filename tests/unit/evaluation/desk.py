@@ -128,6 +128,11 @@ class Desk:
         for claim in claims:
             self._put_off(claim, None, now, counts=False)
 
+    async def prolong(self, claims: Sequence[Claim], *, until: int) -> None:
+        """Keep claims for longer."""
+        for claim in filter(self._held, claims):
+            self.works[claim.query_id].due_at = until
+
     async def note_calls(self, calls: Sequence[JudgeCall]) -> None:
         """Note requests."""
         self.calls += calls

@@ -213,3 +213,44 @@ async def test_whatever_the_judge_does_each_ends_once_and_every_request_is_noted
     assert not set(desk.labels) & set(desk.failed)
     assert all(len(verdicts) == 1 for verdicts in desk.labels.values())
     assert Counter(desk.calls) == Counter(made)
+
+
+async def test_a_hearing_may_take_longer_than_a_lease() -> None:
+    desk, watch = desk_of(unclear("slow"))
+    heard = asyncio.Event()
+
+    async def answer(case: Case, calls: list[JudgeCall]) -> Judgement:  # noqa: ARG001 (as `Judge` has it)
+        await heard.wait()
+        return GOOD
+
+    judge = Told(answer)
+    run = asyncio.create_task(evaluator(desk, judge, lease_ms=40).run())
+    await until(lambda: judge.flying == 1)
+    for _ in range(3):
+        watch.now += 30
+        await until(lambda: desk.works["slow"].due_at == watch.now + 40)
+    heard.set()
+    assert (await run).labelled == 1
+    assert judge.asked == ["slow"]
+
+
+async def test_one_that_is_claimed_anew_while_it_is_heard_is_labelled_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As after a machine slept: the lease was over before anybody could prolong it."""
+    monkeypatch.setattr(course, "LOOK_AGAIN_S", 0.001)
+    desk, watch = desk_of(unclear("slow"))
+    heard = asyncio.Event()
+
+    async def answer(case: Case, calls: list[JudgeCall]) -> Judgement:
+        calls.append(call(case.interaction.query.id))
+        await heard.wait()
+        return GOOD
+
+    judge = Told(answer)
+    run = asyncio.create_task(evaluator(desk, judge).run())
+    await until(lambda: judge.flying == 1)
+    watch.now += 300_000
+    await until(lambda: judge.flying == 2)
+    heard.set()
+    await run
+    assert len(desk.labels["slow"]) == 1
+    assert (len(desk.calls), desk.works) == (2, {})

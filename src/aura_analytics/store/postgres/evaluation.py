@@ -82,12 +82,22 @@ async def leave(connection: Connection, claims: Sequence[Claim]) -> None:
 
 async def release(connection: Connection, claims: Sequence[Claim], *, now: int) -> None:
     """Give claims back untouched; see `Store.release`. In a transaction."""
+    await _each(connection, "release", claims, now=now)
+
+
+async def prolong(connection: Connection, claims: Sequence[Claim], *, until: int) -> None:
+    """Keep claims for longer; see `Store.prolong`. In a transaction."""
+    await _each(connection, "prolong", claims, until=until)
+
+
+async def _each(connection: Connection, name: str, claims: Sequence[Claim], **values: int) -> None:
+    """Have a statement done for each claim, in the order in which rows are held."""
     asked = [
-        {"query_id": claim.query_id, "lease": storable(claim.lease), "now": now}
+        {"query_id": claim.query_id, "lease": storable(claim.lease), **values}
         for claim in sorted(claims, key=lambda claim: claim.query_id)
     ]
     async with connection.cursor() as cursor:
-        await cursor.executemany(SQL["release"], asked)
+        await cursor.executemany(SQL[name], asked)
 
 
 async def _finish(connection: Connection, verdicts: Sequence[tuple[Claim, Verdict]]) -> dict[str, Verdict]:

@@ -57,6 +57,11 @@ class Work(Access):
         async with self._changing() as connection:
             await evaluation.release(connection, claims, now=now)
 
+    async def prolong(self, claims: Sequence[Claim], *, until: int) -> None:
+        """Keep claims for longer."""
+        async with self._changing() as connection:
+            await evaluation.prolong(connection, claims, until=until)
+
     async def failed_evaluations(self, limit: int) -> list[FailedEvaluation]:
         """List the failed ones."""
         rows = await self._read(EVALUATION["failed"], limit=limit)

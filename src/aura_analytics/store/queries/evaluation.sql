@@ -68,6 +68,10 @@ WHERE query_id = :query_id AND lease = :lease;
 UPDATE evaluation_queue SET due_at = :now, lease = NULL, attempts = attempts - 1
 WHERE query_id = :query_id AND lease = :lease;
 
+-- name: prolong
+-- Keep a claim for longer, if it is still held.
+UPDATE evaluation_queue SET due_at = :until WHERE query_id = :query_id AND lease = :lease;
+
 -- name: give_up
 -- Let an interaction rest among the failed ones.
 UPDATE evaluation_queue SET failed_at = :now, lease = NULL, last_error = :error

@@ -97,6 +97,11 @@ def release(connection: sqlite3.Connection, *, claims: Iterable[Claim], now: int
     connection.executemany(SQL["release"], [_key(claim) | {"now": now} for claim in claims])
 
 
+def prolong(connection: sqlite3.Connection, *, claims: Iterable[Claim], until: int) -> None:
+    """Keep claims for longer; see `Store.prolong`."""
+    connection.executemany(SQL["prolong"], [_key(claim) | {"until": until} for claim in claims])
+
+
 def _claims(connection: sqlite3.Connection, attempts: dict[str, int], lease: str) -> list[Claim]:
     """Read what a rule or a judge looks at, as far as it is there."""
     rows = fetch(connection, SQL["claimed"], {"ids": json_of(list(attempts))}) if attempts else []

@@ -54,6 +54,10 @@ class Work(Access):
         """Give claims back untouched."""
         await self._write.change(partial(evaluation.release, claims=claims, now=now))
 
+    async def prolong(self, claims: Sequence[Claim], *, until: int) -> None:
+        """Keep claims for longer."""
+        await self._write.change(partial(evaluation.prolong, claims=claims, until=until))
+
     async def failed_evaluations(self, limit: int) -> list[FailedEvaluation]:
         """List the failed ones."""
         rows = await self._read(
