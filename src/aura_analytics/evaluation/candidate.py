@@ -3,6 +3,9 @@
 Apart from the model's SDK, so that who has no judge doesn't load it.
 """
 
+from collections.abc import Sequence
+from urllib.parse import urlsplit
+
 import msgspec
 
 from aura_analytics.errors import SettingsError
@@ -34,6 +37,7 @@ def candidates(settings: Settings) -> tuple[Candidate, ...]:
     """
     models = [_model(name) for name in settings.eval_model.split(",")]
     urls = _base_urls(settings.eval_base_url, models)
+    _check(urls)
     prices = _each("EVAL_PRICE", settings.eval_price, models)
     keys = [_key(settings, model, url) for model, url in zip(models, urls, strict=True)]
     if not keys[0]:
@@ -72,6 +76,19 @@ def _base_urls(said: str, models: list[str]) -> list[str]:
             raise SettingsError("EVAL_BASE_URL takes two with a comma between, as EVAL_MODEL does; one may be empty")
         return [said] * len(models)
     return _each("EVAL_BASE_URL", said, models)
+
+
+def _check(urls: Sequence[str]) -> None:
+    """See that each leads somewhere: a request that can't even be made is taken for one whose answer can't be read."""
+    for url in urls:
+        try:
+            parts = urlsplit(url)
+            leads = not url or (parts.hostname and parts.port != 0)
+        except ValueError:
+            leads = False
+        if not leads:
+            # Not shown, since it may hold a password.
+            raise SettingsError("EVAL_BASE_URL takes addresses with a host, and a port from 1 to 65535 if any")
 
 
 def _key(settings: Settings, model: str, base_url: str) -> str:

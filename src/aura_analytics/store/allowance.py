@@ -17,6 +17,8 @@ from aura_analytics.store.judging import Demand, Grant
 
 MINUTE_MS = 60_000
 DAY_MS = 86_400_000
+# No two clocks are further apart than this; one that was so far ahead was wrong, and nobody waits until it is right.
+APART_MS = 7_200_000
 # The part of a minute's tokens that may be asked at once: three seconds' worth.
 TOKENS_AT_ONCE = 1 / 20
 # What sums and shares may be off by, being fractions of two. Less than any bucket gains in a millisecond.
@@ -38,7 +40,7 @@ class Bucket(msgspec.Struct, frozen=True):
 
     def filled(self, level: Level | None, now: int) -> Level:
         """Give what is left now; a clock that is behind another one takes nothing back and adds nothing."""
-        if level is None:
+        if level is None or level.at - now > APART_MS:
             return Level(self.capacity, now)
         gained = max(0, now - level.at) * self.per_minute / MINUTE_MS
         return Level(min(self.capacity, level.level + gained), max(level.at, now))

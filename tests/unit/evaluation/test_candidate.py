@@ -104,3 +104,17 @@ def test_a_key_that_can_t_be_one_is_a_wrong_setting(model: str, setting: str, ke
     with pytest.raises(SettingsError, match=setting.upper()) as caught:
         named(eval_model=model, **{setting: key})
     assert key not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "url", ["http://[::1", "http://127.0.0.1:99999", "http://host:port/v1", "http://:80", "http:///v1"]
+)
+def test_an_address_that_leads_nowhere_stops_the_start(url: str) -> None:
+    """No request could be made, which would be taken for an answer that can't be read, and paid for."""
+    with pytest.raises(SettingsError, match="EVAL_BASE_URL takes addresses"):
+        candidates(Settings(gemini_api_key="g", eval_base_url=url))
+
+
+@pytest.mark.parametrize("url", ["http://[::1]:80/v1", "https://host", "http://127.0.0.1:65535/a?b"])
+def test_an_address_that_leads_somewhere_is_one(url: str) -> None:
+    assert candidates(Settings(gemini_api_key="g", eval_base_url=url))[0].base_url == url

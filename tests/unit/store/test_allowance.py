@@ -81,6 +81,19 @@ def test_a_clock_that_goes_back_and_forth_gains_no_more_than_its_furthest_moment
     assert levels["requests:m"].level <= before
 
 
+@pytest.mark.parametrize("limits", [{"rpm": 60}, {"tpm": 60_000, "tokens": 1_000}])
+def test_a_clock_that_was_a_day_ahead_keeps_nobody_waiting_when_it_is_right_again(limits: dict[str, int]) -> None:
+    levels: Levels = {}
+    while ask(levels, demand(**limits), NOW + DAY_MS).requests:
+        pass
+    given = 0
+    for second in range(60):
+        grant, rows = granted(demand(**limits), levels, NOW + second * 1_000)
+        if grant.requests:  # else nothing is stored
+            levels, given = rows, given + grant.requests
+    assert given > 50
+
+
 @settings(deadline=None)
 @given(
     tpm=st.integers(1, 10_000_000),

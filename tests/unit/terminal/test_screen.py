@@ -132,3 +132,9 @@ class TerminalText(io.StringIO):
     def isatty(self) -> bool:
         """Say so."""
         return True
+
+
+def test_a_name_between_colons_is_no_emoji(capsys: pytest.CaptureFixture[str]) -> None:
+    results().print("test:x: its model has no key")
+    notes().print("test:x: its model has no key")
+    assert capsys.readouterr() == ("test:x: its model has no key\n",) * 2
