@@ -17,7 +17,7 @@ import pytest
 
 from acceptance.database import Database, PostgresDatabase, SqliteFile
 from acceptance.service import Service, aura, outcome, query, until
-from acceptance.test_many_processes import QUICK, Watching
+from acceptance.watching import QUICK, Watching
 from own_postgres import OwnPostgres
 from postgres_server import UNPRIVILEGED, _user
 

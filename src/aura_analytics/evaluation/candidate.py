@@ -30,17 +30,17 @@ class Candidate(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def candidates(settings: Settings) -> tuple[Candidate, ...]:
-    """List whom the settings name, in the order in which they are asked; nobody where the first one has no key.
+    """List whom the settings name, in the order in which they are asked; nobody where there is no key.
 
     Raises:
-        SettingsError: a key can't be one, the second model has none, or an address or a price isn't clear.
+        SettingsError: a key can't be one, a model that is named has none though another has, or an address or a price isn't clear.
     """
     models = [_model(name) for name in settings.eval_model.split(",")]
     urls = _base_urls(settings.eval_base_url, models)
     _check(urls)
     prices = _each("EVAL_PRICE", settings.eval_price, models)
     keys = [_key(settings, model, url) for model, url in zip(models, urls, strict=True)]
-    if not keys[0]:
+    if not keys[0] and not _is_wanted(settings):
         return ()
     for model, key in zip(models, keys, strict=True):
         if not key:
@@ -50,6 +50,12 @@ def candidates(settings: Settings) -> tuple[Candidate, ...]:
         Candidate(model=model, api_key=key, base_url=url, price=price)
         for model, key, url, price in zip(models, keys, urls, prices, strict=True)
     )
+
+
+def _is_wanted(settings: Settings) -> bool:
+    """Whether a model is named on purpose and some key is there: then it is a mistake that it isn't the model's."""
+    has_key = any(getattr(settings, name) for name in (*_KEYS.values(), _ANY_KEY))
+    return has_key and settings.eval_model != Settings().eval_model
 
 
 def _model(name: str) -> str:
