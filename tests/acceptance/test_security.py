@@ -30,6 +30,14 @@ OFFICE = "192.0.2.0/24"
 SIGNING = key.make_signing_secret()
 MINUTE_MS = 60_000
 
+# What anybody may ask, by name, so that a route never becomes open by accident: health, and the page, which holds no
+# numbers.
+OPEN = {"/health", "/", "/explore", "/browse", "/review", "/pipeline", "/assets/{file:path}"}
+
+# What is about stores beside the statistics, and the one of these that isn't: it tells that something has changed.
+NARROWED = ("/interactions", "/evaluations/queue")
+LIVE = "/stats/live"
+
 # A route as it is asked: its method, and its path with an id in it.
 Route = tuple[str, str]
 
@@ -55,21 +63,29 @@ class House:
         self.tokens = tokens
 
     def ask(self, method: str, path: str, token: str | None = None, **more: Any) -> httpx.Response:
-        """Ask, and show a key."""
+        """Ask, and show a key; of an answer without an end, its start."""
         shown = {"X-API-Key": token} if token else {}
         headers = shown | more.pop("headers", {})
-        return self.service.http.request(method, path, headers=headers, timeout=PATIENCE_S, **more)
+        with self.service.http.stream(method, path, headers=headers, timeout=PATIENCE_S, **more) as answer:
+            endless = answer.headers.get("content-type", "").startswith("text/event-stream")
+            content = next(answer.iter_bytes()) if endless else answer.read()
+        return httpx.Response(answer.status_code, headers=plain(answer.headers), content=content)
 
     def ask_as(self, name: str, method: str, path: str, **more: Any) -> httpx.Response:
         """Ask with one of the keys."""
         return self.ask(method, path, self.tokens[name], **more)
 
     def routes(self) -> list[Route]:
-        """Every route that the service describes, and what of the table it doesn't."""
+        """Every closed route that the service describes, and what of the table it doesn't."""
         described = self.ask_as("admin", "GET", "/openapi.json").json()["paths"]
         found = {(method.upper(), path) for path, methods in described.items() for method in methods}
-        filled = {(method, re.sub(r"\{\w+(:path)?\}", ID, path)) for method, path in found | set(ROUTES)}
-        return sorted(filled - {("HEAD", "/health"), ("GET", "/health")})
+        closed = {(method, path) for method, path in found | set(ROUTES) if path not in OPEN}
+        return sorted({(method, re.sub(r"\{\w+(:path)?\}", ID, path)) for method, path in closed})
+
+
+def plain(headers: httpx.Headers) -> dict[str, str]:
+    """Leave out how a body was packed: it is unpacked."""
+    return {name: value for name, value in headers.items() if name not in ("content-encoding", "content-length")}
 
 
 async def make_keys(service: Service) -> dict[str, str]:
@@ -331,7 +347,8 @@ HEADERS = {
 
 @pytest.mark.parametrize("name", ["admin", None])
 def test_every_answer_of_every_route_has_the_headers(house: House, name: str | None) -> None:
-    for method, path in [*house.routes(), ("GET", "/health")]:
+    opened = [("GET", path.replace("{file:path}", "none")) for path in sorted(OPEN)]
+    for method, path in [*house.routes(), *opened]:
         answer = house.ask(method, path, house.tokens[name] if name else None)
         assert {name: answer.headers.get(name) for name in HEADERS} == HEADERS
         assert answer.headers["content-security-policy"].startswith("default-src 'none'")
@@ -349,5 +366,8 @@ def test_only_pages_of_the_allowed_origins_may_read(house: House) -> None:
         assert "access-control-allow-origin" not in asked(origin).headers
 
 
-def test_health_alone_is_open(house: House) -> None:
-    assert house.ask("GET", "/health").status_code == 200
+def test_health_and_the_page_alone_are_open(house: House) -> None:
+    assert {path for (_, path), need in ROUTES.items() if need.scope is None} == OPEN
+    for path in sorted(OPEN - {"/assets/{file:path}"}):
+        assert house.ask("GET", path).status_code == 200
+        assert SECRET not in house.ask("GET", path).text
