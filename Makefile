@@ -11,9 +11,11 @@ DEVELOPMENT := $(VENV)/.development
 PAGE := hatch_build.py web/index.html web/package-lock.json web/vite.config.ts $(shell find web/src -type f)
 WEB := web/node_modules/.development
 TELL_OF_PAGE := test -f src/aura_analytics/dashboard/index.html || echo "The page couldn't be built; all else works. Say 'make page' to try again."
+# What the theme says of its own plans is no news of ours.
+SITE := NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
 IN_WEB := cd web && PATH="$(CURDIR)/$(BIN):$$PATH"
 
-.PHONY: help demo serve page test check types format lock bench clean
+.PHONY: help demo serve page docs test check types format lock bench clean
 
 help: ## What can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,6 +30,10 @@ page: $(VENV)/bin/python ## Build the page anew
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps -e .
 	@$(TELL_OF_PAGE)
 
+docs: $(DEVELOPMENT) ## Build the documentation as a site, in site/
+	@$(BIN)/python scripts/documents.py
+	@$(SITE)
+
 test: $(DEVELOPMENT) $(WEB) ## All tests; TEST_POSTGRES_URL may name a PostgreSQL to use
 	@$(BIN)/pytest -n 4 --dist worksteal
 
@@ -39,6 +45,7 @@ check: $(DEVELOPMENT) $(WEB) ## Format, lint, types, architecture, and the tests
 	@$(IN_WEB) npm run --silent check
 	@$(BIN)/python scripts/openapi.py web/node_modules/.openapi.json > /dev/null
 	@$(IN_WEB) npm run --silent types -- --check
+	@$(SITE)
 	@$(BIN)/pytest -q -n 4 tests/unit
 
 types: $(DEVELOPMENT) $(WEB) ## Make the page's types of the endpoints anew
@@ -66,7 +73,7 @@ bench: $(DEVELOPMENT) ## Measure on this machine
 	@$(BIN)/python bench/judging.py
 
 clean: ## Remove what was made, but no data
-	rm -rf $(VENV) dist web/node_modules src/aura_analytics/dashboard .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) dist site web/node_modules src/aura_analytics/dashboard .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed; this is " + sys.version.split()[0] + ". Try make PYTHON=python3.12") if sys.version_info < (3, 11) else None'

@@ -1,7 +1,8 @@
 """All settings, frozen: from the environment, then `.env`, then `.dev.vars` in the working directory.
 
 The name of a setting in the environment is its field's name in capitals. A name that isn't known, or a value that is
-impossible, stops the start with one line. The table in the README is made from this class, and a test holds it there.
+impossible, stops the start with one line. The table in docs/settings.md is made from this class, and a test holds it
+there.
 """
 
 import difflib
@@ -323,7 +324,7 @@ def _from_file(path: Path) -> dict[str, str]:
 
 def _unknown(name: str, where: str, known: set[str]) -> SettingsError:
     near = difflib.get_close_matches(name, sorted(known), n=1, cutoff=0.6)
-    hint = f"did you mean {near[0]}?" if near else "see the table of settings in the README"
+    hint = f"did you mean {near[0]}?" if near else "see the table in docs/settings.md"
     return SettingsError(f"{name} in {where} is no setting; {hint}")
 
 

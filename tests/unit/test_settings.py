@@ -320,7 +320,7 @@ class TestUnknownNames:
     def test_one_that_is_like_none_of_ours_leads_to_the_table(self, tmp_path: Path, write: Write) -> None:
         write(".env", "XYZZY=1\n")
 
-        assert message_of({}, tmp_path) == "XYZZY in .env is no setting; see the table of settings in the README"
+        assert message_of({}, tmp_path) == "XYZZY in .env is no setting; see the table in docs/settings.md"
 
     @pytest.mark.parametrize("name", ["PATH", "PORTS", "LOG", "GEMINI", "HOSTNAME", "aura_port", "XEVAL_X"])
     def test_other_peoples_names_in_the_environment_are_theirs(self, tmp_path: Path, name: str) -> None:
