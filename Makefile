@@ -13,7 +13,7 @@ WEB := web/node_modules/.development
 TELL_OF_PAGE := test -f src/aura_analytics/dashboard/index.html || echo "The page couldn't be built; all else works. Say 'make page' to try again."
 IN_WEB := cd web && PATH="$(CURDIR)/$(BIN):$$PATH"
 
-.PHONY: help demo serve page test check types format lock bench clean
+.PHONY: help demo serve page test check lint types format lock bench clean
 
 help: ## What can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,10 +28,13 @@ page: $(VENV)/bin/python ## Build the page anew
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps -e .
 	@$(TELL_OF_PAGE)
 
-test: $(DEVELOPMENT) $(WEB) ## All tests; TEST_POSTGRES_URL may name a PostgreSQL to use
+test: $(DEVELOPMENT) $(WEB) ## All tests; TEST_POSTGRES_URL may name a PostgreSQL to use, HYPOTHESIS_PROFILE=thorough tries more examples
 	@$(BIN)/pytest -n 4 --dist worksteal
 
-check: $(DEVELOPMENT) $(WEB) ## Format, lint, types, architecture, and the tests that start no service
+check: lint ## What lint does, and the tests that start no service
+	@$(BIN)/pytest -q -n 4 tests/unit
+
+lint: $(DEVELOPMENT) $(WEB) ## Format, lint, types, architecture: all that runs no test
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
@@ -39,7 +42,6 @@ check: $(DEVELOPMENT) $(WEB) ## Format, lint, types, architecture, and the tests
 	@$(IN_WEB) npm run --silent check
 	@$(BIN)/python scripts/openapi.py web/node_modules/.openapi.json > /dev/null
 	@$(IN_WEB) npm run --silent types -- --check
-	@$(BIN)/pytest -q -n 4 tests/unit
 
 types: $(DEVELOPMENT) $(WEB) ## Make the page's types of the endpoints anew
 	@$(BIN)/python scripts/openapi.py web/node_modules/.openapi.json > /dev/null
