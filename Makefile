@@ -15,7 +15,7 @@ TELL_OF_PAGE := test -f src/aura_analytics/dashboard/index.html || echo "The pag
 SITE := NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
 IN_WEB := cd web && PATH="$(CURDIR)/$(BIN):$$PATH"
 
-.PHONY: help demo serve page docs test check types format lock bench clean
+.PHONY: help demo serve page docs test check lint types format lock bench clean
 
 help: ## What can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,10 +34,13 @@ docs: $(DEVELOPMENT) ## Build the documentation as a site, in site/
 	@$(BIN)/python scripts/documents.py
 	@$(SITE)
 
-test: $(DEVELOPMENT) $(WEB) ## All tests; TEST_POSTGRES_URL may name a PostgreSQL to use
+test: $(DEVELOPMENT) $(WEB) ## All tests; TEST_POSTGRES_URL may name a PostgreSQL to use, HYPOTHESIS_PROFILE=thorough tries more examples
 	@$(BIN)/pytest -n 4 --dist worksteal
 
-check: $(DEVELOPMENT) $(WEB) ## Format, lint, types, architecture, and the tests that start no service
+check: lint ## What lint does, and the tests that start no service (UNIT_TESTS=no leaves those to `make test`)
+	@$(if $(filter no,$(UNIT_TESTS)),:,$(BIN)/pytest -q -n 4 tests/unit)
+
+lint: $(DEVELOPMENT) $(WEB) ## Format, lint, types, architecture: all that runs no test
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
@@ -46,7 +49,6 @@ check: $(DEVELOPMENT) $(WEB) ## Format, lint, types, architecture, and the tests
 	@$(BIN)/python scripts/openapi.py web/node_modules/.openapi.json > /dev/null
 	@$(IN_WEB) npm run --silent types -- --check
 	@$(SITE)
-	@$(BIN)/pytest -q -n 4 tests/unit
 
 types: $(DEVELOPMENT) $(WEB) ## Make the page's types of the endpoints anew
 	@$(BIN)/python scripts/openapi.py web/node_modules/.openapi.json > /dev/null

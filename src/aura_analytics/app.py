@@ -8,21 +8,12 @@ import socket
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
-from pathlib import Path
 
 import msgspec
 import structlog
 import uvicorn
 from fastapi_offline import FastAPIOffline
 from starlette.types import ASGIApp
-from tenacity import (
-    AsyncRetrying,
-    RetryCallState,
-    retry_if_exception_type,
-    stop_after_attempt,
-    stop_after_delay,
-    wait_exponential_jitter,
-)
 
 from aura_analytics.api import insights, interactions, judging, problems, reviewing
 from aura_analytics.api.cache import Cache
@@ -35,7 +26,7 @@ from aura_analytics.api.page import built_page
 from aura_analytics.api.protocol import GatheringProtocol
 from aura_analytics.api.request_log import RequestLog
 from aura_analytics.clock import now
-from aura_analytics.errors import SettingsError, StoreUnavailable
+from aura_analytics.errors import SettingsError
 from aura_analytics.evaluation.candidate import candidates
 from aura_analytics.evaluation.process import EvaluatorProcess
 from aura_analytics.guard.door import Door
@@ -43,19 +34,17 @@ from aura_analytics.guard.keyring import Keyring
 from aura_analytics.guard.policy import make_policy
 from aura_analytics.ingest.endpoint import IngestEndpoint
 from aura_analytics.labelling import make_evaluator, make_rubric, make_rules
+from aura_analytics.opening import make_reader, opened_store
 from aura_analytics.projection import (
     Columns,
     NoColumns,
-    Projection,
     RemoteProjection,
     announced,
-    attribution_ms,
     own_slot,
 )
 from aura_analytics.settings import Settings
-from aura_analytics.stats.reader import ColumnReader
 from aura_analytics.stats.summary import EvaluationQueue
-from aura_analytics.store import Store, lies_in_a_file, make_store, migrate
+from aura_analytics.store import Store, lies_in_a_file
 from aura_analytics.version import __version__
 
 log = structlog.get_logger()
@@ -63,79 +52,8 @@ log = structlog.get_logger()
 # After SIGTERM, requests in flight have this long to be finished and answered.
 SHUTDOWN_S = 30
 BACKLOG = 2_048
-# A server's database may start together with us: this long is it waited for, with pauses that grow.
+# A server's database may start together with us: this long is it waited for.
 DATABASE_STARTS_S = 60.0
-FIRST_PAUSE_S, LONGEST_PAUSE_S, JITTER_S = 0.5, 10.0, 0.5
-
-
-def make_reader(settings: Settings, columns: Columns) -> ColumnReader:
-    """Make what the metrics read with."""
-    return ColumnReader(
-        columns,
-        grace_ms=round(settings.eval_grace_seconds * 1000),
-        staleness_ms=settings.stats_max_staleness_ms // 2,  # the other half is the cache's
-    )
-
-
-@asynccontextmanager
-async def opened_store(settings: Settings, *, patience_s: float = 0.0) -> AsyncIterator[Store]:
-    """Migrate and open the store; close it at the end.
-
-    Args:
-        settings: name it.
-        patience_s: for how long a database is waited for that can't be used yet.
-
-    Raises:
-        StoreUnavailable: it can't be used.
-        MigrationError: it has a shape that this version can't work with.
-    """
-    trying = AsyncRetrying(
-        retry=retry_if_exception_type(StoreUnavailable),
-        stop=stop_after_delay(patience_s) if patience_s else stop_after_attempt(1),
-        wait=wait_exponential_jitter(initial=FIRST_PAUSE_S, max=LONGEST_PAUSE_S, jitter=JITTER_S),
-        before_sleep=_tell_of_waiting,
-        reraise=True,
-    )
-    store: Store = await trying(_open_store, settings)
-    try:
-        yield store
-    finally:
-        await store.close()
-
-
-async def _open_store(settings: Settings) -> Store:
-    applied = await asyncio.to_thread(migrate, settings)
-    if applied:
-        log.info("migrated", applied=applied)
-    store = make_store(settings)
-    await store.open()
-    return store
-
-
-def _tell_of_waiting(state: RetryCallState) -> None:
-    error = state.outcome.exception() if state.outcome else None
-    log.warning("database_awaited", error=str(error), again_in_s=round(state.upcoming_sleep, 1))
-
-
-@asynccontextmanager
-async def running_projection(settings: Settings, store: Store, path: Path | None) -> AsyncIterator[Projection]:
-    """Keep the columns of a store in this process until the end of the block; `path` None keeps them in memory.
-
-    Raises:
-        ProjectionOwned: another process follows into the same file.
-    """
-    projection = Projection(
-        store,
-        path,
-        memory_mb=settings.stats_memory_mb,
-        threads=settings.stats_threads,
-        attribution_ms=attribution_ms(settings),
-    )
-    await projection.start()
-    try:
-        yield projection
-    finally:
-        await projection.stop()
 
 
 @asynccontextmanager

@@ -8,8 +8,6 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
-from aura_analytics import app as rooms
-from aura_analytics.demo.run import demo as run_demo
 from aura_analytics.errors import AuraError
 from aura_analytics.events.records import Label
 from aura_analytics.logs import plain
@@ -114,7 +112,10 @@ def serve(
     """Serve ingest, evaluation and statistics."""
     switches = {"AURA_EVALUATE": _switch(evaluates), "AURA_STATISTICS": _switch(stats)}
     settings = settings_for(database, log_level="info", HOST=host, PORT=port, **switches)
-    run(rooms.serve(settings))
+    # Imported here, as for the demonstration: no other command needs what a server is made of, which takes long to load.
+    from aura_analytics.app import serve as run_server  # noqa: PLC0415
+
+    run(run_server(settings))
 
 
 def _switch(given: bool | None) -> str | None:  # noqa: FBT001 (a flag, as Typer has it)
@@ -264,6 +265,8 @@ def demo(
 ) -> None:
     """Serve, send 400 interactions of made-up shops through it, label them, and show the numbers."""
     settings = settings_for(database, HOST=host, PORT=port, AURA_EVALUATE="on", AURA_STATISTICS="on")
+    from aura_analytics.demo.run import demo as run_demo  # noqa: PLC0415 (as above)
+
     run(run_demo(settings))
 
 

@@ -13,12 +13,12 @@ import structlog
 import uvloop
 
 from aura_analytics import logs
-from aura_analytics.app import opened_store
 from aura_analytics.errors import SettingsError
 from aura_analytics.evaluation.judgement import Gate, Judge
 from aura_analytics.evaluation.process import Checked
 from aura_analytics.evaluation.rule import Rule
 from aura_analytics.labelling import judging, make_evaluator, make_rules, prepare_judge
+from aura_analytics.opening import opened_store
 from aura_analytics.settings import Settings
 
 log = structlog.get_logger()

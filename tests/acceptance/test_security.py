@@ -15,10 +15,10 @@ from standardwebhooks.webhooks import Webhook
 
 from acceptance.database import PATIENCE_S
 from acceptance.service import Service, query
-from aura_analytics.app import opened_store
 from aura_analytics.clock import now
 from aura_analytics.guard import key
 from aura_analytics.guard.access import ROUTES
+from aura_analytics.opening import opened_store
 from aura_analytics.settings import Settings
 from aura_analytics.store.keys import KeyRecord
 

@@ -2,10 +2,10 @@
 
 import json
 
-from aura_analytics.app import opened_store
 from aura_analytics.clock import now
 from aura_analytics.evaluation.answers import Progress
 from aura_analytics.labelling import make_batches, make_jobs, make_rules
+from aura_analytics.opening import opened_store
 from aura_analytics.settings import Settings
 from aura_analytics.terminal.screen import notes, results
 

@@ -13,7 +13,6 @@ import msgspec
 import structlog
 from rich.console import RenderableType
 
-from aura_analytics.app import opened_store
 from aura_analytics.clock import now
 from aura_analytics.errors import LoadError, Rejection
 from aura_analytics.evaluation.tally import Tally
@@ -24,6 +23,7 @@ from aura_analytics.ingest.load import Loaded, StoreTarget, Target, UrlTarget, l
 from aura_analytics.ingest.redacting import make_redaction
 from aura_analytics.labelling import judging, make_evaluator, make_rules, prepare_judge
 from aura_analytics.logs import plain
+from aura_analytics.opening import opened_store
 from aura_analytics.settings import Settings
 from aura_analytics.store import migration_status
 from aura_analytics.terminal import service, tables

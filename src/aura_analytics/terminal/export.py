@@ -8,13 +8,13 @@ from typing import BinaryIO
 
 import httpx
 
-from aura_analytics.app import make_reader
 from aura_analytics.errors import LoadError
+from aura_analytics.opening import make_reader
 from aura_analytics.settings import Settings
 from aura_analytics.stats import scope as scopes
 from aura_analytics.stats.training import ExampleFilter, Format, examples
 from aura_analytics.terminal.screen import progress
-from aura_analytics.terminal.service import explain, own_projection, serving_at
+from aura_analytics.terminal.service import explain, serving_at
 
 
 async def export(
@@ -33,6 +33,9 @@ async def export(
                 return await _write(_from_server(url, where, chosen, form), target)
             except httpx.HTTPError as error:
                 raise LoadError(f"the export broke off: {str(error) or type(error).__name__}") from error
+        # Imported here: a server and DuckDB take longer to load than asking another one does.
+        from aura_analytics.terminal.alone import own_projection  # noqa: PLC0415
+
         async with own_projection(settings) as projection:
             reader = make_reader(settings, projection)
             scope = scopes.parse(where, now=reader.now)

@@ -9,12 +9,12 @@ import msgspec
 import typer
 from rich.console import RenderableType
 
-from aura_analytics.app import opened_store
 from aura_analytics.clock import now
 from aura_analytics.errors import LoadError
 from aura_analytics.guard import key
 from aura_analytics.guard.network import networks as read_networks
 from aura_analytics.guard.principal import SCOPES
+from aura_analytics.opening import opened_store
 from aura_analytics.settings import Settings
 from aura_analytics.store.keys import KeyRecord
 from aura_analytics.terminal import cells, commands

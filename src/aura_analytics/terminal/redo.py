@@ -6,8 +6,8 @@ from typing import Any
 import msgspec
 import typer
 
-from aura_analytics.app import opened_store
 from aura_analytics.clock import now
+from aura_analytics.opening import opened_store
 from aura_analytics.settings import Settings
 from aura_analytics.store.judging import Choice
 from aura_analytics.store.keys import AuditEntry
