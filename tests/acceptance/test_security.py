@@ -370,7 +370,9 @@ def test_only_pages_of_the_allowed_origins_may_read(house: House) -> None:
 
 
 def test_health_and_the_page_alone_are_open(house: House) -> None:
-    assert {path for route, need in ROUTES.items() if need.scope is None and route not in WAYS for path in route[1:]} == OPEN
+    assert {
+        path for route, need in ROUTES.items() if need.scope is None and route not in WAYS for path in route[1:]
+    } == OPEN
     for path in sorted(OPEN - {"/assets/{file:path}"}):
         assert house.ask("GET", path).status_code == 200
         assert SECRET not in house.ask("GET", path).text
