@@ -15,7 +15,7 @@ import uvicorn
 from fastapi_offline import FastAPIOffline
 from starlette.types import ASGIApp
 
-from aura_analytics.api import insights, interactions, judging, problems, reviewing
+from aura_analytics.api import failing, insights, interactions, judging, problems, reviewing, session
 from aura_analytics.api.cache import Cache
 from aura_analytics.api.description import describe
 from aura_analytics.api.endpoints import router, state_router
@@ -32,6 +32,7 @@ from aura_analytics.evaluation.process import EvaluatorProcess
 from aura_analytics.guard.door import Door
 from aura_analytics.guard.keyring import Keyring
 from aura_analytics.guard.policy import make_policy
+from aura_analytics.guard.session import Sessions
 from aura_analytics.ingest.endpoint import IngestEndpoint
 from aura_analytics.labelling import make_evaluator, make_rubric, make_rules
 from aura_analytics.opening import make_reader, opened_store
@@ -114,17 +115,21 @@ def make_app(
     over_both = (
         interactions.router(reader, store),
         judging.router(reader, store, budget_usd=budget_usd),
+        failing.router(reader, store),  # before the next, which has all other paths there
         reviewing.router(reader, store),
     )
     for routes in (router(reader, queue_depth), *over_both, insights.router(reader)):
         reading.include_router(routes)
+    policy, keyring = make_policy(settings), keyring or Keyring(store.keys)
+    sessions = Sessions(store.sessions, keyring, trusted=policy.trusted, address_header=policy.address_header)
+    reading.include_router(session.router(sessions))
     reading.include_router(state_router(partial(health, store, columns), columns))
     problems.install(reading)
     kept = Cache(reading, store, staleness_ms=settings.stats_max_staleness_ms // 2)
     page = built_page()
     others: dict[str, ASGIApp] = {LIVE: live or Live(store), **dict.fromkeys(page.paths, page)}
     front = Front(IngestEndpoint(store, settings), kept, others)
-    return RequestLog(Door(front, keyring or Keyring(store.keys), store.keys, make_policy(settings), problems.answer))
+    return RequestLog(Door(front, keyring, store.keys, policy, problems.answer, sessions=sessions))
 
 
 class Server(uvicorn.Server):

@@ -311,6 +311,48 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/evaluations/failed": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What the judge gave up on, and why
+         * @description The latest first, whenever they failed: of a window nothing is chosen. `causes` counts them all by what went wrong last.
+         *     `cursor` is the `nextCursor` of the page before.
+         */
+        get: operations["get_failed_evaluations_failed_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/evaluations/retry": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Have the judge try again
+         * @description Makes them due again, as new. `queryIds` names them, `cause` chooses all that failed for it, `{"all": true}` takes every
+         *     one; of some stores where `store` names them.
+         */
+        post: operations["post_retry_evaluations_retry_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/evaluations/queue": {
         parameters: {
             query?: never;
@@ -353,7 +395,12 @@ export interface paths {
          * @description A person's label takes the place of the one that stands, which stays in the history. The last one counts.
          */
         post: operations["post_label_evaluations__query_id__post"];
-        delete?: never;
+        /**
+         * Take a person's label back
+         * @description The label before it stands again; where there was none, the interaction waits for a machine's. What is taken back isn't in the
+         *     history: it was never meant.
+         */
+        delete: operations["delete_label_evaluations__query_id__delete"];
         options?: never;
         head?: never;
         patch?: never;
@@ -456,6 +503,29 @@ export interface paths {
         put?: never;
         post?: never;
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/session": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Who asks, and what they may */
+        get: operations["get_session_session_get"];
+        put?: never;
+        /**
+         * Sign a browser in
+         * @description For the page of this service: a cookie then stands for the key, which ends with it. Scripts show the key itself. The
+         *     request has to bear the header `X-Aura-Page`, as all have to that change something by the cookie.
+         */
+        post: operations["post_session_session_post"];
+        /** Sign a browser out */
+        delete: operations["delete_session_session_delete"];
         options?: never;
         head?: never;
         patch?: never;
@@ -2669,6 +2739,190 @@ export interface operations {
             };
         };
     };
+    get_failed_evaluations_failed_get: {
+        parameters: {
+            query?: {
+                /** @description Only those that failed for this. */
+                cause?: string | null;
+                /** @description 1 to 500; default 50. */
+                limit?: string | null;
+                /** @description Where the page before ended. */
+                cursor?: string | null;
+                /** @description `<n>m`, `<n>h`, `<n>d` or `all`; default `24h`. */
+                period?: string | null;
+                /** @description ISO 8601 or epoch ms, included. */
+                from?: string | null;
+                /** @description ISO 8601 or epoch ms, included. */
+                to?: string | null;
+                /** @description Only this store; may be given several times. */
+                store?: string[] | null;
+                /** @description Only this intent, or `(none)`; may be given several times. */
+                intent?: string[] | null;
+                /** @description Only this model, or `(none)`; may be given several times. */
+                model?: string[] | null;
+                /** @description Only `voice`, `text` or `test`; may be given several times. */
+                source?: string[] | null;
+                /** @description Only `GOOD`, `REVIEW`, `BAD` or `(none)`; may be given several times. */
+                label?: string[] | null;
+                /** @description Only this reason of the label, or `(none)`; may be given several times. */
+                reason?: string[] | null;
+                /** @description Only this action, or `(none)`; may be given several times. */
+                action?: string[] | null;
+                /** @description Only this user. */
+                user?: string | null;
+                /** @description Only this session. */
+                session?: string | null;
+                /** @description Only what was said with this in it, whatever its case. */
+                text?: string | null;
+                /** @description Milliseconds, included. */
+                latency_min?: string | null;
+                /** @description Milliseconds, included. */
+                latency_max?: string | null;
+                /** @description The recogniser's, 0 to 1, included. */
+                confidence_min?: string | null;
+                /** @description The recogniser's, 0 to 1, included. */
+                confidence_max?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The numbers. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        total: number;
+                        causes: {
+                            cause: string;
+                            count: number;
+                            lastAt: number;
+                        }[];
+                        items: {
+                            queryId: string;
+                            cause: string;
+                            attempts: number;
+                            failedAt: number;
+                            storeId: string | null;
+                            createdAt: number | null;
+                            queryText: string | null;
+                        }[];
+                        nextCursor: string | null;
+                    };
+                };
+            };
+            /** @description A parameter can't be read; the problem says what would do. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": Record<string, never>;
+                };
+            };
+            /** @description Not now; come back after `Retry-After`. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": Record<string, never>;
+                };
+            };
+        };
+    };
+    post_retry_evaluations_retry_post: {
+        parameters: {
+            query?: {
+                /** @description `<n>m`, `<n>h`, `<n>d` or `all`; default `24h`. */
+                period?: string | null;
+                /** @description ISO 8601 or epoch ms, included. */
+                from?: string | null;
+                /** @description ISO 8601 or epoch ms, included. */
+                to?: string | null;
+                /** @description Only this store; may be given several times. */
+                store?: string[] | null;
+                /** @description Only this intent, or `(none)`; may be given several times. */
+                intent?: string[] | null;
+                /** @description Only this model, or `(none)`; may be given several times. */
+                model?: string[] | null;
+                /** @description Only `voice`, `text` or `test`; may be given several times. */
+                source?: string[] | null;
+                /** @description Only `GOOD`, `REVIEW`, `BAD` or `(none)`; may be given several times. */
+                label?: string[] | null;
+                /** @description Only this reason of the label, or `(none)`; may be given several times. */
+                reason?: string[] | null;
+                /** @description Only this action, or `(none)`; may be given several times. */
+                action?: string[] | null;
+                /** @description Only this user. */
+                user?: string | null;
+                /** @description Only this session. */
+                session?: string | null;
+                /** @description Only what was said with this in it, whatever its case. */
+                text?: string | null;
+                /** @description Milliseconds, included. */
+                latency_min?: string | null;
+                /** @description Milliseconds, included. */
+                latency_max?: string | null;
+                /** @description The recogniser's, 0 to 1, included. */
+                confidence_min?: string | null;
+                /** @description The recogniser's, 0 to 1, included. */
+                confidence_max?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "cause": "the model's answer was cut off"
+                 *     }
+                 */
+                "application/json": {
+                    queryIds?: string[];
+                    cause?: string;
+                    all?: boolean;
+                };
+            };
+        };
+        responses: {
+            /** @description The numbers. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        retried: number;
+                    };
+                };
+            };
+            /** @description A parameter can't be read; the problem says what would do. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": Record<string, never>;
+                };
+            };
+            /** @description Not now; come back after `Retry-After`. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": Record<string, never>;
+                };
+            };
+        };
+    };
     get_queue_evaluations_queue_get: {
         parameters: {
             query?: {
@@ -2890,6 +3144,74 @@ export interface operations {
             };
             /** @description The body is over 64 KiB. */
             413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": Record<string, never>;
+                };
+            };
+            /** @description Not now; come back after `Retry-After`. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": Record<string, never>;
+                };
+            };
+        };
+    };
+    delete_label_evaluations__query_id__delete: {
+        parameters: {
+            query?: {
+                /** @description Only the label of this moment, its `evaluatedAt`. */
+                givenAt?: string | null;
+            };
+            header?: never;
+            path: {
+                query_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The numbers. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        queryId: string;
+                        verdict: {
+                            label: string;
+                            reason: string;
+                            confidence: number;
+                            evaluatedAt: number;
+                            evaluatedBy: string;
+                            method: string;
+                            explanation: string | null;
+                            rubric: string | null;
+                            tokensPrompt: number | null;
+                            tokensCompletion: number | null;
+                            costUsd: number | null;
+                            durationMs: number | null;
+                        } | null;
+                    };
+                };
+            };
+            /** @description A parameter can't be read; the problem says what would do. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": Record<string, never>;
+                };
+            };
+            /** @description no label of a person's stands there, or not the one that is meant */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3521,6 +3843,158 @@ export interface operations {
                     "text/csv": string;
                     "application/vnd.apache.parquet": string;
                 };
+            };
+            /** @description A parameter can't be read; the problem says what would do. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": Record<string, never>;
+                };
+            };
+            /** @description Not now; come back after `Retry-After`. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": Record<string, never>;
+                };
+            };
+        };
+    };
+    get_session_session_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The numbers. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @enum {unknown} */
+                        by: "key" | "nothing" | "session";
+                        name: string;
+                        keyId: string | null;
+                        scopes: ("admin" | "ingest" | "read" | "review")[];
+                        stores: string[] | null;
+                        expiresAt: number | null;
+                    };
+                };
+            };
+            /** @description A parameter can't be read; the problem says what would do. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": Record<string, never>;
+                };
+            };
+            /** @description Not now; come back after `Retry-After`. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": Record<string, never>;
+                };
+            };
+        };
+    };
+    post_session_session_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    key: string;
+                };
+            };
+        };
+        responses: {
+            /** @description The numbers. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @enum {unknown} */
+                        by: "key" | "nothing" | "session";
+                        name: string;
+                        keyId: string | null;
+                        scopes: ("admin" | "ingest" | "read" | "review")[];
+                        stores: string[] | null;
+                        expiresAt: number | null;
+                    };
+                };
+            };
+            /** @description A parameter can't be read; the problem says what would do. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": Record<string, never>;
+                };
+            };
+            /** @description This key isn't known. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": Record<string, never>;
+                };
+            };
+            /** @description It was tried too often from this address. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": Record<string, never>;
+                };
+            };
+            /** @description Not now; come back after `Retry-After`. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": Record<string, never>;
+                };
+            };
+        };
+    };
+    delete_session_session_delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description A parameter can't be read; the problem says what would do. */
             400: {

@@ -19,9 +19,9 @@ STORE_NAMES = frozenset({"store", "storeId", "store_id"})
 
 
 class Need(msgspec.Struct, frozen=True):
-    """What a route needs: a scope (None: anybody may come in), and how it is narrowed to some stores."""
+    """What a route needs: a scope (None: anybody may come in, `known`: whoever has a key), and how it is narrowed."""
 
-    scope: Scope | None
+    scope: Scope | Literal["known"] | None
     narrowing: Narrowing = "query"
 
 
@@ -71,6 +71,13 @@ ROUTES: dict[tuple[str, str], Need] = {
     ("GET", "/docs"): Need("read", "itself"),
     ("GET", "/redoc"): Need("read", "itself"),
     ("GET", "/static-offline-docs/{file:path}"): Need("read", "itself"),
+    ("GET", "/evaluations/failed"): Need("review"),
+    ("POST", "/evaluations/retry"): Need("review"),  # a judge that is asked again is paid again, within its day's money
+    ("DELETE", "/evaluations/{query_id:path}"): Need("review", "itself"),
+    # To sign in and out, one needs no more than a key; who has signed in may ask what they may.
+    ("POST", "/session"): Need(None),
+    ("DELETE", "/session"): Need(None),
+    ("GET", "/session"): Need("known", "itself"),
 }
 
 
@@ -102,7 +109,7 @@ def admit(principal: Principal, need: Need) -> None:
     Raises:
         Forbidden: a scope is missing, or the route can't be kept to the principal's stores.
     """
-    if need.scope is not None and not principal.may(need.scope):
+    if need.scope is not None and need.scope != "known" and not principal.may(need.scope):
         raise Forbidden(f"this needs the scope {need.scope}")
     if need.narrowing == "none" and principal.stores is not None:
         raise Forbidden("this is about all stores, and this key sees only some")

@@ -19,9 +19,12 @@ from aura_analytics.guard.keyring import Keyring, is_public
 from aura_analytics.guard.principal import LOCAL, Network, Principal
 from aura_analytics.guard.rate import Decision, Limiter, Quota, caller_at, refuse
 from aura_analytics.guard.rate import headers as told
+from aura_analytics.guard.session import Sessions
 
 PRINCIPAL = "aura_principal"
 CHARGE = "aura_charge"
+# Set where it was a browser's session that said whose a request is.
+SIGNED_IN = "aura_signed_in"
 
 NO_KEYS = (
     "this service has no keys yet, so it answers its own machine only: make one with aura-analytics keys create,"
@@ -62,6 +65,7 @@ class Door:
         seen: knows the signed messages that have come.
         policy: what is kept to.
         answer: makes an answer of an error.
+        sessions: knows the browsers that have signed in; without it, none has.
         clock: the present.
         timer: seconds that only go forward.
     """
@@ -74,6 +78,7 @@ class Door:
         policy: Policy,
         answer: Answer,
         *,
+        sessions: Sessions | None = None,
         clock: Clock = now,
         timer: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -82,6 +87,7 @@ class Door:
         self._seen = seen
         self._policy = policy
         self._answer = answer
+        self._sessions = sessions
         self._clock = clock
         self._timer = timer
         self._requests = Limiter(policy.requests) if policy.requests else None
@@ -122,7 +128,7 @@ class Door:
         if visit.need.scope is None:
             return receive
         try:
-            visit.principal, secret = await self._whose(scope["headers"], peer)
+            visit.principal, secret = await self._whose(scope, peer)
             principal = visit.principal
             if not network.within(visit.address, principal.networks):
                 raise Forbidden("this key isn't taken from this network")
@@ -143,7 +149,8 @@ class Door:
             self._keyring.used(principal)
         return inward
 
-    async def _whose(self, shown: RawHeaders, peer: str | None) -> tuple[Principal, str | None]:
+    async def _whose(self, scope: Scope, peer: str | None) -> tuple[Principal, str | None]:
+        shown: RawHeaders = scope["headers"]
         if not self._policy.closed:
             return LOCAL, None
         if not self._keyring.is_fresh():
@@ -154,6 +161,9 @@ class Door:
             raise Unauthorised(NO_KEYS, shown=False)
         token = credential.given(shown)
         if token is None:
+            if self._sessions is not None and (found := await self._sessions.holder(scope)) is not None:
+                scope[SIGNED_IN] = True
+                return found, None
             raise Unauthorised("this needs a key, in X-API-Key or as Authorization: Bearer", shown=False)
         principal, secret = self._keyring.known(token)
         if is_public(token) and signature.read(shown) is None:

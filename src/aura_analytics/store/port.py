@@ -18,8 +18,11 @@ from aura_analytics.events.records import (
     VoiceOutcome,
     VoiceQuery,
 )
+from aura_analytics.store.failures import Failures
 from aura_analytics.store.judging import AnsweredCalls, CallSums, Choice, Demand, Grant, JudgeBatch
 from aura_analytics.store.keys import KeyStore
+from aura_analytics.store.sessions import SessionStore
+from aura_analytics.store.undoing import Undoing
 
 # One interaction as the columns hold it, in the order of WIDE_COLUMNS. Any: what a cell of a database can be.
 WideRow = tuple[Any, ...]
@@ -189,7 +192,7 @@ class MigrationState(msgspec.Struct, frozen=True, kw_only=True):
     applied_at: int | None
 
 
-class Store(Protocol):
+class Store(Failures, Undoing, Protocol):
     """The row database.
 
     Every method raises `StoreUnavailable` where the database can't be used right now.
@@ -198,6 +201,10 @@ class Store(Protocol):
     @property
     def keys(self) -> KeyStore:
         """The keys of who may come in."""
+
+    @property
+    def sessions(self) -> SessionStore:
+        """The browsers that have signed in."""
 
     async def open(self) -> None:
         """Connect; the database must have been migrated."""

@@ -36,6 +36,7 @@ NAMES = [
     "009_copy_progress",
     "010_judging",
     "011_guard",
+    "015_page_sessions",
 ]
 ALL = [int(name[:3]) for name in NAMES]
 TABLES = {
@@ -285,6 +286,7 @@ async def test_a_cell_that_is_no_value_of_its_column_can_be_labelled_round(url: 
         "judge_batches",
         "api_keys",
         "seen_signatures",
+        "page_sessions",
         "audit_log",
     ],
 )

@@ -23,9 +23,11 @@ from aura_analytics.store.port import (
 from aura_analytics.store.postgres import feed, hourly
 from aura_analytics.store.postgres.append import storable, touch
 from aura_analytics.store.postgres.connection import TOO_LONG, translated
+from aura_analytics.store.postgres.failing import Failing
 from aura_analytics.store.postgres.interaction import interaction
 from aura_analytics.store.postgres.judging import Judging
 from aura_analytics.store.postgres.keys import PostgresKeys
+from aura_analytics.store.postgres.sessions import PostgresSessions
 from aura_analytics.store.postgres.surroundings import surroundings
 from aura_analytics.store.postgres.work import Work
 from aura_analytics.store.postgres.writer import LANES, Lane, Writer
@@ -44,7 +46,7 @@ FETCH_ROWS = 64
 BATCH_ROWS = 4_096
 
 
-class PostgresStore(Work, Judging):
+class PostgresStore(Work, Judging, Failing):
     """The row database in PostgreSQL; implements `Store`.
 
     Args:
@@ -70,6 +72,7 @@ class PostgresStore(Work, Judging):
         self._writer: Writer | None = None
         self._looking: set[asyncio.Task[None]] = set()
         self.keys = PostgresKeys(self._reading, self._changing)
+        self.sessions = PostgresSessions(self._reading, self._changing)
 
     async def open(self) -> None:
         """Connect."""

@@ -36,6 +36,7 @@ NEEDED = {
     "judge_batches": {"id", "model", "rubric", "requests", "made_at", "job", "ended_at", "held_by", "held_until"},
     "api_keys": {"id", "name", "hash", "scopes", "stores", "networks", "signing_secret", "expires_at", "revoked_at"},
     "seen_signatures": {"id", "until"},
+    "page_sessions": {"hash", "key_id", "ends_at"},
     "audit_log": {"number", "at", "actor", "action", "subject", "details"},
 }
 

@@ -29,9 +29,11 @@ from aura_analytics.store.queries import Row
 from aura_analytics.store.sqlite import hourly
 from aura_analytics.store.sqlite.append import json_of
 from aura_analytics.store.sqlite.connection import fetch
+from aura_analytics.store.sqlite.failing import Failing
 from aura_analytics.store.sqlite.interaction import interaction
 from aura_analytics.store.sqlite.judging import Judging
 from aura_analytics.store.sqlite.keys import SqliteKeys
+from aura_analytics.store.sqlite.sessions import SqliteSessions
 from aura_analytics.store.sqlite.surroundings import surroundings
 from aura_analytics.store.sqlite.work import Work
 from aura_analytics.store.tolerance import verdict_of
@@ -47,7 +49,7 @@ MOST_ROWS, FEWEST_ROWS = 4_096, 16
 Result = TypeVar("Result")
 
 
-class SqliteStore(Work, Judging):
+class SqliteStore(Work, Judging, Failing):
     """The row database in one SQLite file; implements `Store`.
 
     Other processes may read and write the same file meanwhile: a write waits for theirs, up to five seconds.
@@ -56,6 +58,7 @@ class SqliteStore(Work, Judging):
     def __init__(self, url: str, *, grace_ms: int = 120_000, most_waiting: int = 50_000, clock: Clock = now) -> None:
         super().__init__(url, grace_ms=grace_ms, most_waiting=most_waiting, clock=clock)
         self.keys = SqliteKeys(self._read, self._change)
+        self.sessions = SqliteSessions(self._read, self._change)
 
     async def append(self, events: Sequence[Event]) -> list[bool]:
         """Store events."""

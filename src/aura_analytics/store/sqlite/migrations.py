@@ -36,6 +36,7 @@ NEEDED = {
     "api_keys": {"id", "name", "hash", "scopes", "stores", "networks", "signing_secret", "expires_at", "revoked_at"},
     "seen_signatures": {"id", "until"},
     "audit_log": {"number", "at", "actor", "action", "subject", "details"},
+    "page_sessions": {"hash", "key_id", "opened_at", "ends_at"},
 }
 
 
