@@ -21,15 +21,13 @@ NEVER_MS = 60_000
 
 @pytest.fixture(scope="module")
 def keys() -> dict[str, Any]:
-    """Of the module's service: `ingest`, `signed`, `secret`, `rated`."""
+    """Of the module's service: `ingest`, `signed`, and the `secret` of that."""
     return {}
 
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory, keys: dict[str, Any]) -> Iterator[Service]:
-    with Service(
-        tmp_path_factory.mktemp("service"), AURA_EVALUATE="off", AURA_STATISTICS="off", RATE_REQUESTS_BURST="3"
-    ) as made:
+    with Service(tmp_path_factory.mktemp("service"), AURA_EVALUATE="off", AURA_STATISTICS="off") as made:
         keys["ingest"] = made.aura("keys", "create", "worker", "--scope", "ingest").stdout.decode().strip()
         signed = json.loads(made.aura("keys", "create", "signed", "--scope", "ingest", "--signed", "--json").stdout)
         keys["signed"], keys["secret"] = signed["key"], signed["signing_secret"]
@@ -131,9 +129,7 @@ def test_a_signed_try_whose_answer_was_lost_is_signed_anew_and_doubles_nothing(
     assert ids(service, name) == named(name, 50)
 
 
-def test_who_is_told_when_to_come_back_comes_back_then(
-    service: Service, between: Between, start_worker: StartWorker, name: str
-) -> None:
+def test_who_is_told_when_to_come_back_comes_back_then(between: Between, start_worker: StartWorker, name: str) -> None:
     worker = start_worker()
     between.answers.append(Prepared(status=429, headers={"retry-after": "1"}))
     before = time.monotonic()
@@ -214,7 +210,7 @@ def test_a_service_that_is_away_for_longer_loses_nothing_where_there_is_a_spool(
         events = [asked(name, number) for number in range(begun, begun + 20)]
         told = worker.tell(*events, options={"retryForMs": 300, "maxBatchEvents": 20}, flush=begun % 60 == 0)
     until(lambda: worker.tell()["totals"]["spooled"] == 240)
-    assert ids(service, name) == named(name, 60) or stored(service, name, 60)
+    assert stored(service, name, 60)
     assert told["drops"] == []
     between.up()
     worker.cron()
@@ -233,9 +229,7 @@ def test_a_later_request_takes_along_what_lies_in_the_spool(
     assert f"{name}-0" in ids(service, name)
 
 
-def test_the_sample_reaches_the_service_by_a_binding(
-    service: Service, start_worker: StartWorker, name: str
-) -> None:
+def test_the_sample_reaches_the_service_by_a_binding(service: Service, start_worker: StartWorker, name: str) -> None:
     worker = start_worker(entry=SAMPLE, service=service.url)
     answer = worker.http.post("/", json={"store_id": name, "text": "where are the shoes"}).json()
     until(lambda: service.rows("SELECT 1 FROM voice_outcomes WHERE query_id = ?", answer["query_id"]))

@@ -44,7 +44,9 @@ class Worker:
         )
         assert self._process.stdout is not None
         url = self._process.stdout.readline().strip()
-        assert url, f"{EXAMPLE} has no worker to run; is npm's part there? make examples/main-worker/node_modules/.development"
+        assert url, (
+            f"{EXAMPLE} has no worker to run; is npm's part there? make examples/main-worker/node_modules/.development"
+        )
         self.http = httpx.Client(base_url=url, trust_env=False, timeout=PATIENCE_S)
         return self
 
