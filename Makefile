@@ -14,6 +14,9 @@ TELL_OF_PAGE := test -f src/aura_analytics/dashboard/index.html || echo "The pag
 # What the theme says of its own plans is no news of ours.
 SITE := NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
 IN_WEB := cd web && PATH="$(CURDIR)/$(BIN):$$PATH"
+# The assistant's side in TypeScript: its tests run it in workerd, which npm brings.
+WORKER := examples/main-worker/node_modules/.development
+IN_WORKER := cd examples/main-worker && PATH="$(CURDIR)/$(BIN):$$PATH"
 
 .PHONY: help demo serve page docs test check lint types format lock bench clean
 
@@ -34,18 +37,19 @@ docs: $(DEVELOPMENT) ## Build the documentation as a site, in site/
 	@$(BIN)/python scripts/documents.py
 	@$(SITE)
 
-test: $(DEVELOPMENT) $(WEB) ## All tests; TEST_POSTGRES_URL may name a PostgreSQL to use, HYPOTHESIS_PROFILE=thorough tries more examples
+test: $(DEVELOPMENT) $(WEB) $(WORKER) ## All tests; TEST_POSTGRES_URL may name a PostgreSQL to use, HYPOTHESIS_PROFILE=thorough tries more examples
 	@$(BIN)/pytest -n 4 --dist worksteal
 
 check: lint ## What lint does, and the tests that start no service (UNIT_TESTS=no leaves those to `make test`)
 	@$(if $(filter no,$(UNIT_TESTS)),:,$(BIN)/pytest -q -n 4 tests/unit)
 
-lint: $(DEVELOPMENT) $(WEB) ## Format, lint, types, architecture: all that runs no test
+lint: $(DEVELOPMENT) $(WEB) $(WORKER) ## Format, lint, types, architecture: all that runs no test
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@$(IN_WEB) npm run --silent check
+	@$(IN_WORKER) npm run --silent check
 	@$(BIN)/python scripts/openapi.py web/node_modules/.openapi.json > /dev/null
 	@$(IN_WEB) npm run --silent types -- --check
 	@$(SITE)
@@ -75,7 +79,7 @@ bench: $(DEVELOPMENT) ## Measure on this machine
 	@$(BIN)/python bench/judging.py
 
 clean: ## Remove what was made, but no data
-	rm -rf $(VENV) dist site web/node_modules src/aura_analytics/dashboard .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) dist site web/node_modules examples/main-worker/node_modules src/aura_analytics/dashboard .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed; this is " + sys.version.split()[0] + ". Try make PYTHON=python3.12") if sys.version_info < (3, 11) else None'
@@ -95,4 +99,8 @@ $(DEVELOPMENT): $(RUNTIME) requirements-dev.lock
 
 $(WEB): $(DEVELOPMENT) web/package-lock.json
 	@$(IN_WEB) npm ci --silent --ignore-scripts --no-audit --no-fund
+	@touch $@
+
+$(WORKER): $(DEVELOPMENT) examples/main-worker/package-lock.json
+	@$(IN_WORKER) npm ci --silent --ignore-scripts --no-audit --no-fund
 	@touch $@
