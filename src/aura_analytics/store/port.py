@@ -5,7 +5,7 @@ returns when the change would survive a power cut, and not before.
 """
 
 from collections.abc import AsyncIterator, Callable, Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 
@@ -20,6 +20,9 @@ from aura_analytics.events.records import (
 )
 from aura_analytics.store.judging import AnsweredCalls, CallSums, Choice, Demand, Grant, JudgeBatch
 from aura_analytics.store.keys import KeyStore
+
+if TYPE_CHECKING:
+    from aura_analytics.store.privacy import PersonStore
 
 # One interaction as the columns hold it, in the order of WIDE_COLUMNS. Any: what a cell of a database can be.
 WideRow = tuple[Any, ...]
@@ -198,6 +201,10 @@ class Store(Protocol):
     @property
     def keys(self) -> KeyStore:
         """The keys of who may come in."""
+
+    @property
+    def persons(self) -> "PersonStore":
+        """What is kept of one person, and how it is erased."""
 
     async def open(self) -> None:
         """Connect; the database must have been migrated."""
@@ -382,7 +389,7 @@ class Store(Protocol):
         """Give the verdicts that stand for these interactions, in any order; one that has none yet isn't there."""
 
     async def save_hourly(self, rows: Sequence[HourlySums]) -> None:
-        """Store sums of hours in place of those that stand; many go in several transactions, so that ingest gets its turn."""
+        """Store sums of hours in place of those that stand, and remove those of nothing; many go in several transactions."""
 
     async def acknowledge(self, follower: str, point: FeedPoint, *, now: int) -> None:
         """Tell that a follower has everything up to a point, for good; what every follower has may be forgotten."""

@@ -26,6 +26,7 @@ from aura_analytics.store.postgres.connection import TOO_LONG, translated
 from aura_analytics.store.postgres.interaction import interaction
 from aura_analytics.store.postgres.judging import Judging
 from aura_analytics.store.postgres.keys import PostgresKeys
+from aura_analytics.store.postgres.privacy import PostgresPersons
 from aura_analytics.store.postgres.surroundings import surroundings
 from aura_analytics.store.postgres.work import Work
 from aura_analytics.store.postgres.writer import LANES, Lane, Writer
@@ -70,6 +71,7 @@ class PostgresStore(Work, Judging):
         self._writer: Writer | None = None
         self._looking: set[asyncio.Task[None]] = set()
         self.keys = PostgresKeys(self._reading, self._changing)
+        self.persons = PostgresPersons(self._reading, self._changing)
 
     async def open(self) -> None:
         """Connect."""

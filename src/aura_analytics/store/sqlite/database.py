@@ -32,6 +32,7 @@ from aura_analytics.store.sqlite.connection import fetch
 from aura_analytics.store.sqlite.interaction import interaction
 from aura_analytics.store.sqlite.judging import Judging
 from aura_analytics.store.sqlite.keys import SqliteKeys
+from aura_analytics.store.sqlite.privacy import SqlitePersons
 from aura_analytics.store.sqlite.surroundings import surroundings
 from aura_analytics.store.sqlite.work import Work
 from aura_analytics.store.tolerance import verdict_of
@@ -56,6 +57,7 @@ class SqliteStore(Work, Judging):
     def __init__(self, url: str, *, grace_ms: int = 120_000, most_waiting: int = 50_000, clock: Clock = now) -> None:
         super().__init__(url, grace_ms=grace_ms, most_waiting=most_waiting, clock=clock)
         self.keys = SqliteKeys(self._read, self._change)
+        self.persons = SqlitePersons(self._path, self._read, self._change)
 
     async def append(self, events: Sequence[Event]) -> list[bool]:
         """Store events."""
