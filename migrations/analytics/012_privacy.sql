@@ -8,7 +8,7 @@ INSERT OR IGNORE INTO privacy_secret (id, secret) VALUES (1, lower(hex(randomblo
 
 -- What is not taken in any more: interactions that were erased, for as long as they may be sent again, and blocked persons.
 CREATE TABLE IF NOT EXISTS forgotten (
-    hash TEXT PRIMARY KEY, -- of `query:` and an id, or of `user:` and one
+    hash TEXT PRIMARY KEY, -- of `query:`, `conversion:` or `user:` and an id
     until INTEGER -- epoch milliseconds; NULL: for good
 ) WITHOUT ROWID;
 

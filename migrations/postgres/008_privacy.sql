@@ -9,7 +9,7 @@ VALUES (1, replace(CAST(gen_random_uuid() AS text) || CAST(gen_random_uuid() AS 
 
 -- What is not taken in any more: interactions that were erased, for as long as they may be sent again, and blocked persons.
 CREATE TABLE forgotten (
-    hash TEXT COLLATE "C" PRIMARY KEY, -- of `query:` and an id, or of `user:` and one
+    hash TEXT COLLATE "C" PRIMARY KEY, -- of `query:`, `conversion:` or `user:` and an id
     until BIGINT -- epoch milliseconds; NULL: for good
 );
 

@@ -24,7 +24,7 @@ from tenacity import (
     wait_exponential_jitter,
 )
 
-from aura_analytics.api import insights, interactions, judging, problems, reviewing
+from aura_analytics.api import insights, interactions, judging, persons, problems, reviewing
 from aura_analytics.api.cache import Cache
 from aura_analytics.api.description import describe
 from aura_analytics.api.endpoints import router, state_router
@@ -43,6 +43,7 @@ from aura_analytics.guard.keyring import Keyring
 from aura_analytics.guard.policy import make_policy
 from aura_analytics.ingest.endpoint import IngestEndpoint
 from aura_analytics.labelling import make_evaluator, make_rubric, make_rules
+from aura_analytics.privacy.persons import Persons
 from aura_analytics.projection import (
     Columns,
     NoColumns,
@@ -75,6 +76,11 @@ def make_reader(settings: Settings, columns: Columns) -> ColumnReader:
         grace_ms=round(settings.eval_grace_seconds * 1000),
         staleness_ms=settings.stats_max_staleness_ms // 2,  # the other half is the cache's
     )
+
+
+def make_persons(store: Store) -> Persons:
+    """Make what shows and erases all that is kept of one person. Places beside the rows and their copies go in here."""
+    return Persons(store)
 
 
 @asynccontextmanager
@@ -197,6 +203,7 @@ def make_app(
         interactions.router(reader, store),
         judging.router(reader, store, budget_usd=budget_usd),
         reviewing.router(reader, store),
+        persons.router(make_persons(store), store.keys),
     )
     for routes in (router(reader, queue_depth), *over_both, insights.router(reader)):
         reading.include_router(routes)

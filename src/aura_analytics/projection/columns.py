@@ -281,6 +281,11 @@ class ColumnFile:
                 self._questions -= 1
                 self._in_flight.notify_all()
 
+    def drop_stale(self) -> None:
+        """Empty what is stale beside the table, which still says what was; on the thread that settles."""
+        with self._in_use(self._generation), contextlib.closing(self._open.cursor()) as cursor:
+            in_transaction(cursor, lambda cursor, _: remnants.drop_stale(cursor), ())
+
     def renew(self) -> None:
         """Write the file anew, without what was erased, and take it in place of this one. Questions go on meanwhile.
 

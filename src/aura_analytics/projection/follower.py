@@ -78,25 +78,20 @@ class Projection:
         attribution_ms: int = DAY_MS,
         clock: Clock = now,
     ) -> None:
-        self._store = store
+        self._store, self._clock = store, clock
         self._path, self._memory_mb, self._threads = path, memory_mb, threads
         self._columns = ColumnFile(path, memory_mb=memory_mb, threads=threads, attribution_ms=attribution_ms)
-        self._clock = clock
         self._writing = ThreadPoolExecutor(1, thread_name_prefix="aura-columns")
         self._tending = ThreadPoolExecutor(1, thread_name_prefix="aura-cubes")
         self._asking = ThreadPoolExecutor(QUESTIONS_AT_ONCE, thread_name_prefix="aura-stats")
-        self._wake = asyncio.Event()
-        self._moved = asyncio.Condition()
-        self._hurried = 0
-        self._step = FIRST_STEP
-        self._unsettled = Unsettled()
-        self._renewal = Renewal(self._columns)
+        self._wake, self._moved = asyncio.Event(), asyncio.Condition()
+        self._hurried, self._step = 0, FIRST_STEP
+        self._unsettled, self._renewal = Unsettled(), Renewal(self._columns)
         self._phase: Phase = "starting"
         self._progress = 0.0
         self._follower = f"columns-{secrets.token_hex(4)}"
         self._point = self._acknowledged = FeedPoint(position=0, moment=0)
-        self._applied_at, self._taken, self._behind = 0, 0, False
-        self._acknowledged_at = 0.0
+        self._applied_at, self._taken, self._behind, self._acknowledged_at = 0, 0, False, 0.0
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
@@ -218,6 +213,10 @@ class Projection:
         if self._phase != "rebuilding":
             self._phase, self._progress = "rebuilding", 0.0
             self._wake.set()
+
+    async def renew(self) -> None:
+        """Leave no byte in the file of what was erased; it would be done by itself a moment later."""
+        await self._renewal.renew(self._write, self._aside, at_once=True)
 
     def _holds(self, head: FeedPoint) -> bool:
         return self._phase == "following" and self._point.position >= head.position
@@ -354,7 +353,7 @@ class Projection:
                     await self._settle()
                     await self._publish()
                     tended = point
-                await self._renewal.renew(self._write)
+                await self._renewal.renew(self._write, self._aside)
             except Unavailable as error:
                 log.warning("tending_waits", error=str(error))
             except Exception:  # the edge of this loop: cubes that stay stale cost time, and never a number

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import duckdb
 
-from aura_analytics.projection import attribution, publishing, schema, spelling
+from aura_analytics.projection import attribution, cubes, publishing, schema, spelling
 from aura_analytics.projection.coverage import HOUR_MS
 from aura_analytics.projection.transport import fitting
 from aura_analytics.store.port import WideRow
@@ -34,6 +34,14 @@ def clear_conversions(cursor: duckdb.DuckDBPyConnection, gone: Collection[str]) 
     """Take out conversions that were erased, and what they were owed to."""
     attribution.let_go(cursor, gone)
     cursor.execute(MARK)
+
+
+def drop_stale(cursor: duckdb.DuckDBPyConnection) -> None:
+    """Empty the cubes of all that is stale: nothing is answered from there, but they still say what was."""
+    for table in cubes.OF_HOURS:
+        cursor.execute(f"DELETE FROM {table} WHERE hour IN (SELECT hour FROM stale_hours)")
+    for table in cubes.OF_DAYS:
+        cursor.execute(f"DELETE FROM {table} WHERE day IN (SELECT day FROM stale_days)")
 
 
 def copy(cursor: duckdb.DuckDBPyConnection, path: Path) -> None:

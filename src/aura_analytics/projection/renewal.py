@@ -14,6 +14,9 @@ log = structlog.get_logger()
 # long as that took it rests afterwards.
 AFTER_S, REST_SHARE = 1.0, 10.0
 
+# Any: each change has its own result.
+Run = Callable[..., Awaitable[Any]]
+
 
 class Renewal:
     """When a file is written anew."""
@@ -26,11 +29,18 @@ class Renewal:
         """Give the pause before the store is told how far all is followed: after an erasure somebody waits for that."""
         return usual if self._columns.erased_at is None else min(usual, AFTER_S)
 
-    async def renew(self, write: Callable[..., Awaitable[Any]]) -> None:  # Any: a change's own result
-        """Write the file anew where that is due; `write` runs a change of it where changes run."""
+    async def renew(self, write: Run, aside: Run, *, at_once: bool = False) -> None:
+        """Write the file anew where that is due.
+
+        Args:
+            write: runs a change of the columns where changes run.
+            aside: runs one where cubes are settled.
+            at_once: it is due by now.
+        """
         erased_at, began = self._columns.erased_at, time.monotonic()
-        if erased_at is None or began < max(erased_at + AFTER_S, self._rests_until):
+        if erased_at is None or not (at_once or began >= max(erased_at + AFTER_S, self._rests_until)):
             return
+        await aside(self._columns.drop_stale)
         await write(self._columns.renew)
         took_s = time.monotonic() - began
         self._rests_until = time.monotonic() + REST_SHARE * took_s

@@ -5,24 +5,21 @@ returns when the change would survive a power cut, and not before.
 """
 
 from collections.abc import AsyncIterator, Callable, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 import msgspec
 
 from aura_analytics.events.records import (
     Event,
     Interaction,
+    InteractionDetails,
     JudgeCall,
     Verdict,
-    VoiceConversion,
-    VoiceOutcome,
     VoiceQuery,
 )
 from aura_analytics.store.judging import AnsweredCalls, CallSums, Choice, Demand, Grant, JudgeBatch
 from aura_analytics.store.keys import KeyStore
-
-if TYPE_CHECKING:
-    from aura_analytics.store.privacy import PersonStore
+from aura_analytics.store.privacy import PersonStore
 
 # One interaction as the columns hold it, in the order of WIDE_COLUMNS. Any: what a cell of a database can be.
 WideRow = tuple[Any, ...]
@@ -144,16 +141,6 @@ class FailedEvaluation(msgspec.Struct, frozen=True, kw_only=True):
     failed_at: int
 
 
-class InteractionDetails(msgspec.Struct, frozen=True, kw_only=True):
-    """One interaction with all that belongs to it: `history` are the verdicts before the one that stands, latest first."""
-
-    query: VoiceQuery
-    outcome: VoiceOutcome | None
-    verdict: Verdict | None
-    history: list[Verdict]
-    conversions: list[VoiceConversion]
-
-
 class HourlySums(msgspec.Struct, frozen=True, kw_only=True):
     """One hour of one store. `hour_bucket` is the hour's start in epoch seconds; the latency is kept in whole ms."""
 
@@ -203,7 +190,7 @@ class Store(Protocol):
         """The keys of who may come in."""
 
     @property
-    def persons(self) -> "PersonStore":
+    def persons(self) -> PersonStore:
         """What is kept of one person, and how it is erased."""
 
     async def open(self) -> None:

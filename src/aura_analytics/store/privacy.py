@@ -12,8 +12,7 @@ from typing import Any, Protocol
 
 import msgspec
 
-from aura_analytics.events.records import JudgeCall, VoiceConversion
-from aura_analytics.store.port import InteractionDetails
+from aura_analytics.events.records import InteractionDetails, JudgeCall, VoiceConversion
 from aura_analytics.store.queries import Row
 from aura_analytics.store.turns import MOST_TURNS
 
@@ -56,6 +55,11 @@ class Theirs(msgspec.Struct, frozen=True, kw_only=True):
 
     query_ids: list[str]
     conversion_ids: list[str]
+
+    @property
+    def names(self) -> list[tuple[str, str]]:
+        """What they are not to be taken in by any more, with its kind."""
+        return [*(("query", id) for id in self.query_ids), *(("conversion", id) for id in self.conversion_ids)]
 
 
 class Held(msgspec.Struct, frozen=True, kw_only=True):

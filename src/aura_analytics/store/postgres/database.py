@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Sequence
 
 from aura_analytics.clock import Clock, now
 from aura_analytics.errors import StoreUnavailable
-from aura_analytics.events.records import Event, Verdict
+from aura_analytics.events.records import Event, InteractionDetails, Verdict
 from aura_analytics.store.port import (
     HOURLY_ROWS,
     LAST_ROW,
@@ -15,7 +15,6 @@ from aura_analytics.store.port import (
     ConversionRow,
     FeedPoint,
     HourlySums,
-    InteractionDetails,
     Part,
     Surroundings,
     WideRow,

@@ -175,7 +175,7 @@ async def _erase(connection: Connection, user_id: str, ids: Sequence[str], erasu
     own = await _secret(connection)
     until = now + SENT_AGAIN_MS
     async with connection.cursor() as cursor:
-        hashes = [{"hash": hashed(own, "query", id), "until": until} for id in theirs.query_ids]
+        hashes = [{"hash": hashed(own, kind, id), "until": until} for kind, id in theirs.names]
         await cursor.executemany(SQL["remember"], hashes)
     await publish(connection, theirs.query_ids, theirs.conversion_ids, now=now)
     await connection.execute(SQL["count"], {"id": erasure.id, "erased": written(erasure.erased)})

@@ -8,7 +8,7 @@ from typing import TypeVar
 import msgspec
 
 from aura_analytics.clock import Clock, now
-from aura_analytics.events.records import Event, Verdict
+from aura_analytics.events.records import Event, InteractionDetails, Verdict
 from aura_analytics.store import queries
 from aura_analytics.store.port import (
     FOLLOWER_FORGOTTEN_MS,
@@ -20,7 +20,6 @@ from aura_analytics.store.port import (
     ConversionRow,
     FeedPoint,
     HourlySums,
-    InteractionDetails,
     Part,
     Surroundings,
     WideRow,

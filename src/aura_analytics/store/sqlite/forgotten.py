@@ -54,4 +54,5 @@ def _names(event: Event) -> list[tuple[str, str]]:
         return [("query", event.id), *user]
     if isinstance(event, VoiceOutcome):
         return [("query", event.query_id)]
-    return [] if event.query_id is None else [("query", event.query_id)]
+    of_query = [] if event.query_id is None else [("query", event.query_id)]
+    return [("conversion", event.id), *of_query]

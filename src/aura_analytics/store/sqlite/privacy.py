@@ -142,7 +142,7 @@ def _erase(connection: sqlite3.Connection, *, user_id: str, ids: Sequence[str], 
         connection.execute(SQL["leave"]).fetchall()
     own = secret(connection)
     until = now + SENT_AGAIN_MS
-    hashes = [{"hash": hashed(own, "query", id), "until": until} for id in theirs.query_ids]
+    hashes = [{"hash": hashed(own, kind, id), "until": until} for kind, id in theirs.names]
     connection.executemany(SQL["remember"], hashes)
     publish(connection, theirs.query_ids, theirs.conversion_ids, now=now)
     connection.execute(SQL["count"], {"id": erasure.id, "erased": written(erasure.erased)})

@@ -12,6 +12,7 @@ SELECT * FROM (
 WHERE NOT EXISTS (
     SELECT 1 FROM forgotten, privacy_secret
     WHERE hash = encode(sha256(convert_to(secret || 'query:' || listed.query_id, 'UTF8')), 'hex')
+        OR hash = encode(sha256(convert_to(secret || 'conversion:' || listed.id, 'UTF8')), 'hex')
 )
 ORDER BY id COLLATE "C"
 ON CONFLICT (id) DO NOTHING
