@@ -42,6 +42,7 @@ from aura_analytics.guard.door import Door
 from aura_analytics.guard.keyring import Keyring
 from aura_analytics.guard.policy import make_policy
 from aura_analytics.ingest.endpoint import IngestEndpoint
+from aura_analytics.ingest.redacting import store_kinds
 from aura_analytics.labelling import make_evaluator, make_rubric, make_rules
 from aura_analytics.privacy.persons import Persons
 from aura_analytics.projection import (
@@ -269,6 +270,7 @@ async def serve(settings: Settings, *, on_ready: OnReady | None = None) -> None:
         StoreUnavailable: the database can't be used, or doesn't come up.
     """
     make_policy(settings)  # what is wrong with it is told before anything is opened
+    store_kinds(settings)
     patience_s = 0.0 if lies_in_a_file(settings) else DATABASE_STARTS_S
     async with contextlib.AsyncExitStack() as stack:
         begin = await _labelling(settings, stack) if settings.aura_evaluate == "on" else None
