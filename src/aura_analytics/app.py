@@ -15,7 +15,7 @@ import uvicorn
 from fastapi_offline import FastAPIOffline
 from starlette.types import ASGIApp
 
-from aura_analytics.api import failing, insights, interactions, judging, problems, reviewing, session
+from aura_analytics.api import failing, insights, interactions, judging, persons, problems, reviewing, session
 from aura_analytics.api.cache import Cache
 from aura_analytics.api.description import describe
 from aura_analytics.api.endpoints import router, state_router
@@ -34,8 +34,9 @@ from aura_analytics.guard.keyring import Keyring
 from aura_analytics.guard.policy import make_policy
 from aura_analytics.guard.session import Sessions
 from aura_analytics.ingest.endpoint import IngestEndpoint
+from aura_analytics.ingest.redacting import store_kinds
 from aura_analytics.labelling import make_evaluator, make_rubric, make_rules
-from aura_analytics.opening import make_reader, opened_store
+from aura_analytics.opening import make_persons, make_reader, opened_store
 from aura_analytics.projection import (
     Columns,
     NoColumns,
@@ -117,6 +118,7 @@ def make_app(
         judging.router(reader, store, budget_usd=budget_usd),
         failing.router(reader, store),  # before the next, which has all other paths there
         reviewing.router(reader, store),
+        persons.router(make_persons(store), store.keys),
     )
     for routes in (router(reader, queue_depth), *over_both, insights.router(reader)):
         reading.include_router(routes)
@@ -185,6 +187,7 @@ async def serve(settings: Settings, *, on_ready: OnReady | None = None) -> None:
         StoreUnavailable: the database can't be used, or doesn't come up.
     """
     make_policy(settings)  # what is wrong with it is told before anything is opened
+    store_kinds(settings)
     patience_s = 0.0 if lies_in_a_file(settings) else DATABASE_STARTS_S
     async with contextlib.AsyncExitStack() as stack:
         begin = await _labelling(settings, stack) if settings.aura_evaluate == "on" else None

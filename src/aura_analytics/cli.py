@@ -21,6 +21,7 @@ from aura_analytics.terminal import (
     judge,
     keyring,
     options,
+    persons,
     reading,
     redo,
     review,
@@ -46,6 +47,7 @@ rules.add_to(cli)
 judge.add_to(cli)
 review.add_to(cli)
 keyring.add_to(cli)
+persons.add_to(cli)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 

@@ -18,6 +18,7 @@ from tenacity import (
 )
 
 from aura_analytics.errors import StoreUnavailable
+from aura_analytics.privacy.persons import Persons
 from aura_analytics.projection import Columns
 from aura_analytics.settings import Settings
 from aura_analytics.stats.reader import ColumnReader
@@ -36,6 +37,11 @@ def make_reader(settings: Settings, columns: Columns) -> ColumnReader:
         grace_ms=round(settings.eval_grace_seconds * 1000),
         staleness_ms=settings.stats_max_staleness_ms // 2,  # the other half is the cache's
     )
+
+
+def make_persons(store: Store) -> Persons:
+    """Make what shows and erases all that is kept of one person. Places beside the rows and their copies go in here."""
+    return Persons(store)
 
 
 @asynccontextmanager

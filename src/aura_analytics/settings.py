@@ -34,6 +34,9 @@ CASELESS = frozenset(
     }
 )
 
+# What can be taken out of texts.
+REDACTED = ("email", "phone", "card", "iban", "ip")
+
 # What libpq reads as a URI, whole, so that a slip is told here, where no password is shown. A name and a password go up
 # to the first “@”; there may be several hosts, or none (a socket's folder then stands among the parameters).
 _HOST = r"(?:\[[^\s\[\]/?@]+\]|[^\s\[\]/?@:,]*)(?::\d*)?"
@@ -135,6 +138,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             "what is taken out of texts before they are stored",
             "email, phone, card, iban, ip, several of them, or nothing",
             r"^((email|phone|card|iban|ip)([, ]+(email|phone|card|iban|ip))*)?$",
+        ),
+    ] = ""
+    redact_stores: Annotated[
+        str,
+        _text(
+            "the same for single stores, in place of REDACT",
+            "stores and what is taken out, such as shop-1=email,phone;shop-2=all, or JSON",
         ),
     ] = ""
     redact_phone_regions: Annotated[

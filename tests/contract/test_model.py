@@ -5,8 +5,16 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from aura_analytics.events.records import LABELS, Event, Verdict, VoiceConversion, VoiceOutcome, VoiceQuery
-from aura_analytics.store.port import ConversionRow, InteractionDetails, WideRow
+from aura_analytics.events.records import (
+    LABELS,
+    Event,
+    InteractionDetails,
+    Verdict,
+    VoiceConversion,
+    VoiceOutcome,
+    VoiceQuery,
+)
+from aura_analytics.store.port import ConversionRow, WideRow
 from contract.backends import Backend
 from contract.following import settled
 from contract.making import (

@@ -38,6 +38,7 @@ GIVEN: dict[str, tuple[str, Any]] = {
     "RATE_EVENTS_PER_SECOND": ("1000.5", 1000.5),
     "RATE_EVENTS_BURST": ("5000", 5_000),
     "REDACT": ("email, phone", "email, phone"),
+    "REDACT_STORES": ("shop-1=email;shop-2=all", "shop-1=email;shop-2=all"),
     "REDACT_PHONE_REGIONS": ("JP", "JP"),
     "GEMINI_API_KEY": ("AIza-key", "AIza-key"),
     "OPENAI_API_KEY": ("sk-key", "sk-key"),

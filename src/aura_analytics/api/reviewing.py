@@ -11,7 +11,7 @@ from aura_analytics.api.description import PROBLEM
 from aura_analytics.api.endpoints import described
 from aura_analytics.clock import Clock, now
 from aura_analytics.errors import BodyTooLarge, MalformedBody, NotFound, ParameterError
-from aura_analytics.events.records import LABELS, Label, Verdict
+from aura_analytics.events.records import LABELS, InteractionDetails, Label, Verdict
 from aura_analytics.events.texts import clean, mend_surrogates
 from aura_analytics.guard.door import whose
 from aura_analytics.guard.principal import Principal
@@ -20,7 +20,6 @@ from aura_analytics.stats.details import Judgement, judgement
 from aura_analytics.stats.reader import Reader
 from aura_analytics.stats.reviewing import Queue, review_queue
 from aura_analytics.stats.scope import Scope
-from aura_analytics.store.port import InteractionDetails
 from aura_analytics.store.undoing import Undoing
 
 MOST_BYTES = 64 << 10

@@ -78,6 +78,9 @@ ROUTES: dict[tuple[str, str], Need] = {
     ("POST", "/session"): Need(None),
     ("DELETE", "/session"): Need(None),
     ("GET", "/session"): Need("known", "itself"),
+    ("GET", "/users/{user_id:path}"): Need("admin", "none"),  # a person is one in all stores
+    ("DELETE", "/users/{user_id:path}"): Need("admin", "none"),
+    ("GET", "/audit"): Need("admin", "none"),
 }
 
 

@@ -17,7 +17,7 @@ from aura_analytics.guard.door import CHARGE, PRINCIPAL
 from aura_analytics.ingest.body import Budget, Portion, read
 from aura_analytics.ingest.ownership import kept_to
 from aura_analytics.ingest.receipt import Receipt
-from aura_analytics.ingest.redacting import make_redaction, redacted
+from aura_analytics.ingest.redacting import make_redaction, redacted, stores_of
 from aura_analytics.settings import Settings
 from aura_analytics.store import Store
 
@@ -54,6 +54,8 @@ class IngestEndpoint:
         with Portion(self._budget) as portion:
             raws = await self._read(scope, receive, portion)
             decoded = await self._decode(raws, portion.size, facts.get("given_correlation_id"))
+            if self._redaction is not None:
+                decoded = await self._redacted(decoded, portion.size)
             decoded = kept_to(scope.get(PRINCIPAL), decoded)
             facts["events"] = len(raws)
             facts["rejected"] = len(decoded.rejected)
@@ -94,10 +96,15 @@ class IngestEndpoint:
         return await asyncio.to_thread(self._decoded, raws, correlation_id)
 
     def _decoded(self, raws: list[Raw], correlation_id: str | None) -> Decoded:
-        decoded = decode_events(raws, limits=self._limits, clock=self._clock, correlation_id=correlation_id)
-        if self._redaction is None:
-            return decoded
-        return Decoded(events=redacted(decoded.events, self._redaction), rejected=decoded.rejected)
+        return decode_events(raws, limits=self._limits, clock=self._clock, correlation_id=correlation_id)
+
+    async def _redacted(self, decoded: Decoded, size: int) -> Decoded:
+        stores = await stores_of(decoded.events, self._redaction, self._store)
+        if size <= DECODE_INLINE_BYTES:
+            events = redacted(decoded.events, self._redaction, stores)
+        else:
+            events = await asyncio.to_thread(redacted, decoded.events, self._redaction, stores)
+        return Decoded(events=events, rejected=decoded.rejected)
 
 
 async def _chunks(receive: Receive) -> AsyncIterator[bytes]:

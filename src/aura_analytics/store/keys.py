@@ -101,8 +101,8 @@ class KeyStore(Protocol):
     async def note(self, entry: AuditEntry) -> None:
         """Add to the record of changes."""
 
-    async def audit(self, limit: int) -> list[AuditEntry]:
-        """Give the record of changes, the latest first."""
+    async def audit(self, limit: int, *, since: int | None = None, action: str | None = None) -> list[AuditEntry]:
+        """Give the record of changes, the latest first: since a moment, and of one action, where these are named."""
 
 
 def key_of(row: Row) -> KeyRecord:

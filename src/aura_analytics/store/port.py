@@ -12,15 +12,15 @@ import msgspec
 from aura_analytics.events.records import (
     Event,
     Interaction,
+    InteractionDetails,
     JudgeCall,
     Verdict,
-    VoiceConversion,
-    VoiceOutcome,
     VoiceQuery,
 )
 from aura_analytics.store.failures import Failures
 from aura_analytics.store.judging import AnsweredCalls, CallSums, Choice, Demand, Grant, JudgeBatch
 from aura_analytics.store.keys import KeyStore
+from aura_analytics.store.privacy import PersonStore
 from aura_analytics.store.sessions import SessionStore
 from aura_analytics.store.undoing import Undoing
 
@@ -144,16 +144,6 @@ class FailedEvaluation(msgspec.Struct, frozen=True, kw_only=True):
     failed_at: int
 
 
-class InteractionDetails(msgspec.Struct, frozen=True, kw_only=True):
-    """One interaction with all that belongs to it: `history` are the verdicts before the one that stands, latest first."""
-
-    query: VoiceQuery
-    outcome: VoiceOutcome | None
-    verdict: Verdict | None
-    history: list[Verdict]
-    conversions: list[VoiceConversion]
-
-
 class HourlySums(msgspec.Struct, frozen=True, kw_only=True):
     """One hour of one store. `hour_bucket` is the hour's start in epoch seconds; the latency is kept in whole ms."""
 
@@ -205,6 +195,10 @@ class Store(Failures, Undoing, Protocol):
     @property
     def sessions(self) -> SessionStore:
         """The browsers that have signed in."""
+
+    @property
+    def persons(self) -> PersonStore:
+        """What is kept of one person, and how it is erased."""
 
     async def open(self) -> None:
         """Connect; the database must have been migrated."""
@@ -389,7 +383,7 @@ class Store(Failures, Undoing, Protocol):
         """Give the verdicts that stand for these interactions, in any order; one that has none yet isn't there."""
 
     async def save_hourly(self, rows: Sequence[HourlySums]) -> None:
-        """Store sums of hours in place of those that stand; many go in several transactions, so that ingest gets its turn."""
+        """Store sums of hours in place of those that stand, and remove those of nothing; many go in several transactions."""
 
     async def acknowledge(self, follower: str, point: FeedPoint, *, now: int) -> None:
         """Tell that a follower has everything up to a point, for good; what every follower has may be forgotten."""

@@ -27,6 +27,7 @@ from aura_analytics.opening import opened_store
 from aura_analytics.settings import Settings
 from aura_analytics.store import migration_status
 from aura_analytics.terminal import service, tables
+from aura_analytics.terminal.actor import retry_failed
 from aura_analytics.terminal.screen import notes, progress, results
 
 log = structlog.get_logger()
@@ -100,7 +101,7 @@ async def evaluate(settings: Settings, *, retry: bool) -> Tally:
     prepared = prepare_judge(settings)
     async with opened_store(settings) as store, judging(settings, store, prepared) as judge:
         if retry:
-            await store.retry_failed(now=now())
+            await retry_failed(store)
         depth = await store.queue_depth(now=now())
         with progress("labelling", depth.due) as meter:
             return await make_evaluator(settings, store, judge, rules).run(

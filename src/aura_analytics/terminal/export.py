@@ -26,7 +26,7 @@ async def export(
         LoadError: the server can't be used.
         ParameterError: the scope can't be read.
     """
-    with _opened(output) as target:
+    with opened(output) as target:
         url = await serving_at(settings)
         if url is not None:
             try:
@@ -43,7 +43,7 @@ async def export(
 
 
 @contextmanager
-def _opened(output: Path | None) -> Iterator[BinaryIO]:
+def opened(output: Path | None) -> Iterator[BinaryIO]:
     """Open the target; a file appears under its name only once it is whole. A device or a pipe is written as it is."""
     if output is None:
         yield sys.stdout.buffer

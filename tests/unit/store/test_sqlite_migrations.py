@@ -36,6 +36,7 @@ NAMES = [
     "009_copy_progress",
     "010_judging",
     "011_guard",
+    "012_privacy",
     "015_page_sessions",
 ]
 ALL = [int(name[:3]) for name in NAMES]
@@ -288,6 +289,9 @@ async def test_a_cell_that_is_no_value_of_its_column_can_be_labelled_round(url: 
         "seen_signatures",
         "page_sessions",
         "audit_log",
+        "privacy_secret",
+        "forgotten",
+        "erasures",
     ],
 )
 def test_a_recorded_table_that_is_missing_is_named(url: str, raw: Raw, table: str) -> None:

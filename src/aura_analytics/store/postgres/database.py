@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Sequence
 
 from aura_analytics.clock import Clock, now
 from aura_analytics.errors import StoreUnavailable
-from aura_analytics.events.records import Event, Verdict
+from aura_analytics.events.records import Event, InteractionDetails, Verdict
 from aura_analytics.store.port import (
     HOURLY_ROWS,
     LAST_ROW,
@@ -15,7 +15,6 @@ from aura_analytics.store.port import (
     ConversionRow,
     FeedPoint,
     HourlySums,
-    InteractionDetails,
     Part,
     Surroundings,
     WideRow,
@@ -27,6 +26,7 @@ from aura_analytics.store.postgres.failing import Failing
 from aura_analytics.store.postgres.interaction import interaction
 from aura_analytics.store.postgres.judging import Judging
 from aura_analytics.store.postgres.keys import PostgresKeys
+from aura_analytics.store.postgres.privacy import PostgresPersons
 from aura_analytics.store.postgres.sessions import PostgresSessions
 from aura_analytics.store.postgres.surroundings import surroundings
 from aura_analytics.store.postgres.work import Work
@@ -73,6 +73,7 @@ class PostgresStore(Work, Judging, Failing):
         self._looking: set[asyncio.Task[None]] = set()
         self.keys = PostgresKeys(self._reading, self._changing)
         self.sessions = PostgresSessions(self._reading, self._changing)
+        self.persons = PostgresPersons(self._reading, self._changing)
 
     async def open(self) -> None:
         """Connect."""

@@ -76,12 +76,11 @@ class PostgresKeys:
         async with self._changing() as connection:
             await _note(connection, entry)
 
-    async def audit(self, limit: int) -> list[AuditEntry]:
+    async def audit(self, limit: int, *, since: int | None = None, action: str | None = None) -> list[AuditEntry]:
         """Give the record."""
+        asked = {"limit": limit, "since": since, "action": None if action is None else storable(action)}
         async with self._reading() as connection:
-            return [
-                entry_of(row) for row in await (await connection.execute(SQL["audit"], {"limit": limit})).fetchall()
-            ]
+            return [entry_of(row) for row in await (await connection.execute(SQL["audit"], asked)).fetchall()]
 
 
 async def _create(connection: Connection, record: KeyRecord, actor: str) -> None:

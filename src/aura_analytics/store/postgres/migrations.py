@@ -37,6 +37,9 @@ NEEDED = {
     "api_keys": {"id", "name", "hash", "scopes", "stores", "networks", "signing_secret", "expires_at", "revoked_at"},
     "seen_signatures": {"id", "until"},
     "page_sessions": {"hash", "key_id", "ends_at"},
+    "privacy_secret": {"secret"},
+    "forgotten": {"hash", "until"},
+    "erasures": {"id", "person", "begun_at", "ended_at", "erased"},
     "audit_log": {"number", "at", "actor", "action", "subject", "details"},
 }
 

@@ -8,7 +8,7 @@ from typing import TypeVar
 import msgspec
 
 from aura_analytics.clock import Clock, now
-from aura_analytics.events.records import Event, Verdict
+from aura_analytics.events.records import Event, InteractionDetails, Verdict
 from aura_analytics.store import queries
 from aura_analytics.store.port import (
     FOLLOWER_FORGOTTEN_MS,
@@ -20,7 +20,6 @@ from aura_analytics.store.port import (
     ConversionRow,
     FeedPoint,
     HourlySums,
-    InteractionDetails,
     Part,
     Surroundings,
     WideRow,
@@ -33,6 +32,7 @@ from aura_analytics.store.sqlite.failing import Failing
 from aura_analytics.store.sqlite.interaction import interaction
 from aura_analytics.store.sqlite.judging import Judging
 from aura_analytics.store.sqlite.keys import SqliteKeys
+from aura_analytics.store.sqlite.privacy import SqlitePersons
 from aura_analytics.store.sqlite.sessions import SqliteSessions
 from aura_analytics.store.sqlite.surroundings import surroundings
 from aura_analytics.store.sqlite.work import Work
@@ -59,6 +59,7 @@ class SqliteStore(Work, Judging, Failing):
         super().__init__(url, grace_ms=grace_ms, most_waiting=most_waiting, clock=clock)
         self.keys = SqliteKeys(self._read, self._change)
         self.sessions = SqliteSessions(self._read, self._change)
+        self.persons = SqlitePersons(self._path, self._read, self._change)
 
     async def append(self, events: Sequence[Event]) -> list[bool]:
         """Store events."""

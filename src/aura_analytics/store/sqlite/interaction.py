@@ -4,9 +4,9 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from aura_analytics.events.records import InteractionDetails
 from aura_analytics.store import queries
 from aura_analytics.store.details import details_of
-from aura_analytics.store.port import InteractionDetails
 from aura_analytics.store.sqlite.connection import fetch
 
 SQL = queries.load("interaction", "sqlite")
