@@ -12,6 +12,9 @@ PAGE := hatch_build.py web/index.html web/package-lock.json web/vite.config.ts $
 WEB := web/node_modules/.development
 TELL_OF_PAGE := test -f src/aura_analytics/dashboard/index.html || echo "The page couldn't be built; all else works. Say 'make page' to try again."
 IN_WEB := cd web && PATH="$(CURDIR)/$(BIN):$$PATH"
+# The assistant's side in TypeScript: its tests run it in workerd, which npm brings.
+WORKER := examples/main-worker/node_modules/.development
+IN_WORKER := cd examples/main-worker && PATH="$(CURDIR)/$(BIN):$$PATH"
 
 .PHONY: help demo serve page test check types format lock bench clean
 
@@ -28,15 +31,16 @@ page: $(VENV)/bin/python ## Build the page anew
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps -e .
 	@$(TELL_OF_PAGE)
 
-test: $(DEVELOPMENT) $(WEB) ## All tests; TEST_POSTGRES_URL may name a PostgreSQL to use
+test: $(DEVELOPMENT) $(WEB) $(WORKER) ## All tests; TEST_POSTGRES_URL may name a PostgreSQL to use
 	@$(BIN)/pytest -n 4 --dist worksteal
 
-check: $(DEVELOPMENT) $(WEB) ## Format, lint, types, architecture, and the tests that start no service
+check: $(DEVELOPMENT) $(WEB) $(WORKER) ## Format, lint, types, architecture, and the tests that start no service
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@$(IN_WEB) npm run --silent check
+	@$(IN_WORKER) npm run --silent check
 	@$(BIN)/python scripts/openapi.py web/node_modules/.openapi.json > /dev/null
 	@$(IN_WEB) npm run --silent types -- --check
 	@$(BIN)/pytest -q -n 4 tests/unit
@@ -66,7 +70,7 @@ bench: $(DEVELOPMENT) ## Measure on this machine
 	@$(BIN)/python bench/judging.py
 
 clean: ## Remove what was made, but no data
-	rm -rf $(VENV) dist web/node_modules src/aura_analytics/dashboard .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) dist web/node_modules examples/main-worker/node_modules src/aura_analytics/dashboard .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed; this is " + sys.version.split()[0] + ". Try make PYTHON=python3.12") if sys.version_info < (3, 11) else None'
@@ -86,4 +90,8 @@ $(DEVELOPMENT): $(RUNTIME) requirements-dev.lock
 
 $(WEB): $(DEVELOPMENT) web/package-lock.json
 	@$(IN_WEB) npm ci --silent --ignore-scripts --no-audit --no-fund
+	@touch $@
+
+$(WORKER): $(DEVELOPMENT) examples/main-worker/package-lock.json
+	@$(IN_WORKER) npm ci --silent --ignore-scripts --no-audit --no-fund
 	@touch $@

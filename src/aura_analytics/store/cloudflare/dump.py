@@ -69,7 +69,7 @@ class Dump:
                 continue
             trigger.append(statement.text)  # it has statements inside
             if _TRIGGER_END.search(statement.text):
-                yield Statement(statement.line, b"".join(trigger))
+                yield Statement(statement.line, b" ".join(trigger))
                 trigger = []
         if trigger:
             raise LoadError(f"the dump ends amid the trigger before line {self._line}: it isn't all there")

@@ -122,7 +122,7 @@ class Scratch:
         """Load them.
 
         Raises:
-            LoadError: it is no dump of these tables.
+            LoadError: it is no dump of these tables, or a statement wants more than to write rows down.
             StoreUnavailable: the disk is full.
         """
         with closing(_guarded(self._path)) as connection, _full():
@@ -142,10 +142,10 @@ class Scratch:
         """Let SQLite have a statement, where it is of the kinds that are taken."""
         if found := _INSERT.match(statement.text):
             table = _named(found)
-            if table not in KNOWN:
-                self.loaded.unknown[table] += table not in MADE_ANEW
-            else:
+            if table in KNOWN:
                 self._run(connection, statement, table)
+            elif table not in MADE_ANEW:
+                self.loaded.unknown[table] += 1
         elif found := _TABLE.match(statement.text):
             table = _named(found)
             if table in KNOWN:
@@ -172,6 +172,10 @@ class Scratch:
         except (sqlite3.Error, sqlite3.Warning) as error:
             if (getattr(error, "sqlite_errorcode", 0) & 0xFF) in {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR}:
                 raise
+            if not connection.in_transaction:  # what came before it is gone with it
+                raise LoadError(
+                    f"the statement of line {statement.line} isn't one that writes rows down: {error}"
+                ) from error
             self._report(Reject(table=table, place=f"line {statement.line}", reason=str(error)[:WORDS]))
 
 
