@@ -208,7 +208,7 @@ def _allowed(action: int, first: str | None, second: str | None, _database: str 
     return sqlite3.SQLITE_OK if allowed else sqlite3.SQLITE_DENY
 
 
-def unistr(text: str | bytes | int | float | None) -> str | None:
+def unistr(text: str | bytes | float | None) -> str | None:
     """Read a text as SQLite's function of this name does, which not every SQLite has."""
     if not isinstance(text, str):
         return None if text is None else str(text)

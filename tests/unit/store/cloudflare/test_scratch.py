@@ -25,14 +25,14 @@ def load(folder: Path, sql: str | bytes) -> tuple[Loaded, list[tuple[Any, ...]],
 
 
 def test_rows_come_in_whichever_way_a_dump_writes_them(tmp_path: Path) -> None:
-    sql = r"""
+    sql = br"""
     BEGIN TRANSACTION;
     INSERT INTO "voice_queries" ("id","query_text") VALUES('1',replace('a\nb','\n',char(10)));
     insert into voice_queries values('2','s',1,unistr('a\u000ab\\')),('3','s',2,'it''s');
     REPLACE INTO main.voice_queries (id) VALUES('4');
     INSERT OR IGNORE INTO [voice_queries] (id) VALUES('5');
     COMMIT;
-    """.encode()
+    """
     loaded, rows, rejects = load(tmp_path, sql + b"INSERT INTO voice_queries VALUES('6','s',3,'a\0b\xff');")
     assert [(row[0], row[3]) for row in rows] == [
         ("1", "a\nb"), ("2", "a\nb\\"), ("3", "it's"), ("4", None), ("5", None), ("6", "a\0b\ufffd"),
