@@ -1,6 +1,8 @@
 """From a real D1 into this database and back: by the wrangler that people use, every number and every row the same."""
 
 import json
+import re
+import shlex
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -10,7 +12,7 @@ import pytest
 
 from acceptance.database import Database
 from acceptance.service import Service, aura
-from acceptance.wrangler import Wrangler
+from acceptance.wrangler import ROOT, Wrangler
 
 ROWS = 10_000
 FIRST = 1_700_000_000_000
@@ -143,3 +145,39 @@ def test_a_file_goes_back_as_well(worker: Wrangler, backend: str, tmp_path: Path
     assert content(upgraded.file) == content(worker.file)
     asked = upgraded.ask("SELECT count(*) AS waiting FROM evaluation_queue")
     assert asked == [{"waiting": ROWS // 4}]
+
+
+def commands(document: str) -> list[list[str]]:
+    """The commands of a document, as words."""
+    text = (ROOT / "docs" / document).read_text("utf-8")
+    lines = [line for block in re.findall(r"```console\n(.*?)```", text, re.DOTALL) for line in block.splitlines()]
+    return [shlex.split(line, comments=True) for line in lines]
+
+
+@pytest.mark.backends("sqlite")
+def test_the_way_of_the_document_leads_there_and_back(worker: Wrangler, backend: str, tmp_path: Path) -> None:
+    del backend
+    before = content(worker.file)
+    ran = 0
+    for program, *words in commands("migrating.md"):
+        if program == "wrangler":
+            assert words.pop(0) == "d1"
+            worker.d1(*(word for word in words if word != "--remote"), *(["--yes"] if "execute" in words else []))
+        elif words != ["serve"]:
+            named = [str(worker.file) if word.endswith("ID.sqlite") else word for word in words]
+            done = aura(*named, folder=worker.folder)
+            assert done.returncode == 0, (named, done)
+            ran += 1
+    assert ran == 7
+    assert content(worker.file) == before
+
+
+@pytest.mark.backends("sqlite")
+def test_the_backups_of_the_document_are_made_and_restored(backend: str, tmp_path: Path) -> None:
+    del backend
+    (tmp_path / "backups").mkdir()
+    assert aura("migrate", folder=tmp_path).returncode == 0
+    for program, *words in commands("backup.md"):
+        if program == "aura-analytics" and "postgresql:///aura_restored" not in words:
+            done = aura(*words, folder=tmp_path)
+            assert done.returncode == 0, (words, done)

@@ -14,7 +14,7 @@ from rich.table import Table
 from aura_analytics.errors import LoadError
 from aura_analytics.logs import plain
 from aura_analytics.store.cloudflare.export import Exported
-from aura_analytics.store.cloudflare.scratch import Loaded, Reject
+from aura_analytics.store.cloudflare.scratch import MOST_NAMES, OTHERS, Loaded, Reject
 from aura_analytics.store.cloudflare.taking import Taken
 from aura_analytics.terminal import cells
 from aura_analytics.terminal.commands import print_json
@@ -74,7 +74,8 @@ class Rejects:
 
     def __call__(self, reject: Reject) -> None:
         """Tell of one."""
-        self.counts[reject.table, reject.reason] += 1
+        known = (reject.table, reject.reason)
+        self.counts[known if known in self.counts or len(self.counts) < MOST_NAMES else (reject.table, OTHERS)] += 1
         if self._file is not None:
             self._file.write(json.dumps(msgspec.structs.asdict(reject)) + "\n")
         if self.counts.total() <= SHOWN:

@@ -50,6 +50,8 @@ MADE_ANEW = frozenset(
 FUNCTIONS = frozenset({"replace", "char", "unistr"})
 ROWS_A_COMMIT = 20_000
 WORDS = 200
+# A dump that is none could have as many names as lines.
+MOST_NAMES, OTHERS = 100, "(others)"
 
 _NAME = rb"""(?:"main"\.|main\.)?(?:"((?:[^"]|"")+)"|`([^`]+)`|\[([^\]]+)\]|'([^']+)'|(\w+))"""
 _SPACE = rb"(?:\s|--[^\n]*\n|/\*(?:[^*]|\*(?!/))*\*/)"
@@ -145,18 +147,18 @@ class Scratch:
             if table in KNOWN:
                 self._run(connection, statement, table)
             elif table not in MADE_ANEW:
-                self.loaded.unknown[table] += 1
+                count(self.loaded.unknown, table)
         elif found := _TABLE.match(statement.text):
             table = _named(found)
             if table in KNOWN:
                 self._run(connection, statement, table)
                 self.loaded.tables.add(table)
             elif table not in MADE_ANEW:
-                self.loaded.unknown[table] += 0
+                count(self.loaded.unknown, table, 0)
         elif not (known := _OTHERS.match(statement.text)):
-            self.loaded.left[_begin(statement.text)] += 1
+            count(self.loaded.left, _begin(statement.text))
         elif (words := b" ".join(known[0].upper().split()).decode()).startswith(("CREATE TRIGGER", "DROP")):
-            self.loaded.left[words] += 1
+            count(self.loaded.left, words)
 
     def _calculates(self) -> bool:
         """Whether a statement does more than rows take; SQLite ends it then."""
@@ -177,6 +179,11 @@ class Scratch:
                     f"the statement of line {statement.line} isn't one that writes rows down: {error}"
                 ) from error
             self._report(Reject(table=table, place=f"line {statement.line}", reason=str(error)[:WORDS]))
+
+
+def count(counter: Counter[str], name: str, number: int = 1) -> None:
+    """Count by a name; the names that come late are counted together."""
+    counter[name if name in counter or len(counter) < MOST_NAMES else OTHERS] += number
 
 
 def _guarded(path: Path) -> sqlite3.Connection:

@@ -25,7 +25,7 @@ def load(folder: Path, sql: str | bytes) -> tuple[Loaded, list[tuple[Any, ...]],
 
 
 def test_rows_come_in_whichever_way_a_dump_writes_them(tmp_path: Path) -> None:
-    sql = br"""
+    sql = rb"""
     BEGIN TRANSACTION;
     INSERT INTO "voice_queries" ("id","query_text") VALUES('1',replace('a\nb','\n',char(10)));
     insert into voice_queries values('2','s',1,unistr('a\u000ab\\')),('3','s',2,'it''s');
