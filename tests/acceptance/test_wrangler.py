@@ -155,7 +155,7 @@ def commands(document: str) -> list[list[str]]:
 
 
 @pytest.mark.backends("sqlite")
-def test_the_way_of_the_document_leads_there_and_back(worker: Wrangler, backend: str, tmp_path: Path) -> None:
+def test_the_way_of_the_document_leads_there_and_back(worker: Wrangler, backend: str) -> None:
     del backend
     before = content(worker.file)
     ran = 0
