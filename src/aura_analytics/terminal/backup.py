@@ -13,7 +13,7 @@ import msgspec
 import typer
 
 from aura_analytics.clock import now
-from aura_analytics.errors import LoadError, SettingsError
+from aura_analytics.errors import LoadError, MigrationError, SettingsError
 from aura_analytics.logs import plain
 from aura_analytics.projection import column_files, owner_of
 from aura_analytics.settings import Settings
@@ -111,13 +111,21 @@ def put_in_place(settings: Settings, file: Path) -> Restored:
         beside = place.with_name(f"{place.name}.restoring-{os.getpid()}")
         with removed(beside):
             _unpacked(file, beside) if packed else copy_over(file, beside)
-            held = prepare(beside)
+            held = _prepared(beside, file)
             moment = datetime.fromtimestamp(now() / 1000, UTC)
             kept = place.with_name(f"{place.name}.before-restore-{moment:%Y%m%dT%H%M%S.%fZ}")
             was_there = put_back(beside, place, kept)
     except OSError as error:
         raise LoadError(f"{file} can't be restored: {error.strerror or error}") from error
     return Restored(held=held, kept=str(kept) if was_there else None)
+
+
+def _prepared(beside: Path, file: Path) -> Copied:
+    """Prepare the copy; what is wrong with it is said of the file that it was made of."""
+    try:
+        return prepare(beside)
+    except (LoadError, MigrationError) as error:
+        raise type(error)(str(error).replace(beside.name, file.name)) from error
 
 
 @contextmanager
