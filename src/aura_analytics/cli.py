@@ -14,7 +14,9 @@ from aura_analytics.logs import plain
 from aura_analytics.stats.training import ExampleFilter
 from aura_analytics.store import migrate as run_migrate
 from aura_analytics.terminal import (
+    backup,
     batch,
+    cloudflare,
     commands,
     copied,
     copying,
@@ -48,6 +50,8 @@ judge.add_to(cli)
 review.add_to(cli)
 keyring.add_to(cli)
 persons.add_to(cli)
+backup.add_to(cli)
+cloudflare.add_to(cli)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 

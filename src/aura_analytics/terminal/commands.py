@@ -147,7 +147,7 @@ def migrated(settings: Settings) -> list[dict[str, Any]]:
 def show(answer: Any, table: Callable[[Any], RenderableType], *, as_json: bool) -> None:  # Any: the endpoint's JSON
     """Print an answer: a table on a terminal, JSON where asked."""
     if as_json:
-        _print_json(answer)
+        print_json(answer)
     else:
         results().print(table(answer))
 
@@ -165,7 +165,7 @@ def show_csv(body: bytes) -> None:
 def show_applied(names: Sequence[str], *, as_json: bool) -> None:
     """Print which migrations were applied."""
     if as_json:
-        _print_json({"applied": list(names)})
+        print_json({"applied": list(names)})
         return
     for name in names:
         results().print(f"applied {name}")
@@ -176,7 +176,7 @@ def show_applied(names: Sequence[str], *, as_json: bool) -> None:
 def show_loaded(loaded: Loaded, *, as_json: bool) -> None:
     """Print what became of the files."""
     if as_json:
-        _print_json(msgspec.structs.asdict(loaded))
+        print_json(msgspec.structs.asdict(loaded))
         return
     results().print(
         f"{loaded.accepted:,} accepted, {loaded.duplicates:,} duplicates, {loaded.rejected:,} rejected", markup=False
@@ -191,7 +191,7 @@ def show_requeued(count: int) -> None:
 def show_tally(tally: Tally, *, as_json: bool) -> None:
     """Print what a run of the evaluation did."""
     if as_json:
-        _print_json({"labels": dict(tally.labels), **tally.counts()})
+        print_json({"labels": dict(tally.labels), **tally.counts()})
         return
     by_label = ", ".join(f"{count:,} {label}" for label, count in sorted(tally.labels.items()))
     results().print(f"{tally.labelled:,} labelled{f' ({by_label})' if by_label else ''}", end="")
@@ -203,7 +203,7 @@ def show_tally(tally: Tally, *, as_json: bool) -> None:
 def show_verification(found: dict[str, Any], *, as_json: bool) -> None:
     """Print what a comparison found."""
     if as_json:
-        _print_json(found)
+        print_json(found)
     elif found["differing"]:
         results().print(tables.differences_table(found["differences"]))
         results().print(f"{found['differing']:,} of {found['interactions']:,} interactions differ")
@@ -211,6 +211,6 @@ def show_verification(found: dict[str, Any], *, as_json: bool) -> None:
         results().print(f"{found['interactions']:,} interactions: rows and columns agree")
 
 
-def _print_json(value: Any) -> None:  # Any: what JSON can hold
+def print_json(value: Any) -> None:  # Any: what JSON can hold
     """Print JSON; what people said is escaped, so that no terminal acts on it."""
     print(json.dumps(value, indent=2))  # noqa: T201 (a result)
