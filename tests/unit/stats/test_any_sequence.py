@@ -355,7 +355,7 @@ rebuilds = st.none() | st.tuples(st.integers(0, 18), few)
 # A sequence that fails is made shorter for minutes, and the first one that fails is long.
 @pytest.mark.timeout(600)
 @pytest.mark.filterwarnings("ignore:Generating overly large repr")
-@tried(4)
+@tried(6)
 @given(
     opening=openings,
     first_labels=given_labels,

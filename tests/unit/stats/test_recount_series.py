@@ -45,7 +45,7 @@ ends = st.none() | st.sampled_from(MOMENTS)
 owed = st.lists(
     st.tuples(st.integers(0, 24), st.sampled_from([None, 1.5, 20.0]), st.sampled_from([None, "EUR", "USD"])), max_size=6
 )
-several = tried(10)
+several = tried(20)
 
 
 class Told(msgspec.Struct, frozen=True):
