@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
 from pathlib import Path
+from typing import cast
 
 import msgspec
 import structlog
@@ -25,14 +26,15 @@ from tenacity import (
 )
 
 from aura_analytics.api import insights, interactions, judging, problems, reviewing
+from aura_analytics.api.bounds import Bounds, Places, make_bounds
 from aura_analytics.api.cache import Cache
+from aura_analytics.api.connection import LOOK_S, BoundedProtocol, Rounds
 from aura_analytics.api.description import describe
 from aura_analytics.api.endpoints import router, state_router
 from aura_analytics.api.front import Front
 from aura_analytics.api.health import health
 from aura_analytics.api.live import LIVE, Live
 from aura_analytics.api.page import built_page
-from aura_analytics.api.protocol import GatheringProtocol
 from aura_analytics.api.request_log import RequestLog
 from aura_analytics.clock import now
 from aura_analytics.errors import SettingsError, StoreUnavailable
@@ -215,11 +217,19 @@ class Server(uvicorn.Server):
     Args:
         config: uvicorn's own.
         live: ends its streams before the server waits for what is in flight.
+        rounds: look after the connections.
     """
 
-    def __init__(self, config: uvicorn.Config, live: Live) -> None:
+    def __init__(self, config: uvicorn.Config, live: Live, rounds: Rounds) -> None:
         super().__init__(config)
         self._live = live
+        self._rounds = rounds
+
+    async def on_tick(self, counter: int) -> bool:
+        """Do what is to be done every tenth of a second."""
+        if counter % round(LOOK_S * 10) == 0:
+            self._rounds.look(self.server_state.connections, asyncio.get_running_loop().time())
+        return await super().on_tick(counter)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Answer what is in flight, and close."""
@@ -262,6 +272,7 @@ async def serve(settings: Settings, *, on_ready: OnReady | None = None) -> None:
         StoreUnavailable: the database can't be used, or doesn't come up.
     """
     make_policy(settings)  # what is wrong with it is told before anything is opened
+    bounds = make_bounds(settings)
     patience_s = 0.0 if lies_in_a_file(settings) else DATABASE_STARTS_S
     async with contextlib.AsyncExitStack() as stack:
         begin = await _labelling(settings, stack) if settings.aura_evaluate == "on" else None
@@ -276,7 +287,8 @@ async def serve(settings: Settings, *, on_ready: OnReady | None = None) -> None:
         await keyring.refresh()
         _tell_of_door(settings, keyring)
         live = Live(store)
-        await _run(make_app(settings, store, columns, live, keyring), live, listener, Running(url), on_ready)
+        app = make_app(settings, store, columns, live, keyring)
+        await _run(app, live, listener, Running(url), on_ready, bounds=bounds)
     log.info("stopped")
 
 
@@ -319,12 +331,20 @@ async def _beside(work: Coroutine[None, None, None]) -> AsyncIterator[None]:
 
 
 async def _run(
-    app: RequestLog, live: Live, listener: socket.socket, running: Running, on_ready: OnReady | None
+    app: RequestLog,
+    live: Live,
+    listener: socket.socket,
+    running: Running,
+    on_ready: OnReady | None,
+    *,
+    bounds: Bounds,
 ) -> None:
+    places = Places(bounds)
     server = Server(
         uvicorn.Config(
             app,
-            http=GatheringProtocol,
+            http=cast("type[asyncio.Protocol]", partial(BoundedProtocol, bounds, places)),
+            ws="none",
             log_config=None,
             access_log=False,
             lifespan="off",
@@ -334,6 +354,7 @@ async def _run(
             timeout_keep_alive=75,
         ),
         live,
+        Rounds(places),
     )
     # What is loaded by now stays: a collector that looked through all of it again would stop every request meanwhile.
     gc.collect()
