@@ -198,6 +198,7 @@ class BoundedProtocol(GatheringProtocol):
         if self._slow_since is not None:
             self._slow_since += stood_still_s
         if self._reads_too_slowly(now):
+            self._places.refused("slow_reader")
             self._let_go()
             self.transport.abort()
         elif not self._has_place and self._awaited != "nothing":
@@ -251,9 +252,8 @@ class BoundedProtocol(GatheringProtocol):
         self._places.refused(error.code)
         cycle = self._last_cycle
         if self._awaited == "head" and cycle is not None and not cycle.response_complete:
-            # What is wrong came behind a request that isn't answered yet: that one is, and then nothing more.
+            # What is wrong came behind requests that aren't answered yet: those are, and then nothing more.
             self._awaited = "nothing"
-            self.pipeline.clear()
             cycle.keep_alive = False
             return
         begun = cycle is not None and cycle.response_started and not cycle.response_complete
