@@ -40,9 +40,11 @@ from aura_analytics.clock import now
 from aura_analytics.errors import SettingsError, StoreUnavailable
 from aura_analytics.evaluation.candidate import candidates
 from aura_analytics.evaluation.process import EvaluatorProcess
+from aura_analytics.guard.budget import Budget
 from aura_analytics.guard.door import Door
 from aura_analytics.guard.keyring import Keyring
 from aura_analytics.guard.policy import make_policy
+from aura_analytics.guard.shared_rate import counting
 from aura_analytics.ingest.endpoint import IngestEndpoint
 from aura_analytics.labelling import make_evaluator, make_rubric, make_rules
 from aura_analytics.projection import (
@@ -207,8 +209,11 @@ def make_app(
     kept = Cache(reading, store, staleness_ms=settings.stats_max_staleness_ms // 2)
     page = built_page()
     others: dict[str, ASGIApp] = {LIVE: live or Live(store), **dict.fromkeys(page.paths, page)}
-    front = Front(IngestEndpoint(store, settings), kept, others)
-    return RequestLog(Door(front, keyring or Keyring(store.keys), store.keys, make_policy(settings), problems.answer))
+    bodies = Budget(settings.ingest_queue_bytes)
+    front = Front(IngestEndpoint(store, settings, bodies), kept, others)
+    keys = keyring or Keyring(store.keys)
+    policy, count = make_policy(settings), counting(settings, store.keys)
+    return RequestLog(Door(front, keys, store.keys, policy, problems.answer, budget=bodies, count=count))
 
 
 class Server(uvicorn.Server):
@@ -286,7 +291,7 @@ async def serve(settings: Settings, *, on_ready: OnReady | None = None) -> None:
         stack.push_async_callback(keyring.close)
         await keyring.refresh()
         _tell_of_door(settings, keyring)
-        live = Live(store)
+        live = Live(store, most_of_key=settings.serve_max_listeners_per_key)
         app = make_app(settings, store, columns, live, keyring)
         await _run(app, live, listener, Running(url), on_ready, bounds=bounds)
     log.info("stopped")

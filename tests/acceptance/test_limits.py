@@ -10,7 +10,6 @@ from pathlib import Path
 import httpx
 import pytest
 
-from acceptance.database import PATIENCE_S
 from acceptance.service import Service, query, until
 
 CONNECTIONS, PER_ADDRESS, LISTENERS = 40, 20, 3
@@ -104,7 +103,11 @@ HEADS = {
     "two hosts": (HEALTH + b"Host: b\r\n\r\n", 400, "malformed_request"),
     "an asterisk": (b"GET * HTTP/1.1\r\nHost: localhost\r\n\r\n", 400, "malformed_request"),
     "a tunnel": (b"CONNECT evil.example:443 HTTP/1.1\r\nHost: localhost\r\n\r\n", 400, "malformed_request"),
-    "letters beyond ASCII in the path": ("GET /ä HTTP/1.1\r\nHost: localhost\r\n\r\n".encode(), 400, "malformed_request"),
+    "letters beyond ASCII in the path": (
+        "GET /ä HTTP/1.1\r\nHost: localhost\r\n\r\n".encode(),
+        400,
+        "malformed_request",
+    ),
     "NUL in a header": (HEALTH + b"x: a\0b\r\n\r\n", 400, "malformed_request"),
     "a line's end alone in a header": (HEALTH + b"x: a\nX-API-Key: b\r\n\r\n", 400, "malformed_request"),
     "a space before the colon": (HEALTH + b"Content-Length : 5\r\n\r\nhello", 400, "malformed_request"),

@@ -48,10 +48,6 @@ log = structlog.get_logger()
 Awaited = Literal["request", "head", "body", "nothing"]
 
 
-class _Refused(Exception):
-    """Stops the parser."""
-
-
 class BoundedProtocol(GatheringProtocol):
     """uvicorn's protocol within bounds.
 
@@ -137,7 +133,7 @@ class BoundedProtocol(GatheringProtocol):
         """Look at the head before anything is made of it."""
         self._error = self._wrong_with_head()
         if self._error is not None:
-            raise _Refused
+            raise self._error  # it stops the parser, which tells no more than that something was raised
         super().on_headers_complete()
         # What comes after the body isn't what the request was looked at by: it is nobody's header.
         self.headers = []
