@@ -8,6 +8,7 @@ import socket
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
+from typing import cast
 
 import msgspec
 import structlog
@@ -16,23 +17,26 @@ from fastapi_offline import FastAPIOffline
 from starlette.types import ASGIApp
 
 from aura_analytics.api import failing, insights, interactions, judging, persons, problems, reviewing, session
+from aura_analytics.api.bounds import Bounds, Places, make_bounds
 from aura_analytics.api.cache import Cache
+from aura_analytics.api.connection import LOOK_S, BoundedProtocol, Rounds
 from aura_analytics.api.description import describe
 from aura_analytics.api.endpoints import router, state_router
 from aura_analytics.api.front import Front
 from aura_analytics.api.health import health
 from aura_analytics.api.live import LIVE, Live
 from aura_analytics.api.page import built_page
-from aura_analytics.api.protocol import GatheringProtocol
 from aura_analytics.api.request_log import RequestLog
 from aura_analytics.clock import now
 from aura_analytics.errors import SettingsError
 from aura_analytics.evaluation.candidate import candidates
 from aura_analytics.evaluation.process import EvaluatorProcess
+from aura_analytics.guard.budget import Budget
 from aura_analytics.guard.door import Door
 from aura_analytics.guard.keyring import Keyring
 from aura_analytics.guard.policy import make_policy
 from aura_analytics.guard.session import Sessions
+from aura_analytics.guard.shared_rate import counting
 from aura_analytics.ingest.endpoint import IngestEndpoint
 from aura_analytics.ingest.redacting import store_kinds
 from aura_analytics.labelling import make_evaluator, make_rubric, make_rules
@@ -130,8 +134,10 @@ def make_app(
     kept = Cache(reading, store, staleness_ms=settings.stats_max_staleness_ms // 2)
     page = built_page()
     others: dict[str, ASGIApp] = {LIVE: live or Live(store), **dict.fromkeys(page.paths, page)}
-    front = Front(IngestEndpoint(store, settings), kept, others)
-    return RequestLog(Door(front, keyring, store.keys, policy, problems.answer, sessions=sessions))
+    bodies, count = Budget(settings.ingest_queue_bytes), counting(settings, store.keys)
+    front = Front(IngestEndpoint(store, settings, bodies), kept, others)
+    door = Door(front, keyring, store.keys, policy, problems.answer, sessions=sessions, budget=bodies, count=count)
+    return RequestLog(door)
 
 
 class Server(uvicorn.Server):
@@ -140,11 +146,19 @@ class Server(uvicorn.Server):
     Args:
         config: uvicorn's own.
         live: ends its streams before the server waits for what is in flight.
+        rounds: look after the connections.
     """
 
-    def __init__(self, config: uvicorn.Config, live: Live) -> None:
+    def __init__(self, config: uvicorn.Config, live: Live, rounds: Rounds) -> None:
         super().__init__(config)
         self._live = live
+        self._rounds = rounds
+
+    async def on_tick(self, counter: int) -> bool:
+        """Do what is to be done every tenth of a second."""
+        if counter % round(LOOK_S * 10) == 0:
+            self._rounds.look(self.server_state.connections, asyncio.get_running_loop().time())
+        return await super().on_tick(counter)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Answer what is in flight, and close."""
@@ -188,6 +202,7 @@ async def serve(settings: Settings, *, on_ready: OnReady | None = None) -> None:
     """
     make_policy(settings)  # what is wrong with it is told before anything is opened
     store_kinds(settings)
+    bounds = make_bounds(settings)
     patience_s = 0.0 if lies_in_a_file(settings) else DATABASE_STARTS_S
     async with contextlib.AsyncExitStack() as stack:
         begin = await _labelling(settings, stack) if settings.aura_evaluate == "on" else None
@@ -201,8 +216,9 @@ async def serve(settings: Settings, *, on_ready: OnReady | None = None) -> None:
         stack.push_async_callback(keyring.close)
         await keyring.refresh()
         _tell_of_door(settings, keyring)
-        live = Live(store)
-        await _run(make_app(settings, store, columns, live, keyring), live, listener, Running(url), on_ready)
+        live = Live(store, most_of_key=settings.serve_max_listeners_per_key)
+        app = make_app(settings, store, columns, live, keyring)
+        await _run(app, live, listener, Running(url), on_ready, bounds=bounds)
     log.info("stopped")
 
 
@@ -245,12 +261,20 @@ async def _beside(work: Coroutine[None, None, None]) -> AsyncIterator[None]:
 
 
 async def _run(
-    app: RequestLog, live: Live, listener: socket.socket, running: Running, on_ready: OnReady | None
+    app: RequestLog,
+    live: Live,
+    listener: socket.socket,
+    running: Running,
+    on_ready: OnReady | None,
+    *,
+    bounds: Bounds,
 ) -> None:
+    places = Places(bounds)
     server = Server(
         uvicorn.Config(
             app,
-            http=GatheringProtocol,
+            http=cast("type[asyncio.Protocol]", partial(BoundedProtocol, bounds, places)),
+            ws="none",
             log_config=None,
             access_log=False,
             lifespan="off",
@@ -260,6 +284,7 @@ async def _run(
             timeout_keep_alive=75,
         ),
         live,
+        Rounds(places),
     )
     # What is loaded by now stays: a collector that looked through all of it again would stop every request meanwhile.
     gc.collect()

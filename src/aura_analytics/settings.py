@@ -20,7 +20,7 @@ from aura_analytics.errors import SettingsError
 
 FILES = (".env", ".dev.vars")
 # Names in the environment that are surely meant for us; in our own files every unknown name is a mistake.
-OUR_PREFIXES = ("AURA_", "EVAL_", "INGEST_", "RATE_", "REDACT", "STATS_")
+OUR_PREFIXES = ("AURA_", "EVAL_", "INGEST_", "RATE_", "REDACT", "SERVE_", "STATS_")
 SECRETS = frozenset({"aura_api_key", "gemini_api_key", "openai_api_key", "anthropic_api_key", "eval_api_key"})
 CASELESS = frozenset(
     {
@@ -30,6 +30,7 @@ CASELESS = frozenset(
         "aura_statistics",
         "auth",
         "client_address_header",
+        "rate_store",
         "eval_budget_spent",
     }
 )
@@ -132,6 +133,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     rate_requests_burst: Annotated[int, _whole(0, 1_000_000_000, "and at once; 0: ten seconds' worth")] = 0
     rate_events_per_second: Annotated[float, _rate("events that one key may send on average; 0: no limit")] = 0
     rate_events_burst: Annotated[int, _whole(0, 1_000_000_000, "and at once; 0: ten seconds' worth")] = 0
+    rate_store: Annotated[
+        Literal["memory", "database"],
+        _choice("who counts: each server for itself, or the PostgreSQL for all of them", "memory", "database"),
+    ] = "memory"
     redact: Annotated[
         str,
         _text(
@@ -239,6 +244,31 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ingest_queue_bytes: Annotated[
         int, _whole(1_024, 1 << 40, "bytes of bodies that may be in the process; beyond it the answer is 503")
     ] = 256 << 20
+
+    serve_max_connections: Annotated[
+        int, _whole(1, 1_000_000, "connections that a server has at once; beyond it the answer is 503")
+    ] = 2_000
+    serve_max_connections_per_address: Annotated[
+        int, _whole(1, 1_000_000, "connections of one address that is no trusted proxy; beyond it the answer is 503")
+    ] = 500
+    serve_max_listeners_per_key: Annotated[
+        int, _whole(1, 1_000_000, "listeners to `/stats/live` with one key; beyond it the answer is 429")
+    ] = 50
+    serve_max_url_bytes: Annotated[int, _whole(256, 1 << 20, "longest path with its query string")] = 8 << 10
+    serve_max_headers: Annotated[int, _whole(10, 10_000, "most headers of a request")] = 100
+    serve_max_header_bytes: Annotated[int, _whole(1_024, 1 << 20, "most bytes of all headers together")] = 32 << 10
+    serve_head_seconds: Annotated[
+        float, _seconds(0.1, 3_600, "how long a request line and headers may take to come")
+    ] = 10
+    serve_body_seconds: Annotated[
+        float, _seconds(0.1, 3_600, "how long a body may take to come, beside what its size earns it")
+    ] = 20
+    serve_answer_seconds: Annotated[
+        float, _seconds(0.1, 3_600, "how long a caller may take to read, beside what it has read earns it")
+    ] = 60
+    serve_min_bytes_per_second: Annotated[
+        int, _whole(1, 1 << 30, "a body that comes, or an answer that is read, earns a second more by so many bytes")
+    ] = 8 << 10
 
     stats_max_staleness_ms: Annotated[
         int, _whole(0, 86_400_000, "how old the statistics may be; 0: they hold all that was acknowledged before")

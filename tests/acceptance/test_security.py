@@ -14,7 +14,7 @@ import pytest
 from standardwebhooks.webhooks import Webhook
 
 from acceptance.database import PATIENCE_S
-from acceptance.service import Service, query
+from acceptance.service import Service, outcome, query
 from aura_analytics.clock import now
 from aura_analytics.guard import key
 from aura_analytics.guard.access import ROUTES
@@ -225,6 +225,14 @@ def test_events_of_another_store_are_rejected(house: House) -> None:
     assert house.ask_as("admin", "GET", "/interactions/q-out").status_code == 404
 
 
+def test_an_outcome_of_a_query_of_another_store_is_rejected(house: House) -> None:
+    assert house.ask_as("admin", "POST", "/ingest", json=query("q-asked", store_id=MINE)).json()["accepted"] == 1
+    sent = [outcome("q-asked", answer_text="forged"), outcome("q-not-yet")]
+    answer = house.ask_as("other", "POST", "/ingest", json=sent).json()
+    assert [(one["index"], one["code"]) for one in answer["rejected"]] == [(0, "forbidden_store")]
+    assert house.service.rows("SELECT query_id FROM voice_outcomes WHERE query_id LIKE 'q-%'") == [("q-not-yet",)]
+
+
 def test_what_is_about_all_stores_is_closed_to_a_key_of_some(house: House) -> None:
     refusal(house.ask_as("other", "GET", "/verify"), 403, "forbidden")
     told = house.ask_as("other", "GET", "/stats/judge").json()
@@ -257,7 +265,7 @@ def test_a_signed_request_is_taken_once(house: House) -> None:
     body = body_of("q-signed")
     headers = signed(house, body, "m-once")
     assert house.ask("POST", "/ingest", content=body, headers=headers).json()["accepted"] == 1
-    refusal(house.ask("POST", "/ingest", content=body, headers=headers), 401, "unauthorized")
+    refusal(house.ask("POST", "/ingest", content=body, headers=headers), 409, "already_received")
 
 
 @pytest.mark.parametrize("ago_s", [400, -400])

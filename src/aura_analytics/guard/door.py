@@ -15,9 +15,10 @@ from aura_analytics.clock import Clock, now
 from aura_analytics.errors import AuraError, BodyTooLarge, Forbidden, TooManyRequests, Unauthorised
 from aura_analytics.guard import credential, headers, network, signature
 from aura_analytics.guard.access import Need, admit, narrowed, need_of
+from aura_analytics.guard.budget import Budget, Portion
 from aura_analytics.guard.keyring import Keyring, is_public
 from aura_analytics.guard.principal import LOCAL, Network, Principal
-from aura_analytics.guard.rate import Decision, Limiter, Quota, caller_at, refuse
+from aura_analytics.guard.rate import Counts, Decision, Limiter, Quota, caller_at, refuse
 from aura_analytics.guard.rate import headers as told
 from aura_analytics.guard.session import Sessions
 
@@ -66,6 +67,8 @@ class Door:
         policy: what is kept to.
         answer: makes an answer of an error.
         sessions: knows the browsers that have signed in; without it, none has.
+        count: makes what counts by a quota.
+        budget: bytes of bodies that may be in the process; those that have to be whole before they are believed count.
         clock: the present.
         timer: seconds that only go forward.
     """
@@ -79,6 +82,8 @@ class Door:
         answer: Answer,
         *,
         sessions: Sessions | None = None,
+        budget: Budget | None = None,
+        count: Callable[[Quota], Counts] = Limiter,
         clock: Clock = now,
         timer: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -88,10 +93,11 @@ class Door:
         self._policy = policy
         self._answer = answer
         self._sessions = sessions
+        self._budget = budget or Budget(policy.most_body_bytes)
         self._clock = clock
         self._timer = timer
-        self._requests = Limiter(policy.requests) if policy.requests else None
-        self._events = Limiter(policy.events) if policy.events else None
+        self._requests = count(policy.requests) if policy.requests else None
+        self._events = count(policy.events) if policy.events else None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -109,15 +115,18 @@ class Door:
             await outward({"type": "http.response.start", "status": 204, "headers": asked})
             await outward({"type": "http.response.body", "body": b""})
             return
-        try:
-            inward = await self._let_in(scope, receive, visit, peer)
-        except AuraError as error:
-            refused = await self._answer(scope, error)
-            await refused(scope, receive, outward)
-            return
-        await self._app(scope, inward, outward)
+        with Portion(self._budget) as portion:
+            try:
+                inward = await self._let_in(scope, receive, visit, peer, portion)
+            except AuraError as error:
+                refused = await self._answer(scope, error)
+                await refused(scope, receive, outward)
+                return
+            await self._app(scope, inward, outward)
 
-    async def _let_in(self, scope: Scope, receive: Receive, visit: Visit, peer: str | None) -> Receive:
+    async def _let_in(
+        self, scope: Scope, receive: Receive, visit: Visit, peer: str | None, portion: Portion
+    ) -> Receive:
         """Say in the scope what the service behind may know; give where it has the body from.
 
         Raises:
@@ -133,11 +142,11 @@ class Door:
             if not network.within(visit.address, principal.networks):
                 raise Forbidden("this key isn't taken from this network")
             admit(principal, visit.need)
-            inward = await self._proven(scope, receive, principal, secret)
+            inward = await self._proven(scope, receive, principal, secret, portion)
             # Only now: who knows no more than a key's public part could use up what it may send.
-            self._take(self._requests, visit, principal.key_id)
+            await self._take(self._requests, visit, principal.key_id)
         except Unauthorised:
-            self._take(self._requests, visit, caller_at(visit.address))
+            await self._take(self._requests, visit, caller_at(visit.address))
             raise
         scope[PRINCIPAL] = principal
         if self._events is not None:
@@ -170,7 +179,9 @@ class Door:
             raise Unauthorised("the public part of a key names who signs, and there is no signature")
         return principal, secret
 
-    async def _proven(self, scope: Scope, receive: Receive, principal: Principal, secret: str | None) -> Receive:
+    async def _proven(
+        self, scope: Scope, receive: Receive, principal: Principal, secret: str | None, portion: Portion
+    ) -> Receive:
         """Check the signature of a request that has one or has to; give its body again afterwards."""
         if principal is LOCAL:
             return receive
@@ -181,13 +192,13 @@ class Door:
             return receive
         if secret is None:
             raise Unauthorised("this key has no secret to sign with")
-        body = await _body(receive, self._policy.most_body_bytes)
+        body = await _body(scope["headers"], receive, self._policy.most_body_bytes, portion)
         moment = self._clock()
         signature.verify(signed, body, [secret], now=moment)
         await signature.refuse_replay(signed, principal.key_id, self._seen, now=moment)
-        return _again(body, receive)
+        return _again(body, receive, portion)
 
-    def _take(self, limiter: Limiter | None, visit: Visit, caller: str, cost: int = 1) -> None:
+    async def _take(self, limiter: Counts | None, visit: Visit, caller: str, cost: int = 1) -> None:
         """Take a part of what a caller may send.
 
         Raises:
@@ -197,7 +208,7 @@ class Door:
             return
         visit.decisions = [
             *(one for one in visit.decisions if one.quota is not limiter.quota),
-            limiter.take(caller, cost, now_s=self._timer()),
+            await limiter.decide(caller, cost, now_s=self._timer()),
         ]
         try:
             refuse(visit.decisions)
@@ -205,9 +216,9 @@ class Door:
             visit.decisions = []  # the answer says it already
             raise
 
-    def _charge(self, visit: Visit, principal: Principal, events: int) -> None:
+    async def _charge(self, visit: Visit, principal: Principal, events: int) -> None:
         """Take events out of what a key may send; the endpoint calls it once it has counted them."""
-        self._take(self._events, visit, principal.key_id, events)
+        await self._take(self._events, visit, principal.key_id, events)
 
     def _preflight(self, shown: RawHeaders) -> RawHeaders | None:
         named = {name.decode("latin-1"): value.decode("latin-1") for name, value in shown}
@@ -255,13 +266,17 @@ def _origin(shown: Sequence[tuple[bytes, bytes]]) -> str | None:
     return next((value.decode("latin-1") for name, value in shown if name == b"origin"), None)
 
 
-async def _body(receive: Receive, most: int) -> bytes:
-    """Read a body that has to be whole before it is believed.
+async def _body(shown: RawHeaders, receive: Receive, most: int, portion: Portion) -> bytes:
+    """Read a body that has to be whole before it is believed; `portion` pays for it.
 
     Raises:
         BodyTooLarge: there is more than may be.
+        QueueFull: too much is in the process already.
         Unauthorised: the caller went away before its end.
     """
+    announced = next((value for name, value in shown if name == b"content-length"), b"")
+    if announced.isdigit() and int(announced) > most:
+        raise BodyTooLarge(f"a signed body takes at most {most} bytes")
     pieces: list[bytes] = []
     size, more = 0, True
     while more:
@@ -272,12 +287,13 @@ async def _body(receive: Receive, most: int) -> bytes:
         size += len(pieces[-1])
         if size > most:
             raise BodyTooLarge(f"a signed body takes at most {most} bytes")
+        portion.take(len(pieces[-1]))
         more = message.get("more_body", False)
     return b"".join(pieces)
 
 
-def _again(body: bytes, receive: Receive) -> Receive:
-    """Give a body that was read as though it came now, and then whatever comes after it."""
+def _again(body: bytes, receive: Receive, portion: Portion) -> Receive:
+    """Give a body that was read as though it came now, and then whatever comes after it; who takes it pays for it."""
     given = False
 
     async def receive_again() -> Message:
@@ -285,6 +301,7 @@ def _again(body: bytes, receive: Receive) -> Receive:
         if given:
             return await receive()
         given = True
+        portion.give_back()
         return {"type": "http.request", "body": body, "more_body": False}
 
     return receive_again

@@ -13,9 +13,11 @@ from aura_analytics.clock import Clock, now
 from aura_analytics.errors import BodyTooLarge, EventsRejected, Rejection, UnsupportedMedia
 from aura_analytics.events.decode import Decoded, Limits, decode_events, split_json, split_lines
 from aura_analytics.events.records import Event, VoiceQuery
+from aura_analytics.guard.budget import Budget, Portion
 from aura_analytics.guard.door import CHARGE, PRINCIPAL
-from aura_analytics.ingest.body import Budget, Portion, read
+from aura_analytics.ingest.body import read
 from aura_analytics.ingest.ownership import kept_to
+from aura_analytics.ingest.ownership import stores_of as owners_of
 from aura_analytics.ingest.receipt import Receipt
 from aura_analytics.ingest.redacting import make_redaction, redacted, stores_of
 from aura_analytics.settings import Settings
@@ -29,16 +31,23 @@ DECODE_INLINE_BYTES = 64 << 10
 
 
 class IngestEndpoint:
-    """Takes events over HTTP."""
+    """Takes events over HTTP.
 
-    def __init__(self, store: Store, settings: Settings, *, clock: Clock = now) -> None:
+    Args:
+        store: keeps them.
+        settings: say how much is taken.
+        budget: bytes of bodies that may be in the process, also of those that wait at the door; by default its own.
+        clock: the present.
+    """
+
+    def __init__(self, store: Store, settings: Settings, budget: Budget | None = None, *, clock: Clock = now) -> None:
         self._store = store
         self._clock = clock
         self._most_bytes = settings.ingest_max_batch_bytes
         self._most_events = settings.ingest_max_events
         self._limits = Limits(event_bytes=settings.ingest_max_event_bytes, extra_bytes=settings.ingest_max_extra_bytes)
         self._redaction = make_redaction(settings)
-        self._budget = Budget(settings.ingest_queue_bytes)
+        self._budget = budget or Budget(settings.ingest_queue_bytes)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, as plain ASGI: what a request object and a response object cost is a tenth of all.
@@ -54,9 +63,10 @@ class IngestEndpoint:
         with Portion(self._budget) as portion:
             raws = await self._read(scope, receive, portion)
             decoded = await self._decode(raws, portion.size, facts.get("given_correlation_id"))
+            principal = scope.get(PRINCIPAL)
+            decoded = kept_to(principal, decoded, await owners_of(principal, decoded, self._store))
             if self._redaction is not None:
                 decoded = await self._redacted(decoded, portion.size)
-            decoded = kept_to(scope.get(PRINCIPAL), decoded)
             facts["events"] = len(raws)
             facts["rejected"] = len(decoded.rejected)
             correlation_id = _correlation_id(decoded.events, facts)
@@ -87,7 +97,7 @@ class IngestEndpoint:
         if len(raws) > self._most_events:
             raise BodyTooLarge(f"a batch takes at most {self._most_events} events")
         if (charge := scope.get(CHARGE)) is not None:
-            charge(len(raws))
+            await charge(len(raws))
         return raws
 
     async def _decode(self, raws: list[Raw], size: int, correlation_id: str | None) -> Decoded:
