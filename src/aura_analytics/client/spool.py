@@ -12,13 +12,13 @@ and nothing counts twice.
 import os
 import re
 import sys
+import time
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from threading import Lock
 
 from aura_analytics.client.event import new_id
-from aura_analytics.clock import now
 from aura_analytics.errors import ParameterError
 
 if sys.platform != "win32":
@@ -171,7 +171,7 @@ class Spool:
 
     def _create(self) -> Segment:
         """Make a file that nobody sees before it is locked."""
-        path = self._folder / f"{now():015d}-{new_id()}{SUFFIX}"
+        path = self._folder / f"{time.time_ns():020d}-{new_id()}{SUFFIX}"
         hidden = path.with_suffix(UNFINISHED)
         descriptor = os.open(hidden, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:
