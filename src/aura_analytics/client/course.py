@@ -77,7 +77,9 @@ class Course:
 
     def fail(self, batch: Batch, error: Exception) -> None:
         """End a batch that failed in a way that nobody thought of; leave the spool's file, and that alone for a while."""
-        if batch:
+        if batch and self._spool is not None:
+            self._settle(batch, partial(self._keep, self._spool, batch))
+        elif batch:
             self._settle(batch, partial(self._drop, "undelivered", len(batch), repr(error)))
         else:
             self._drop("spool", 0, f"the spool can't be read, and is tried again later: {error!r}")
