@@ -71,12 +71,13 @@ lock: $(DEVELOPMENT) ## Pin the newest versions that pyproject.toml allows
 
 LOCK := --quiet --no-strip-extras --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate
 
-bench: $(DEVELOPMENT) ## Measure on this machine
+bench: $(DEVELOPMENT) $(WORKER) ## Measure on this machine
 	@$(BIN)/python bench/run.py
 	@$(BIN)/python bench/asking.py
 	@$(BIN)/python bench/backends.py
 	@$(BIN)/python bench/crowd.py
 	@$(BIN)/python bench/judging.py
+	@$(BIN)/python bench/main_worker.py
 
 clean: ## Remove what was made, but no data
 	rm -rf $(VENV) dist site web/node_modules examples/main-worker/node_modules src/aura_analytics/dashboard .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

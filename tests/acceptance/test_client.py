@@ -231,6 +231,21 @@ def test_a_key_that_isn_t_known_is_tried_once_and_the_spool_keeps_what_it_was_fo
     assert (len(drops), kept.totals.spooled, len(between.arrivals)) == (1, 1, 2)
 
 
+def test_a_failure_that_nobody_thought_of_ends_in_the_spool_or_is_counted(
+    start: StartClient, tmp_path: Path, drops: list[Drop]
+) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError("out of the blue")
+
+    for spool in (tmp_path, None):
+        client = start(spool=spool)
+        client._wire.post = fail  # type: ignore[method-assign,assignment]  # only so can it be caused
+        track(client, "s", 3)
+        assert client.flush()
+        assert client.totals.spooled == (3 if spool else 0)
+    assert ("undelivered", 3) in [(one.reason, one.events) for one in drops]
+
+
 def test_a_full_spool_is_counted(start: StartClient, between: Between, tmp_path: Path, drops: list[Drop]) -> None:
     between.down()
     client = start(spool=tmp_path, max_spool_bytes=2_000)

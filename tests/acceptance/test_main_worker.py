@@ -116,6 +116,15 @@ def test_batches_are_cut_by_number_and_bytes_and_packed(
     assert ids(service, name) == named(name, 25)
 
 
+def test_requests_share_batches(service: Service, between: Between, start_worker: StartWorker, name: str) -> None:
+    """Each request has a timer, and what a timer takes along is nothing for the others."""
+    worker = start_worker()
+    for number in range(60):
+        worker.tell(asked(name, number), options={"maxAgeMs": 300})
+    until(lambda: stored(service, name, 60))
+    assert len(between.arrivals) < 20
+
+
 def test_a_signed_try_whose_answer_was_lost_is_signed_anew_and_doubles_nothing(
     service: Service, between: Between, start_worker: StartWorker, keys: dict[str, Any], name: str
 ) -> None:
@@ -206,11 +215,11 @@ def test_a_service_that_is_away_for_longer_loses_nothing_where_there_is_a_spool(
     told: Any = None
     for begun in range(0, 300, 20):
         if begun == 60:
+            until(lambda: stored(service, name, 60))
             between.down()
         events = [asked(name, number) for number in range(begun, begun + 20)]
         told = worker.tell(*events, options={"retryForMs": 300, "maxBatchEvents": 20}, flush=begun % 60 == 0)
     until(lambda: worker.tell()["totals"]["spooled"] == 240)
-    assert stored(service, name, 60)
     assert told["drops"] == []
     between.up()
     worker.cron()

@@ -70,12 +70,13 @@ class Tracker implements Analytics {
       if (this.#sender.isFull()) {
         this.#ctx.waitUntil(this.#sender.sendWaiting());
       } else if (!this.#timed) {
-        // A timer for each request, since a request's end ends its timers: the first one takes along what others left.
+        // A timer for each request, since a request's end ends its timers. The first takes along what others have, so that
+        // the others find nothing to do.
         this.#timed = true;
         this.#ctx.waitUntil(
           sleep(this.#sender.options.maxAgeMs).then(() => {
             this.#timed = false;
-            return this.#sender.sendWaiting();
+            return this.#sender.sendAged();
           }),
         );
       }

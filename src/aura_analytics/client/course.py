@@ -76,8 +76,14 @@ class Course:
                 return  # somebody else has taken it over
 
     def fail(self, batch: Batch, error: Exception) -> None:
-        """End a batch that failed in a way that nobody thought of; leave the spool alone for a while."""
-        self._settle(batch, partial(self._drop, "undelivered", len(batch), repr(error)))
+        """End a batch that failed in a way that nobody thought of; leave the spool's file, and that alone for a while."""
+        if batch and self._spool is not None:
+            self._settle(batch, partial(self._keep, self._spool, batch))
+        elif batch:
+            self._settle(batch, partial(self._drop, "undelivered", len(batch), repr(error)))
+        else:
+            self._drop("spool", 0, f"the spool can't be read, and is tried again later: {error!r}")
+        self.release()
         self._away_until = time.monotonic() + self._options.longest_pause_s
 
     def drain(self) -> None:
@@ -108,7 +114,7 @@ class Course:
     def release(self) -> None:
         """Leave the rest of a file to whoever comes; in a fork, to the parent."""
         segment, self._segment = self._segment, None
-        self._batches = None  # it has the file open, too
+        self._batches = self._unsent = None  # those of the file come again; it has the file open, too
         if segment is not None:
             segment.release()
 
@@ -121,6 +127,8 @@ class Course:
             self._batches = self._cut(self._segment.events())
         batch = next(self._batches, None) if self._batches else None
         if batch is None:
+            if self._segment.damaged:
+                self._drop("spool", self._segment.damaged, f"lines of {self._segment.path} are damaged")
             self._segment.remove()
             self._segment = None
         return batch

@@ -12,13 +12,13 @@ and nothing counts twice.
 import os
 import re
 import sys
+import time
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from threading import Lock
 
 from aura_analytics.client.event import new_id
-from aura_analytics.clock import now
 from aura_analytics.errors import ParameterError
 
 if sys.platform != "win32":
@@ -38,19 +38,22 @@ def written(lines: Iterable[bytes]) -> bytes:
     return b"".join(b"%08x %b\n" % (zlib.crc32(line), line) for line in lines)
 
 
-def whole(lines: Iterable[bytes]) -> Iterator[bytes]:
-    """Give the events of a file's lines, those that are whole."""
-    for line in lines:
-        found = _LINE.fullmatch(line)
-        if found and zlib.crc32(found[2]) == int(found[1], 16):
-            yield found[2]
+def read_line(line: bytes) -> bytes | None:
+    """Give the event of a file's line; None where it isn't whole."""
+    found = _LINE.fullmatch(line)
+    return found[2] if found and zlib.crc32(found[2]) == int(found[1], 16) else None
 
 
 class Segment:
-    """One file that this process has locked. Written without a buffer, so that a fork can't write anything twice."""
+    """One file that this process has locked. Written without a buffer, so that a fork can't write anything twice.
+
+    `damaged` counts lines whose sum doesn't fit, as far as it was read; a torn last one, which nobody was told was kept,
+    isn't one of them.
+    """
 
     def __init__(self, path: Path, descriptor: int) -> None:
         self.path = path
+        self.damaged = 0
         self._descriptor = descriptor
 
     def append(self, data: bytes) -> None:
@@ -73,7 +76,13 @@ class Segment:
         """Give what is in it, from the beginning."""
         with os.fdopen(os.dup(self._descriptor), "rb") as file:
             file.seek(0)
-            yield from whole(file)
+            self.damaged = 0
+            for line in file:
+                event = read_line(line)
+                if event is not None:
+                    yield event
+                elif line.endswith(b"\n"):
+                    self.damaged += 1
 
     def remove(self) -> None:
         """All of it is with the service."""
@@ -162,7 +171,7 @@ class Spool:
 
     def _create(self) -> Segment:
         """Make a file that nobody sees before it is locked."""
-        path = self._folder / f"{now():015d}-{new_id()}{SUFFIX}"
+        path = self._folder / f"{time.time_ns():020d}-{new_id()}{SUFFIX}"
         hidden = path.with_suffix(UNFINISHED)
         descriptor = os.open(hidden, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:

@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Callable
-from threading import Lock
+from threading import RLock
 
 import msgspec
 
@@ -14,7 +14,7 @@ class Tally:
 
     def __init__(self, on_drop: Callable[[Drop], object]) -> None:
         self._on_drop = on_drop
-        self._lock = Lock()
+        self._lock = RLock()  # a signal's handler may track while its thread is in here
         self._totals = Totals()
 
     @property

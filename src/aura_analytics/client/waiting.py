@@ -18,7 +18,7 @@ class Waiting:
 
     def __init__(self, options: Options) -> None:
         self._options = options
-        self._changed = Condition(Lock())
+        self._changed = Condition()  # a signal's handler may track while its thread is in here
         self._lines: deque[tuple[bytes, float]] = deque()
         self._bytes = 0
         self._flying: Batch = []

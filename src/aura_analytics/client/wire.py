@@ -56,6 +56,8 @@ class Wire:
 
     def __init__(self, url: str, *, key: str, secret: str, attempt_s: float, gzip_from: int) -> None:
         self._url = _address(url)
+        if not (key.isascii() and key.isprintable()):
+            raise ParameterError("an API key has letters, digits and underscores only")
         self._headers = {"content-type": "application/x-ndjson"} | ({"x-api-key": key} if key else {})
         self._secret = _signing_key(secret)
         self._attempt_s = attempt_s

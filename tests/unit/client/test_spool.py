@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aura_analytics.client.spool import Spool, SpoolFull, whole, written
+from aura_analytics.client.spool import Spool, SpoolFull, read_line, written
 from aura_analytics.errors import ParameterError
 
 # JSON on one line: any bytes but its end.
@@ -17,21 +17,25 @@ LINES = st.lists(st.binary(max_size=40).map(lambda line: line.replace(b"\n", b" 
 MOST = 1 << 20
 
 
-def _lines(data: bytes) -> list[bytes]:
+def events(data: bytes) -> list[bytes]:
+    return [event for line in lines_of(data) if (event := read_line(line)) is not None]
+
+
+def lines_of(data: bytes) -> list[bytes]:
     """Lines as a file has them: a carriage return ends none."""
     return [line + b"\n" for line in data.split(b"\n")[:-1]] + ([data.split(b"\n")[-1]] if data else [])
 
 
 @given(LINES)
 def test_what_is_written_is_read(lines: list[bytes]) -> None:
-    assert list(whole(_lines(written(lines)))) == lines
+    assert events(written(lines)) == lines
 
 
 @given(LINES, st.integers(min_value=0))
 def test_a_file_that_is_cut_anywhere_gives_its_first_lines_whole(lines: list[bytes], cut: int) -> None:
     data = written(lines)
     data = data[: cut % (len(data) + 1)]
-    found = list(whole(_lines(data)))
+    found = events(data)
     assert found == lines[: len(found)]
     assert len(found) == data.count(b"\n")
 
@@ -40,7 +44,7 @@ def test_a_file_that_is_cut_anywhere_gives_its_first_lines_whole(lines: list[byt
 def test_what_is_overwritten_is_passed_over_and_never_made_up(lines: list[bytes], at: int, noise: bytes) -> None:
     data = written(lines)
     start = at % (len(data) + 1)
-    found = list(whole(_lines(data[:start] + noise + data[start + len(noise) :])))
+    found = events(data[:start] + noise + data[start + len(noise) :])
     assert [line for line in found if line not in lines] == []
     # All lines before the noise are there.
     assert found[: data[:start].count(b"\n")] == lines[: data[:start].count(b"\n")]
@@ -129,3 +133,14 @@ def test_others_on_the_machine_can_t_read_it(tmp_path: Path) -> None:
     Spool(folder, max_bytes=MOST).append([b"1"])
     assert folder.stat().st_mode & 0o077 == 0
     assert next(folder.iterdir()).stat().st_mode & 0o077 == 0
+
+
+def test_damaged_lines_are_counted_and_a_torn_one_isn_t(tmp_path: Path) -> None:
+    spool = Spool(tmp_path, max_bytes=MOST)
+    spool.append([b"1", b"2", b"3"])
+    [path] = tmp_path.iterdir()
+    path.write_bytes(path.read_bytes().replace(b" 2\n", b" 7\n") + b"torn")
+    segment = spool.claim()
+    assert segment is not None
+    assert list(segment.events()) == [b"1", b"3"]
+    assert segment.damaged == 1

@@ -75,6 +75,13 @@ def test_an_address_that_is_none_is_told_at_once(url: str) -> None:
         Wire(url, key="", secret="", attempt_s=1, gzip_from=0)
 
 
+@pytest.mark.parametrize("key", ["aura_sk_\n", "aura_sk_ä"])
+def test_a_key_that_no_header_can_hold_is_told_at_once_and_not_shown(key: str) -> None:
+    with pytest.raises(ParameterError) as told:
+        Wire("http://here", key=key, secret="", attempt_s=1, gzip_from=0)
+    assert key not in str(told.value)
+
+
 def test_a_secret_that_is_none_is_told_at_once_and_not_shown() -> None:
     with pytest.raises(ParameterError) as told:
         Wire("http://here", key="", secret="whsec_??", attempt_s=1, gzip_from=0)

@@ -16,6 +16,7 @@ export interface Outbox {
 export interface Line {
   text: string;
   bytes: number;
+  at: number; // when it was tracked, epoch milliseconds
 }
 
 const outboxes = new Map<string, Outbox>();

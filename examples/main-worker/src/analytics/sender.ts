@@ -6,6 +6,7 @@ import { type Answer, type Batch, type Packed, pack, read, sign } from './wire.t
 
 const RETRY_WITH_SPOOL_MS = 3_000;
 const AWAY_MS = 5_000; // while the service is known to be away, batches go into the spool at once
+const TIMER_MS = 10; // how much too early a timer may be by the clock
 const DRAIN_MS = 10_000;
 const FIRST_PAUSE_MS = 200;
 const LONGEST_PAUSE_MS = 5_000;
@@ -50,7 +51,7 @@ export class Sender {
       this.#drop('memory', 1, `${this.box.heldBytes} bytes wait already`);
       return false;
     }
-    this.box.waiting.push({ text, bytes });
+    this.box.waiting.push({ text, bytes, at: Date.now() });
     this.box.waitingBytes += bytes;
     this.box.heldBytes += bytes;
     return true;
@@ -59,6 +60,12 @@ export class Sender {
   isFull(): boolean {
     const { waiting, waitingBytes } = this.box;
     return waiting.length >= this.options.maxBatchEvents || waitingBytes >= this.options.maxBatchBytes;
+  }
+
+  /** Sends what waits, if the oldest of it has waited for long enough; what is younger has a timer of its own. */
+  async sendAged(): Promise<void> {
+    const oldest = this.box.waiting[0];
+    if (oldest && Date.now() + TIMER_MS >= oldest.at + this.options.maxAgeMs) await this.sendWaiting();
   }
 
   async sendWaiting(): Promise<void> {
