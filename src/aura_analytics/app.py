@@ -34,6 +34,7 @@ from aura_analytics.api.live import LIVE, Live
 from aura_analytics.api.page import built_page
 from aura_analytics.api.protocol import GatheringProtocol
 from aura_analytics.api.request_log import RequestLog
+from aura_analytics.api.tail import TAIL, Tail
 from aura_analytics.clock import now
 from aura_analytics.errors import SettingsError, StoreUnavailable
 from aura_analytics.evaluation.candidate import candidates
@@ -43,6 +44,7 @@ from aura_analytics.guard.keyring import Keyring
 from aura_analytics.guard.policy import make_policy
 from aura_analytics.ingest.endpoint import IngestEndpoint
 from aura_analytics.labelling import make_evaluator, make_rubric, make_rules
+from aura_analytics.logs import heard_by
 from aura_analytics.projection import (
     Columns,
     NoColumns,
@@ -52,6 +54,7 @@ from aura_analytics.projection import (
     attribution_ms,
     own_slot,
 )
+from aura_analytics.recent import Recent
 from aura_analytics.settings import Settings
 from aura_analytics.stats.reader import ColumnReader
 from aura_analytics.stats.summary import EvaluationQueue
@@ -139,13 +142,13 @@ async def running_projection(settings: Settings, store: Store, path: Path | None
 
 
 @asynccontextmanager
-async def remote_projection(settings: Settings) -> AsyncIterator[RemoteProjection]:
+async def remote_projection(settings: Settings, recent: Recent | None = None) -> AsyncIterator[RemoteProjection]:
     """Have the columns kept by a process of their own until the end of the block.
 
     Raises:
         ProjectionOwned: another server keeps them.
     """
-    projection = RemoteProjection(settings)
+    projection = RemoteProjection(settings, recent.relayed("columns") if recent else None)
     await projection.start()
     try:
         yield projection
@@ -154,7 +157,7 @@ async def remote_projection(settings: Settings) -> AsyncIterator[RemoteProjectio
 
 
 @asynccontextmanager
-async def kept_columns(settings: Settings, url: str) -> AsyncIterator[Columns]:
+async def kept_columns(settings: Settings, url: str, recent: Recent | None = None) -> AsyncIterator[Columns]:
     """Have columns in a file of this server's own, and say beside it where it answers; where they are off, none.
 
     Raises:
@@ -165,17 +168,27 @@ async def kept_columns(settings: Settings, url: str) -> AsyncIterator[Columns]:
         return
     with own_slot(settings) as path:
         own = msgspec.structs.replace(settings, aura_columns_path=str(path))
-        async with remote_projection(own) as columns:
+        async with remote_projection(own, recent) as columns:
             with announced(path, url):
                 yield columns
 
 
-def make_app(
-    settings: Settings, store: Store, columns: Columns, live: Live | None = None, keyring: Keyring | None = None
-) -> RequestLog:
-    """Make the ASGI application over open parts. `live` is closed by who gives it; without it, nobody has to.
+class Streams(msgspec.Struct, frozen=True):
+    """What is listened to: changes, and the log. Whoever makes them closes them."""
 
-    The keys are by default those of the store.
+    live: Live
+    tail: Tail
+
+    async def close(self) -> None:
+        """End every stream."""
+        await self.live.close()
+        await self.tail.close()
+
+
+def make_app(
+    settings: Settings, store: Store, columns: Columns, streams: Streams | None = None, keyring: Keyring | None = None
+) -> RequestLog:
+    """Make the ASGI application over open parts. The keys are by default those of the store.
 
     Raises:
         SettingsError: a network or an origin is none.
@@ -204,7 +217,8 @@ def make_app(
     problems.install(reading)
     kept = Cache(reading, store, staleness_ms=settings.stats_max_staleness_ms // 2)
     page = built_page()
-    others: dict[str, ASGIApp] = {LIVE: live or Live(store), **dict.fromkeys(page.paths, page)}
+    streams = streams or Streams(Live(store), Tail(Recent()))
+    others: dict[str, ASGIApp] = {LIVE: streams.live, TAIL: streams.tail, **dict.fromkeys(page.paths, page)}
     front = Front(IngestEndpoint(store, settings), kept, others)
     return RequestLog(Door(front, keyring or Keyring(store.keys), store.keys, make_policy(settings), problems.answer))
 
@@ -214,16 +228,16 @@ class Server(uvicorn.Server):
 
     Args:
         config: uvicorn's own.
-        live: ends its streams before the server waits for what is in flight.
+        streams: ended before the server waits for what is in flight.
     """
 
-    def __init__(self, config: uvicorn.Config, live: Live) -> None:
+    def __init__(self, config: uvicorn.Config, streams: Streams) -> None:
         super().__init__(config)
-        self._live = live
+        self._streams = streams
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Answer what is in flight, and close."""
-        await self._live.close()
+        await self._streams.close()
         await super().shutdown(sockets)
 
     @contextlib.contextmanager
@@ -264,19 +278,21 @@ async def serve(settings: Settings, *, on_ready: OnReady | None = None) -> None:
     make_policy(settings)  # what is wrong with it is told before anything is opened
     patience_s = 0.0 if lies_in_a_file(settings) else DATABASE_STARTS_S
     async with contextlib.AsyncExitStack() as stack:
-        begin = await _labelling(settings, stack) if settings.aura_evaluate == "on" else None
+        recent = Recent()
+        stack.enter_context(heard_by(recent.hear))
+        begin = await _labelling(settings, stack, recent) if settings.aura_evaluate == "on" else None
         listener = stack.enter_context(contextlib.closing(_bind(settings)))
         url = _url(settings.host, listener)
         store = await stack.enter_async_context(opened_store(settings, patience_s=patience_s))
-        columns = await stack.enter_async_context(kept_columns(settings, url))
+        columns = await stack.enter_async_context(kept_columns(settings, url, recent))
         if begin is not None:
             await stack.enter_async_context(begin(store))
         keyring = Keyring(store.keys)
         stack.push_async_callback(keyring.close)
         await keyring.refresh()
         _tell_of_door(settings, keyring)
-        live = Live(store)
-        await _run(make_app(settings, store, columns, live, keyring), live, listener, Running(url), on_ready)
+        streams = Streams(Live(store), Tail(recent))
+        await _run(make_app(settings, store, columns, streams, keyring), streams, listener, Running(url), on_ready)
     log.info("stopped")
 
 
@@ -290,7 +306,7 @@ def _tell_of_door(settings: Settings, keyring: Keyring) -> None:
         log.info("door", open_to="this machine only", until="aura-analytics keys create")
 
 
-async def _labelling(settings: Settings, stack: contextlib.AsyncExitStack) -> Labelling:
+async def _labelling(settings: Settings, stack: contextlib.AsyncExitStack, recent: Recent) -> Labelling:
     """Look at what labels; give what has it work over a store. Where a model judges, in a process of its own.
 
     Raises:
@@ -300,7 +316,7 @@ async def _labelling(settings: Settings, stack: contextlib.AsyncExitStack) -> La
         make_rubric(settings)
         rules = make_rules(settings)
         return lambda store: _beside(make_evaluator(settings, store, None, rules).watch(settings.eval_interval_seconds))
-    process = EvaluatorProcess(settings)
+    process = EvaluatorProcess(settings, recent.relayed("evaluator"))
     await process.start()
     stack.push_async_callback(process.stop)
     return lambda _: process.working()
@@ -319,7 +335,7 @@ async def _beside(work: Coroutine[None, None, None]) -> AsyncIterator[None]:
 
 
 async def _run(
-    app: RequestLog, live: Live, listener: socket.socket, running: Running, on_ready: OnReady | None
+    app: RequestLog, streams: Streams, listener: socket.socket, running: Running, on_ready: OnReady | None
 ) -> None:
     server = Server(
         uvicorn.Config(
@@ -333,7 +349,7 @@ async def _run(
             timeout_graceful_shutdown=SHUTDOWN_S,
             timeout_keep_alive=75,
         ),
-        live,
+        streams,
     )
     # What is loaded by now stays: a collector that looked through all of it again would stop every request meanwhile.
     gc.collect()

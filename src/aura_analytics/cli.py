@@ -28,6 +28,7 @@ from aura_analytics.terminal import (
     review,
     rules,
     tables,
+    tail,
 )
 from aura_analytics.terminal.export import export as run_export
 from aura_analytics.terminal.reading import Database
@@ -48,6 +49,7 @@ rules.add_to(cli)
 judge.add_to(cli)
 review.add_to(cli)
 keyring.add_to(cli)
+cli.command()(tail.tail)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 

@@ -1,15 +1,21 @@
 """The canonical line: one a request, with all that is known of it; and the correlation id that goes back."""
 
+import contextlib
 import random
 import time
+from urllib.parse import parse_qsl
 
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from aura_analytics.guard.access import STORE_NAMES
 
 log = structlog.get_logger()
 
 HEADER = b"x-correlation-id"
 LONGEST = 256
+# So many of the stores that are asked for are named in the log.
+MOST_STORES = 10
 
 
 class RequestLog:
@@ -27,6 +33,8 @@ class RequestLog:
         given = _given(scope)
         facts: dict[str, object] = {"given_correlation_id": given}
         scope["aura_facts"] = facts
+        if b"store" in scope["query_string"]:
+            facts["stores"] = _stores(scope["query_string"])
         minted = given or f"{random.getrandbits(64):016x}"
 
         async def send_noting(message: Message) -> None:
@@ -62,6 +70,14 @@ def _given(scope: Scope) -> str | None:
             text: str = value.decode("latin-1").strip()
             return text if text and _printable(text) else None
     return None
+
+
+def _stores(query_string: bytes) -> list[str]:
+    """Give the stores that are asked for; a query string that can't be read asks for none."""
+    with contextlib.suppress(ValueError):
+        asked = parse_qsl(query_string.decode("latin-1"))
+        return [value[:LONGEST] for name, value in asked if name in STORE_NAMES][:MOST_STORES]
+    return []
 
 
 def _printable(text: str) -> bool:

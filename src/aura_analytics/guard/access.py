@@ -71,6 +71,7 @@ ROUTES: dict[tuple[str, str], Need] = {
     ("GET", "/docs"): Need("read", "itself"),
     ("GET", "/redoc"): Need("read", "itself"),
     ("GET", "/static-offline-docs/{file:path}"): Need("read", "itself"),
+    ("GET", "/logs/tail"): Need("admin", "none"),  # what is logged is of all stores
 }
 
 
