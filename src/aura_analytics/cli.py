@@ -20,6 +20,7 @@ from aura_analytics.terminal import (
     commands,
     copied,
     copying,
+    doctor,
     judge,
     keyring,
     options,
@@ -50,6 +51,7 @@ judge.add_to(cli)
 review.add_to(cli)
 keyring.add_to(cli)
 cli.command()(tail.tail)
+cli.command()(doctor.doctor)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 

@@ -12,6 +12,7 @@ from aura_analytics.settings import Settings
 from aura_analytics.store import sqlite
 from aura_analytics.store.columns_file import columns_path, has_slots, is_a_file, lies_in_a_file
 from aura_analytics.store.copying.side import Side
+from aura_analytics.store.inspection import Inspection
 from aura_analytics.store.migrations import Migration
 from aura_analytics.store.port import ArrowStream, MigrationState, Part, Store
 
@@ -21,6 +22,7 @@ __all__ = [
     "columns_path",
     "copying_side",
     "has_slots",
+    "inspect",
     "lies_in_a_file",
     "make_store",
     "migrate",
@@ -72,6 +74,11 @@ def migration_status(settings: Settings) -> list[MigrationState]:
     return _backend(settings).status(settings.aura_database_url)
 
 
+def inspect(settings: Settings, *, now: int) -> Inspection:
+    """Look at the database, which has to be migrated; nothing is changed."""
+    return _backend(settings).inspect(settings.aura_database_url, now=now)
+
+
 def stream(part: Part) -> ArrowStream:
     """Give a part's rows as a stream. To be read in a process that has no other connection to the database."""
     # Imported here: only such a process may load a driver of streams.
@@ -92,6 +99,9 @@ class _Backend(Protocol):
 
     def status(self, url: str) -> list[MigrationState]:
         """List its migrations."""
+
+    def inspect(self, url: str, *, now: int) -> Inspection:
+        """Look at it."""
 
 
 def _backend(settings: Settings) -> _Backend:

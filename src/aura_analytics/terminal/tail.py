@@ -86,7 +86,7 @@ async def show(settings: Settings, url: str | None, wanted: dict[str, str], *, a
     Raises:
         LoadError: no server answers, or it doesn't let this key look at its log.
     """
-    address = url or await service.serving_at(settings) or _own(settings)
+    address = url or await service.serving_at(settings) or service.own_address(settings)
     limits = httpx.Timeout(CONNECT_S, read=SILENT_S)
     try:
         client = httpx.AsyncClient(
@@ -160,11 +160,6 @@ def _refused(answer: httpx.Response) -> str:
     if answer.status_code == 404:
         return "what answers there has no log to look at: is it another service, or an older version?"
     return said
-
-
-def _own(settings: Settings) -> str:
-    host = "127.0.0.1" if settings.host in ("0.0.0.0", "::") else settings.host  # noqa: S104 (compared, not bound)
-    return f"http://[{host}]:{settings.port}" if ":" in host else f"http://{host}:{settings.port}"
 
 
 def _print(event: Event, *, as_json: bool) -> None:
