@@ -31,6 +31,8 @@ from aura_analytics.api.endpoints import router, state_router
 from aura_analytics.api.front import Front
 from aura_analytics.api.health import health
 from aura_analytics.api.live import LIVE, Live
+from aura_analytics.api.meter import Meter
+from aura_analytics.api.metrics import METRICS, Metrics
 from aura_analytics.api.page import built_page
 from aura_analytics.api.protocol import GatheringProtocol
 from aura_analytics.api.request_log import RequestLog
@@ -58,7 +60,7 @@ from aura_analytics.recent import Recent
 from aura_analytics.settings import Settings
 from aura_analytics.stats.reader import ColumnReader
 from aura_analytics.stats.summary import EvaluationQueue
-from aura_analytics.store import Store, lies_in_a_file, make_store, migrate
+from aura_analytics.store import Store, lies_in_a_file, make_store, migrate, sizes
 from aura_analytics.version import __version__
 
 log = structlog.get_logger()
@@ -218,9 +220,13 @@ def make_app(
     kept = Cache(reading, store, staleness_ms=settings.stats_max_staleness_ms // 2)
     page = built_page()
     streams = streams or Streams(Live(store), Tail(Recent()))
-    others: dict[str, ASGIApp] = {LIVE: streams.live, TAIL: streams.tail, **dict.fromkeys(page.paths, page)}
+    meter = Meter()
+    metrics = Metrics(meter, store, columns, sizes=partial(sizes, settings), budget_usd=budget_usd)
+    others: dict[str, ASGIApp] = {LIVE: streams.live, TAIL: streams.tail, METRICS: metrics}
+    others |= dict.fromkeys(page.paths, page)
     front = Front(IngestEndpoint(store, settings), kept, others)
-    return RequestLog(Door(front, keyring or Keyring(store.keys), store.keys, make_policy(settings), problems.answer))
+    door = Door(front, keyring or Keyring(store.keys), store.keys, make_policy(settings), problems.answer)
+    return RequestLog(door, meter)
 
 
 class Server(uvicorn.Server):

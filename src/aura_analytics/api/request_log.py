@@ -8,6 +8,7 @@ from urllib.parse import parse_qsl
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from aura_analytics.api.meter import Meter
 from aura_analytics.guard.access import STORE_NAMES
 
 log = structlog.get_logger()
@@ -19,10 +20,16 @@ MOST_STORES = 10
 
 
 class RequestLog:
-    """Plain ASGI around the whole service. Handlers add what they know to `scope["aura_facts"]`."""
+    """Plain ASGI around the whole service. Handlers add what they know to `scope["aura_facts"]`.
 
-    def __init__(self, app: ASGIApp) -> None:
+    Args:
+        app: the service.
+        meter: counts each request.
+    """
+
+    def __init__(self, app: ASGIApp, meter: Meter | None = None) -> None:
         self._app = app
+        self._meter = meter or Meter()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request and log it."""
@@ -53,7 +60,9 @@ class RequestLog:
                 raise
         finally:
             own = facts.pop("given_correlation_id") or minted
-            duration_ms = round((time.perf_counter() - started) * 1000, 2)
+            seconds = time.perf_counter() - started
+            self._meter.note(scope, facts, seconds)
+            duration_ms = round(seconds * 1000, 2)
             log.info(
                 "request",
                 correlation_id=own,

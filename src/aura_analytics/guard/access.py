@@ -71,6 +71,7 @@ ROUTES: dict[tuple[str, str], Need] = {
     ("GET", "/docs"): Need("read", "itself"),
     ("GET", "/redoc"): Need("read", "itself"),
     ("GET", "/static-offline-docs/{file:path}"): Need("read", "itself"),
+    ("GET", "/metrics"): Need("metrics", "none"),  # counts of all stores together
     ("GET", "/logs/tail"): Need("admin", "none"),  # what is logged is of all stores
 }
 
@@ -87,6 +88,9 @@ _EXACT = {route: need for route, need in ROUTES.items() if "{" not in route[1]}
 _PATTERNS = [(method, _pattern(path), need) for (method, path), need in ROUTES.items() if "{" in path]
 
 
+_TEMPLATES = [(method, _pattern(path), path) for method, path in ROUTES if "{" in path]
+
+
 def need_of(method: str, path: str) -> Need:
     """Give what a request needs; where no route of the table fits, an administrator."""
     if method == "HEAD":
@@ -95,6 +99,16 @@ def need_of(method: str, path: str) -> Need:
         return need
     fitting = (need for verb, pattern, need in _PATTERNS if verb == method and pattern.fullmatch(path))
     return next(fitting, DENIED)
+
+
+def route_of(method: str, path: str) -> str:
+    """Give the route that a request is of, as the table has it; `other` where it has none."""
+    if method == "HEAD":
+        method = "GET"
+    if (method, path) in _EXACT:
+        return path
+    fitting = (template for verb, pattern, template in _TEMPLATES if verb == method and pattern.fullmatch(path))
+    return next(fitting, "other")
 
 
 def admit(principal: Principal, need: Need) -> None:

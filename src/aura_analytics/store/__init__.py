@@ -3,6 +3,7 @@
 `open_store` and `migrate` choose the backend by the URL's scheme; everybody else knows only `Store`.
 """
 
+from shutil import disk_usage
 from types import ModuleType
 from typing import Protocol
 
@@ -27,6 +28,7 @@ __all__ = [
     "make_store",
     "migrate",
     "migration_status",
+    "sizes",
     "stream",
 ]
 
@@ -79,6 +81,21 @@ def inspect(settings: Settings, *, now: int) -> Inspection:
     return _backend(settings).inspect(settings.aura_database_url, now=now)
 
 
+def sizes(settings: Settings) -> dict[str, int]:
+    """Give bytes: of the `database`, and `database_disk_free` and `columns_disk_free` where these lie on this machine.
+
+    Raises:
+        StoreUnavailable: the database can't be reached.
+        OSError: a disk can't be looked at.
+    """
+    found = {"database": _backend(settings).size(settings.aura_database_url)}
+    if lies_in_a_file(settings):
+        found["database_disk_free"] = disk_usage(sqlite.path_of(settings.aura_database_url).parent).free
+    if settings.aura_statistics == "on":
+        found["columns_disk_free"] = disk_usage(columns_path(settings).parent).free
+    return found
+
+
 def stream(part: Part) -> ArrowStream:
     """Give a part's rows as a stream. To be read in a process that has no other connection to the database."""
     # Imported here: only such a process may load a driver of streams.
@@ -102,6 +119,9 @@ class _Backend(Protocol):
 
     def inspect(self, url: str, *, now: int) -> Inspection:
         """Look at it."""
+
+    def size(self, url: str) -> int:
+        """Give how many bytes it has."""
 
 
 def _backend(settings: Settings) -> _Backend:

@@ -43,6 +43,19 @@ def inspect(url: str, *, now: int) -> Inspection:
         )
 
 
+def size(url: str) -> int:
+    """Give how many bytes the database has.
+
+    Raises:
+        StoreUnavailable: it can't be reached.
+    """
+    with (
+        translated(),
+        closing(psycopg.connect(conninfo(url, statement_ms=STATEMENT_MS), autocommit=True)) as connection,
+    ):
+        return int(_row(connection, SQL["size"])[0])
+
+
 def _row(connection: psycopg.Connection, statement: str, **asked: int) -> Row:
     row = connection.execute(statement, asked).fetchone()
     assert row is not None  # noqa: S101 (one row, always)

@@ -53,3 +53,9 @@ def _writing(path: Path) -> sqlite3.Connection:
     return sqlite3.connect(
         f"{path.absolute().as_uri()}?mode=rw", uri=True, timeout=BUSY_TIMEOUT_S, isolation_level=None
     )
+
+
+def size(url: str) -> int:
+    """Give how many bytes the file has, with what hasn't been brought home yet; 0 where there is none."""
+    path = path_of(url)
+    return sum(one.stat().st_size for one in (path, path.with_name(f"{path.name}-wal")) if one.exists())

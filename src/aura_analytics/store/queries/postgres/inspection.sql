@@ -9,3 +9,7 @@ SELECT
 -- name: may_write
 -- Whether the user may add to the table that all else hangs on.
 SELECT has_table_privilege('voice_queries', 'INSERT');
+
+-- name: size
+-- How many bytes the database has.
+SELECT pg_database_size(current_database());
