@@ -42,8 +42,8 @@ def test_what_is_counted_is_what_was_done(start_service: StartService, name: str
     assert value(found, "aura_ingest_events_total", outcome="rejected") == 2
     assert value(found, "aura_http_requests_total", method="POST", route="/ingest", status="200") == 2
     assert value(found, "aura_http_requests_total", method="POST", route="/ingest", status="400") == 2
-    assert value(found, "aura_http_request_duration_seconds_count", route="/ingest") == 5
-    assert value(found, "aura_http_request_duration_seconds_bucket", route="/ingest", le="+Inf") == 5
+    assert value(found, "aura_http_request_duration_seconds_count", method="POST", route="/ingest") == 5
+    assert value(found, "aura_http_request_duration_seconds_bucket", method="POST", route="/ingest", le="+Inf") == 5
     route = "/interactions/{query_id:path}"
     assert value(found, "aura_http_requests_total", method="GET", route=route, status="200") == 1
     assert value(found, "aura_refusals_total", code="invalid_parameter") == 1

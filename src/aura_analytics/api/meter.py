@@ -7,7 +7,6 @@ from bisect import bisect_left
 from collections import Counter
 from typing import Any
 
-import msgspec
 from starlette.types import Scope
 
 from aura_analytics.guard.access import route_of
@@ -21,20 +20,26 @@ METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"})
 OUTCOMES = ("accepted", "duplicates", "rejected")
 
 
-class Durations(msgspec.Struct):
-    """How long requests took: how many lie in each bucket (the last is beyond all bounds), and their sum in seconds."""
+class Served:
+    """What was served of a route by a method: how often with which status, and how long that took.
 
-    counts: list[int] = msgspec.field(default_factory=lambda: [0] * (len(BOUNDS) + 1))
-    sum_s: float = 0.0
+    `counts` are how many lie in each bucket of durations; the last one is beyond all bounds.
+    """
+
+    __slots__ = ("counts", "statuses", "sum_s")
+
+    def __init__(self) -> None:
+        self.statuses: dict[int, int] = {}
+        self.counts = [0] * (len(BOUNDS) + 1)
+        self.sum_s = 0.0
 
 
 class Meter:
     """The counts of one server since its start."""
 
     def __init__(self) -> None:
-        self.requests: Counter[tuple[str, str, int]] = Counter()
-        self.durations: dict[str, Durations] = {}
-        self.events: Counter[str] = Counter(dict.fromkeys(OUTCOMES, 0))
+        self.served: dict[tuple[str, str], Served] = {}
+        self.events = dict.fromkeys(OUTCOMES, 0)
         self.refusals: Counter[str] = Counter()
 
     def note(self, scope: Scope, facts: dict[str, Any], seconds: float) -> None:
@@ -45,24 +50,22 @@ class Meter:
             facts: with the status, where there was an answer.
             seconds: that it took.
         """
-        route = route_of(scope["method"], scope["path"])
-        method = scope["method"] if scope["method"] in METHODS else "other"
-        self.requests[method, route, facts.get("status", 0)] += 1
-        if route not in STREAMS:
-            durations = self.durations.get(route)
-            if durations is None:
-                durations = self.durations[route] = Durations()
-            durations.counts[bisect_left(BOUNDS, seconds)] += 1
-            durations.sum_s += seconds
-        if "events" in facts:
-            self._events(facts)
-        if (code := facts.get("code")) is not None:
-            self.refusals[code] += 1
-
-    def _events(self, facts: dict[str, Any]) -> None:
+        served = self.served.get((scope["method"], scope["path"])) or self._of(scope["method"], scope["path"])
+        status = facts.get("status", 0)
+        served.statuses[status] = served.statuses.get(status, 0) + 1
+        served.counts[bisect_left(BOUNDS, seconds)] += 1
+        served.sum_s += seconds
         if "accepted" in facts:
             for outcome in OUTCOMES:
                 if count := facts[outcome]:
                     self.events[outcome] += count
-        elif facts.get("code") == "events_rejected":
-            self.events["rejected"] += facts["rejected"]
+        if (code := facts.get("code")) is not None:
+            self.refusals[code] += 1
+            if code == "events_rejected":
+                self.events["rejected"] += facts["rejected"]
+
+    def _of(self, method: str, path: str) -> Served:
+        """Find where a request is counted whose path isn't a route by itself, or comes for the first time."""
+        route = route_of(method, path)
+        method = method if method in METHODS else "other"
+        return self.served.setdefault((method, route), Served())

@@ -24,7 +24,7 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 from starlette.types import Receive, Scope, Send
 
-from aura_analytics.api.meter import BOUNDS, Meter
+from aura_analytics.api.meter import BOUNDS, STREAMS, Meter
 from aura_analytics.clock import Clock, now
 from aura_analytics.errors import AuraError
 from aura_analytics.store.judging import CallSums
@@ -228,14 +228,15 @@ def _served(meter: Meter) -> Iterable[Metric]:
     requests = CounterMetricFamily(
         "aura_http_requests", "Requests that have ended.", labels=["method", "route", "status"]
     )
-    for (method, route, status), count in meter.requests.items():
-        requests.add_metric([method, route, str(status or "none")], count)
-    yield requests
     durations = HistogramMetricFamily(
-        "aura_http_request_duration_seconds", "How long requests took, but for streams.", labels=["route"]
+        "aura_http_request_duration_seconds", "How long requests took, but for streams.", labels=["method", "route"]
     )
-    for route, taken in meter.durations.items():
-        durations.add_metric([route], _buckets(taken.counts), taken.sum_s)
+    for (method, route), served in meter.served.items():
+        for status, count in served.statuses.items():
+            requests.add_metric([method, route, str(status or "none")], count)
+        if route not in STREAMS:
+            durations.add_metric([method, route], _buckets(served.counts), served.sum_s)
+    yield requests
     yield durations
     events = CounterMetricFamily(
         "aura_ingest_events", "Events that were sent, by what became of them.", labels=["outcome"]
