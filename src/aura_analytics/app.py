@@ -24,6 +24,7 @@ from tenacity import (
     wait_exponential_jitter,
 )
 
+from aura_analytics.alerting import alerts_router, check_alerts, watching
 from aura_analytics.api import insights, interactions, judging, problems, reviewing
 from aura_analytics.api.cache import Cache
 from aura_analytics.api.description import describe
@@ -213,7 +214,12 @@ def make_app(
         judging.router(reader, store, budget_usd=budget_usd),
         reviewing.router(reader, store),
     )
-    for routes in (router(reader, queue_depth), *over_both, insights.router(reader)):
+    for routes in (
+        router(reader, queue_depth),
+        *over_both,
+        insights.router(reader),
+        alerts_router(settings, store, reader),
+    ):
         reading.include_router(routes)
     reading.include_router(state_router(partial(health, store, columns), columns))
     problems.install(reading)
@@ -281,7 +287,9 @@ async def serve(settings: Settings, *, on_ready: OnReady | None = None) -> None:
         ProjectionOwned: a server keeps the columns of this database already.
         StoreUnavailable: the database can't be used, or doesn't come up.
     """
-    make_policy(settings)  # what is wrong with it is told before anything is opened
+    # What is wrong with these is told before anything is opened.
+    make_policy(settings)
+    check_alerts(settings)
     patience_s = 0.0 if lies_in_a_file(settings) else DATABASE_STARTS_S
     async with contextlib.AsyncExitStack() as stack:
         recent = Recent()
@@ -297,6 +305,7 @@ async def serve(settings: Settings, *, on_ready: OnReady | None = None) -> None:
         stack.push_async_callback(keyring.close)
         await keyring.refresh()
         _tell_of_door(settings, keyring)
+        await stack.enter_async_context(watching(settings, store, make_reader(settings, columns)))
         streams = Streams(Live(store), Tail(recent))
         await _run(make_app(settings, store, columns, streams, keyring), streams, listener, Running(url), on_ready)
     log.info("stopped")

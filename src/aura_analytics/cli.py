@@ -16,6 +16,7 @@ from aura_analytics.logs import plain
 from aura_analytics.stats.training import ExampleFilter
 from aura_analytics.store import migrate as run_migrate
 from aura_analytics.terminal import (
+    alerts,
     batch,
     commands,
     copied,
@@ -50,6 +51,7 @@ rules.add_to(cli)
 judge.add_to(cli)
 review.add_to(cli)
 keyring.add_to(cli)
+alerts.add_to(cli)
 cli.command()(tail.tail)
 cli.command()(doctor.doctor)
 

@@ -72,6 +72,8 @@ ROUTES: dict[tuple[str, str], Need] = {
     ("GET", "/redoc"): Need("read", "itself"),
     ("GET", "/static-offline-docs/{file:path}"): Need("read", "itself"),
     ("GET", "/metrics"): Need("metrics", "none"),  # counts of all stores together
+    ("GET", "/alerts"): Need("read", "none"),
+    ("POST", "/alerts/test"): Need("admin", "none"),
     ("GET", "/logs/tail"): Need("admin", "none"),  # what is logged is of all stores
 }
 

@@ -18,6 +18,7 @@ from aura_analytics.events.records import (
     VoiceOutcome,
     VoiceQuery,
 )
+from aura_analytics.store.alerts import AlertStore
 from aura_analytics.store.judging import AnsweredCalls, CallSums, Choice, Demand, Grant, JudgeBatch
 from aura_analytics.store.keys import KeyStore
 
@@ -198,6 +199,10 @@ class Store(Protocol):
     @property
     def keys(self) -> KeyStore:
         """The keys of who may come in."""
+
+    @property
+    def alerts(self) -> AlertStore:
+        """How alerts stand, and what is to be said of them."""
 
     async def open(self) -> None:
         """Connect; the database must have been migrated."""

@@ -21,6 +21,7 @@ from aura_analytics.store.port import (
     WideRow,
 )
 from aura_analytics.store.postgres import feed, hourly
+from aura_analytics.store.postgres.alerts import PostgresAlerts
 from aura_analytics.store.postgres.append import storable, touch
 from aura_analytics.store.postgres.connection import TOO_LONG, translated
 from aura_analytics.store.postgres.interaction import interaction
@@ -70,6 +71,7 @@ class PostgresStore(Work, Judging):
         self._writer: Writer | None = None
         self._looking: set[asyncio.Task[None]] = set()
         self.keys = PostgresKeys(self._reading, self._changing)
+        self.alerts = PostgresAlerts(self._reading, self._changing)
 
     async def open(self) -> None:
         """Connect."""

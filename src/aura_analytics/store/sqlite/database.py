@@ -27,6 +27,7 @@ from aura_analytics.store.port import (
 )
 from aura_analytics.store.queries import Row
 from aura_analytics.store.sqlite import hourly
+from aura_analytics.store.sqlite.alerts import SqliteAlerts
 from aura_analytics.store.sqlite.append import json_of
 from aura_analytics.store.sqlite.connection import fetch
 from aura_analytics.store.sqlite.interaction import interaction
@@ -56,6 +57,7 @@ class SqliteStore(Work, Judging):
     def __init__(self, url: str, *, grace_ms: int = 120_000, most_waiting: int = 50_000, clock: Clock = now) -> None:
         super().__init__(url, grace_ms=grace_ms, most_waiting=most_waiting, clock=clock)
         self.keys = SqliteKeys(self._read, self._change)
+        self.alerts = SqliteAlerts(self._read, self._change)
 
     async def append(self, events: Sequence[Event]) -> list[bool]:
         """Store events."""

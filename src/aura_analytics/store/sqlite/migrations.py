@@ -36,6 +36,20 @@ NEEDED = {
     "api_keys": {"id", "name", "hash", "scopes", "stores", "networks", "signing_secret", "expires_at", "revoked_at"},
     "seen_signatures": {"id", "until"},
     "audit_log": {"number", "at", "actor", "action", "subject", "details"},
+    "alert_states": {"rule", "state", "since", "looked_at", "value", "of"},
+    "alert_messages": {
+        "id",
+        "target",
+        "rule",
+        "kind",
+        "body",
+        "made_at",
+        "due_at",
+        "attempts",
+        "delivered_at",
+        "error",
+    },
+    "alert_turn": {"name", "holder", "until"},
 }
 
 
