@@ -27,6 +27,7 @@ from starlette.types import Receive, Scope, Send
 from aura_analytics.api.meter import BOUNDS, STREAMS, Meter
 from aura_analytics.clock import Clock, now
 from aura_analytics.errors import AuraError
+from aura_analytics.store.alerts import AlertStore
 from aura_analytics.store.judging import CallSums
 from aura_analytics.store.port import FeedPoint, QueueDepth
 from aura_analytics.version import __version__
@@ -57,6 +58,10 @@ class Counted(Protocol):
 
     async def feed_head(self) -> FeedPoint:
         """Give the last committed point of the change feed."""
+
+    @property
+    def alerts(self) -> AlertStore:
+        """How alerts stand."""
 
 
 class Placed(Protocol):
@@ -90,7 +95,6 @@ class Metrics:
         columns: the columns.
         sizes: gives bytes by what they are of (`database`, `database_disk_free`, `columns_disk_free`); on a thread.
         budget_usd: what the judge may cost in a day; None is no limit.
-        more: other parts, by their names.
         clock: the present.
     """
 
@@ -102,7 +106,6 @@ class Metrics:
         *,
         sizes: Sizes,
         budget_usd: float | None,
-        more: Mapping[str, Part] | None = None,
         clock: Clock = now,
     ) -> None:
         self._meter = meter
@@ -119,7 +122,7 @@ class Metrics:
             "judge": self._judge,
             "columns": self._follows,
             "sizes": self._size,
-            **(more or {}),
+            "alerts": self._alerts,
         }
         self._kept: tuple[float, Families] = (0.0, [])
         self._looking = asyncio.Lock()
@@ -199,6 +202,12 @@ class Metrics:
             GaugeMetricFamily("aura_columns_lag_seconds", "How old the first change is that the columns lack.", lag),
             GaugeMetricFamily("aura_columns_following", "Whether the columns are built and follow.", following),
         ]
+
+    async def _alerts(self) -> Families:
+        raised = GaugeMetricFamily("aura_alert_raised", "Whether an alert is raised.", labels=["alert"])
+        for state in await self._store.alerts.states():
+            raised.add_metric([state.rule], float(state.state == "raised"))
+        return [raised]
 
     async def _size(self) -> Families:
         sizes = await asyncio.to_thread(self._sizes)
