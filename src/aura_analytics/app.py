@@ -16,6 +16,7 @@ import uvicorn
 from fastapi_offline import FastAPIOffline
 from starlette.types import ASGIApp
 
+from aura_analytics.alerting import alerts_router, check_alerts, watching
 from aura_analytics.api import failing, insights, interactions, judging, persons, problems, reviewing, session
 from aura_analytics.api.bounds import Bounds, Places, make_bounds
 from aura_analytics.api.cache import Cache
@@ -25,8 +26,11 @@ from aura_analytics.api.endpoints import router, state_router
 from aura_analytics.api.front import Front
 from aura_analytics.api.health import health
 from aura_analytics.api.live import LIVE, Live
+from aura_analytics.api.meter import Meter
+from aura_analytics.api.metrics import METRICS, Metrics
 from aura_analytics.api.page import built_page
 from aura_analytics.api.request_log import RequestLog
+from aura_analytics.api.tail import TAIL, Tail
 from aura_analytics.clock import now
 from aura_analytics.errors import SettingsError
 from aura_analytics.evaluation.candidate import candidates
@@ -40,6 +44,7 @@ from aura_analytics.guard.shared_rate import counting
 from aura_analytics.ingest.endpoint import IngestEndpoint
 from aura_analytics.ingest.redacting import store_kinds
 from aura_analytics.labelling import make_evaluator, make_rubric, make_rules
+from aura_analytics.logs import heard_by
 from aura_analytics.opening import make_persons, make_reader, opened_store
 from aura_analytics.projection import (
     Columns,
@@ -48,9 +53,10 @@ from aura_analytics.projection import (
     announced,
     own_slot,
 )
+from aura_analytics.recent import Recent
 from aura_analytics.settings import Settings
 from aura_analytics.stats.summary import EvaluationQueue
-from aura_analytics.store import Store, lies_in_a_file
+from aura_analytics.store import Store, lies_in_a_file, sizes
 from aura_analytics.version import __version__
 
 log = structlog.get_logger()
@@ -63,13 +69,13 @@ DATABASE_STARTS_S = 60.0
 
 
 @asynccontextmanager
-async def remote_projection(settings: Settings) -> AsyncIterator[RemoteProjection]:
+async def remote_projection(settings: Settings, recent: Recent | None = None) -> AsyncIterator[RemoteProjection]:
     """Have the columns kept by a process of their own until the end of the block.
 
     Raises:
         ProjectionOwned: another server keeps them.
     """
-    projection = RemoteProjection(settings)
+    projection = RemoteProjection(settings, recent.relayed("columns") if recent else None)
     await projection.start()
     try:
         yield projection
@@ -78,7 +84,7 @@ async def remote_projection(settings: Settings) -> AsyncIterator[RemoteProjectio
 
 
 @asynccontextmanager
-async def kept_columns(settings: Settings, url: str) -> AsyncIterator[Columns]:
+async def kept_columns(settings: Settings, url: str, recent: Recent | None = None) -> AsyncIterator[Columns]:
     """Have columns in a file of this server's own, and say beside it where it answers; where they are off, none.
 
     Raises:
@@ -89,17 +95,27 @@ async def kept_columns(settings: Settings, url: str) -> AsyncIterator[Columns]:
         return
     with own_slot(settings) as path:
         own = msgspec.structs.replace(settings, aura_columns_path=str(path))
-        async with remote_projection(own) as columns:
+        async with remote_projection(own, recent) as columns:
             with announced(path, url):
                 yield columns
 
 
-def make_app(
-    settings: Settings, store: Store, columns: Columns, live: Live | None = None, keyring: Keyring | None = None
-) -> RequestLog:
-    """Make the ASGI application over open parts. `live` is closed by who gives it; without it, nobody has to.
+class Streams(msgspec.Struct, frozen=True):
+    """What is listened to: changes, and the log. Whoever makes them closes them."""
 
-    The keys are by default those of the store.
+    live: Live
+    tail: Tail
+
+    async def close(self) -> None:
+        """End every stream."""
+        await self.live.close()
+        await self.tail.close()
+
+
+def make_app(
+    settings: Settings, store: Store, columns: Columns, streams: Streams | None = None, keyring: Keyring | None = None
+) -> RequestLog:
+    """Make the ASGI application over open parts. The keys are by default those of the store.
 
     Raises:
         SettingsError: a network or an origin is none.
@@ -124,7 +140,12 @@ def make_app(
         reviewing.router(reader, store),
         persons.router(make_persons(store), store.keys),
     )
-    for routes in (router(reader, queue_depth), *over_both, insights.router(reader)):
+    for routes in (
+        router(reader, queue_depth),
+        *over_both,
+        insights.router(reader),
+        alerts_router(settings, store, reader),
+    ):
         reading.include_router(routes)
     policy, keyring = make_policy(settings), keyring or Keyring(store.keys)
     sessions = Sessions(store.sessions, keyring, trusted=policy.trusted, address_header=policy.address_header)
@@ -133,11 +154,15 @@ def make_app(
     problems.install(reading)
     kept = Cache(reading, store, staleness_ms=settings.stats_max_staleness_ms // 2)
     page = built_page()
-    others: dict[str, ASGIApp] = {LIVE: live or Live(store), **dict.fromkeys(page.paths, page)}
+    streams = streams or Streams(Live(store), Tail(Recent()))
+    meter = Meter()
+    metrics = Metrics(meter, store, columns, sizes=partial(sizes, settings), budget_usd=budget_usd)
+    others: dict[str, ASGIApp] = {LIVE: streams.live, TAIL: streams.tail, METRICS: metrics}
+    others |= dict.fromkeys(page.paths, page)
     bodies, count = Budget(settings.ingest_queue_bytes), counting(settings, store.keys)
     front = Front(IngestEndpoint(store, settings, bodies), kept, others)
     door = Door(front, keyring, store.keys, policy, problems.answer, sessions=sessions, budget=bodies, count=count)
-    return RequestLog(door)
+    return RequestLog(door, meter)
 
 
 class Server(uvicorn.Server):
@@ -145,13 +170,13 @@ class Server(uvicorn.Server):
 
     Args:
         config: uvicorn's own.
-        live: ends its streams before the server waits for what is in flight.
+        streams: ended before the server waits for what is in flight.
         rounds: look after the connections.
     """
 
-    def __init__(self, config: uvicorn.Config, live: Live, rounds: Rounds) -> None:
+    def __init__(self, config: uvicorn.Config, streams: Streams, rounds: Rounds) -> None:
         super().__init__(config)
-        self._live = live
+        self._streams = streams
         self._rounds = rounds
 
     async def on_tick(self, counter: int) -> bool:
@@ -162,7 +187,7 @@ class Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Answer what is in flight, and close."""
-        await self._live.close()
+        await self._streams.close()
         await super().shutdown(sockets)
 
     @contextlib.contextmanager
@@ -200,25 +225,30 @@ async def serve(settings: Settings, *, on_ready: OnReady | None = None) -> None:
         ProjectionOwned: a server keeps the columns of this database already.
         StoreUnavailable: the database can't be used, or doesn't come up.
     """
-    make_policy(settings)  # what is wrong with it is told before anything is opened
+    # What is wrong with these is told before anything is opened.
+    make_policy(settings)
     store_kinds(settings)
+    check_alerts(settings)
     bounds = make_bounds(settings)
     patience_s = 0.0 if lies_in_a_file(settings) else DATABASE_STARTS_S
     async with contextlib.AsyncExitStack() as stack:
-        begin = await _labelling(settings, stack) if settings.aura_evaluate == "on" else None
+        recent = Recent()
+        stack.enter_context(heard_by(recent.hear))
+        begin = await _labelling(settings, stack, recent) if settings.aura_evaluate == "on" else None
         listener = stack.enter_context(contextlib.closing(_bind(settings)))
         url = _url(settings.host, listener)
         store = await stack.enter_async_context(opened_store(settings, patience_s=patience_s))
-        columns = await stack.enter_async_context(kept_columns(settings, url))
+        columns = await stack.enter_async_context(kept_columns(settings, url, recent))
         if begin is not None:
             await stack.enter_async_context(begin(store))
         keyring = Keyring(store.keys)
         stack.push_async_callback(keyring.close)
         await keyring.refresh()
         _tell_of_door(settings, keyring)
-        live = Live(store, most_of_key=settings.serve_max_listeners_per_key)
-        app = make_app(settings, store, columns, live, keyring)
-        await _run(app, live, listener, Running(url), on_ready, bounds=bounds)
+        await stack.enter_async_context(watching(settings, store, make_reader(settings, columns)))
+        streams = Streams(Live(store, most_of_key=settings.serve_max_listeners_per_key), Tail(recent))
+        app = make_app(settings, store, columns, streams, keyring)
+        await _run(app, streams, listener, Running(url), on_ready, bounds=bounds)
     log.info("stopped")
 
 
@@ -232,7 +262,7 @@ def _tell_of_door(settings: Settings, keyring: Keyring) -> None:
         log.info("door", open_to="this machine only", until="aura-analytics keys create")
 
 
-async def _labelling(settings: Settings, stack: contextlib.AsyncExitStack) -> Labelling:
+async def _labelling(settings: Settings, stack: contextlib.AsyncExitStack, recent: Recent) -> Labelling:
     """Look at what labels; give what has it work over a store. Where a model judges, in a process of its own.
 
     Raises:
@@ -242,7 +272,7 @@ async def _labelling(settings: Settings, stack: contextlib.AsyncExitStack) -> La
         make_rubric(settings)
         rules = make_rules(settings)
         return lambda store: _beside(make_evaluator(settings, store, None, rules).watch(settings.eval_interval_seconds))
-    process = EvaluatorProcess(settings)
+    process = EvaluatorProcess(settings, recent.relayed("evaluator"))
     await process.start()
     stack.push_async_callback(process.stop)
     return lambda _: process.working()
@@ -262,7 +292,7 @@ async def _beside(work: Coroutine[None, None, None]) -> AsyncIterator[None]:
 
 async def _run(
     app: RequestLog,
-    live: Live,
+    streams: Streams,
     listener: socket.socket,
     running: Running,
     on_ready: OnReady | None,
@@ -283,7 +313,7 @@ async def _run(
             timeout_graceful_shutdown=SHUTDOWN_S,
             timeout_keep_alive=75,
         ),
-        live,
+        streams,
         Rounds(places),
     )
     # What is loaded by now stays: a collector that looked through all of it again would stop every request meanwhile.

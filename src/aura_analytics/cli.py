@@ -14,12 +14,14 @@ from aura_analytics.logs import plain
 from aura_analytics.stats.training import ExampleFilter
 from aura_analytics.store import migrate as run_migrate
 from aura_analytics.terminal import (
+    alerts,
     backup,
     batch,
     cloudflare,
     commands,
     copied,
     copying,
+    doctor,
     judge,
     keyring,
     options,
@@ -29,6 +31,7 @@ from aura_analytics.terminal import (
     review,
     rules,
     tables,
+    tail,
 )
 from aura_analytics.terminal.export import export as run_export
 from aura_analytics.terminal.reading import Database
@@ -52,6 +55,9 @@ keyring.add_to(cli)
 persons.add_to(cli)
 backup.add_to(cli)
 cloudflare.add_to(cli)
+alerts.add_to(cli)
+cli.command()(tail.tail)
+cli.command()(doctor.doctor)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 

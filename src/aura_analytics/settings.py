@@ -2,7 +2,7 @@
 
 The name of a setting in the environment is its field's name in capitals. A name that isn't known, or a value that is
 impossible, stops the start with one line. The table in docs/settings.md is made from this class, and a test holds it
-there.
+there. All of them stand in this one file, so that it is long: whoever looks for one looks here.
 """
 
 import difflib
@@ -20,8 +20,18 @@ from aura_analytics.errors import SettingsError
 
 FILES = (".env", ".dev.vars")
 # Names in the environment that are surely meant for us; in our own files every unknown name is a mistake.
-OUR_PREFIXES = ("AURA_", "EVAL_", "INGEST_", "RATE_", "REDACT", "SERVE_", "STATS_")
-SECRETS = frozenset({"aura_api_key", "gemini_api_key", "openai_api_key", "anthropic_api_key", "eval_api_key"})
+OUR_PREFIXES = ("AURA_", "EVAL_", "INGEST_", "RATE_", "REDACT", "SERVE_", "STATS_", "ALERTS", "WEBHOOK_")
+SECRETS = frozenset(
+    {
+        "aura_api_key",
+        "gemini_api_key",
+        "openai_api_key",
+        "anthropic_api_key",
+        "eval_api_key",
+        "webhook_secret",
+        "webhook_urls",
+    }
+)
 CASELESS = frozenset(
     {
         "log_level",
@@ -284,6 +294,24 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ] = 24
     stats_memory_mb: Annotated[int, _whole(64, 1_048_576, "memory that the columns may take, in MiB")] = 320
     stats_threads: Annotated[int, _whole(1, 1_024, "threads that one statistic may use")] = 2
+
+    alerts: Annotated[
+        str,
+        _text("what is watched; by default what the package watches, if somebody is told", "the path of a TOML file"),
+    ] = ""
+    alerts_interval_seconds: Annotated[float, _seconds(0.05, 86_400, "pause between two looks at what is watched")] = 30
+    webhook_urls: Annotated[
+        str,
+        _text(
+            "who is told of alerts",
+            "http:// or https:// URLs, with a comma or a space between",
+            r"^(https?://[^\s,]+([, ]+https?://[^\s,]+)*)?$",
+        ),
+    ] = ""
+    webhook_secret: Annotated[
+        str,
+        _text("what such messages are signed with", "whsec_ and base64", r"^(whsec_[A-Za-z0-9+/]{16,}={0,2})?$"),
+    ] = ""
 
     analytics_worker_url: Annotated[str, _text("the caller's: where this service answers; not read here", "a URL")] = ""
 

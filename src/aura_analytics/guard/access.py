@@ -81,6 +81,10 @@ ROUTES: dict[tuple[str, str], Need] = {
     ("GET", "/users/{user_id:path}"): Need("admin", "none"),  # a person is one in all stores
     ("DELETE", "/users/{user_id:path}"): Need("admin", "none"),
     ("GET", "/audit"): Need("admin", "none"),
+    ("GET", "/metrics"): Need("metrics", "none"),  # counts of all stores together
+    ("GET", "/alerts"): Need("read", "none"),
+    ("POST", "/alerts/test"): Need("admin", "none"),
+    ("GET", "/logs/tail"): Need("admin", "none"),  # what is logged is of all stores
 }
 
 
@@ -96,6 +100,9 @@ _EXACT = {route: need for route, need in ROUTES.items() if "{" not in route[1]}
 _PATTERNS = [(method, _pattern(path), need) for (method, path), need in ROUTES.items() if "{" in path]
 
 
+_TEMPLATES = [(method, _pattern(path), path) for method, path in ROUTES if "{" in path]
+
+
 def need_of(method: str, path: str) -> Need:
     """Give what a request needs; where no route of the table fits, an administrator."""
     if method == "HEAD":
@@ -104,6 +111,16 @@ def need_of(method: str, path: str) -> Need:
         return need
     fitting = (need for verb, pattern, need in _PATTERNS if verb == method and pattern.fullmatch(path))
     return next(fitting, DENIED)
+
+
+def route_of(method: str, path: str) -> str:
+    """Give the route that a request is of, as the table has it; `other` where it has none."""
+    if method == "HEAD":
+        method = "GET"
+    if (method, path) in _EXACT:
+        return path
+    fitting = (template for verb, pattern, template in _TEMPLATES if verb == method and pattern.fullmatch(path))
+    return next(fitting, "other")
 
 
 def admit(principal: Principal, need: Need) -> None:

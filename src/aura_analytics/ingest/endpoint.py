@@ -28,6 +28,8 @@ LINE_TYPES = frozenset({"application/x-ndjson", "application/ndjson"})
 
 # Bodies above this are decoded on a thread, so that one caller's batch doesn't hold up everybody's single events.
 DECODE_INLINE_BYTES = 64 << 10
+# So many stores of a request are named in the log.
+MOST_STORES = 10
 
 
 class IngestEndpoint:
@@ -69,6 +71,7 @@ class IngestEndpoint:
                 decoded = await self._redacted(decoded, portion.size)
             facts["events"] = len(raws)
             facts["rejected"] = len(decoded.rejected)
+            facts["stores"] = _stores(decoded.events)
             correlation_id = _correlation_id(decoded.events, facts)
             if raws and not decoded.events:
                 raise _all_rejected(decoded.rejected, correlation_id)
@@ -169,6 +172,12 @@ def _correlation_id(events: list[Event], facts: dict[str, object]) -> str | None
         facts["given_correlation_id"] = own
     given = facts.get("given_correlation_id")
     return given if isinstance(given, str) else None
+
+
+def _stores(events: list[Event]) -> list[str]:
+    """Give the stores of some events, for the log; a batch of very many is told by the first ones."""
+    found = dict.fromkeys(event.store_id for event in events if isinstance(event, VoiceQuery))
+    return list(found)[:MOST_STORES]
 
 
 def _all_rejected(rejected: list[Rejection], correlation_id: str | None) -> BodyTooLarge | EventsRejected:

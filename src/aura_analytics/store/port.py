@@ -17,6 +17,7 @@ from aura_analytics.events.records import (
     Verdict,
     VoiceQuery,
 )
+from aura_analytics.store.alerts import AlertStore
 from aura_analytics.store.failures import Failures
 from aura_analytics.store.judging import AnsweredCalls, CallSums, Choice, Demand, Grant, JudgeBatch
 from aura_analytics.store.keys import KeyStore
@@ -199,6 +200,10 @@ class Store(Failures, Undoing, Protocol):
     @property
     def persons(self) -> PersonStore:
         """What is kept of one person, and how it is erased."""
+
+    @property
+    def alerts(self) -> AlertStore:
+        """How alerts stand, and what is to be said of them."""
 
     async def open(self) -> None:
         """Connect; the database must have been migrated."""

@@ -92,6 +92,12 @@ async def serving_at(settings: Settings) -> str | None:
     return None
 
 
+def own_address(settings: Settings) -> str:
+    """Give where a server with these settings answers on this machine."""
+    host = "127.0.0.1" if settings.host in ("0.0.0.0", "::") else settings.host  # noqa: S104 (compared, not bound)
+    return f"http://[{host}]:{settings.port}" if ":" in host else f"http://{host}:{settings.port}"
+
+
 async def _answers(owner: Owner) -> bool:
     """Whether a service answers where a note says: the note may be old."""
     try:

@@ -20,6 +20,7 @@ from aura_analytics.store.port import (
     WideRow,
 )
 from aura_analytics.store.postgres import feed, hourly
+from aura_analytics.store.postgres.alerts import PostgresAlerts
 from aura_analytics.store.postgres.append import storable, touch
 from aura_analytics.store.postgres.connection import TOO_LONG, translated
 from aura_analytics.store.postgres.failing import Failing
@@ -74,6 +75,7 @@ class PostgresStore(Work, Judging, Failing):
         self.keys = PostgresKeys(self._reading, self._changing)
         self.sessions = PostgresSessions(self._reading, self._changing)
         self.persons = PostgresPersons(self._reading, self._changing)
+        self.alerts = PostgresAlerts(self._reading, self._changing)
 
     async def open(self) -> None:
         """Connect."""

@@ -41,6 +41,20 @@ NEEDED = {
     "forgotten": {"hash", "until"},
     "erasures": {"id", "person", "begun_at", "ended_at", "erased"},
     "audit_log": {"number", "at", "actor", "action", "subject", "details"},
+    "alert_states": {"rule", "state", "since", "looked_at", "value", "of"},
+    "alert_messages": {
+        "id",
+        "target",
+        "rule",
+        "kind",
+        "body",
+        "made_at",
+        "due_at",
+        "attempts",
+        "delivered_at",
+        "error",
+    },
+    "alert_turn": {"name", "holder", "until"},
 }
 
 

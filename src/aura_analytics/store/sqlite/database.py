@@ -26,6 +26,7 @@ from aura_analytics.store.port import (
 )
 from aura_analytics.store.queries import Row
 from aura_analytics.store.sqlite import hourly
+from aura_analytics.store.sqlite.alerts import SqliteAlerts
 from aura_analytics.store.sqlite.append import json_of
 from aura_analytics.store.sqlite.connection import fetch
 from aura_analytics.store.sqlite.failing import Failing
@@ -60,6 +61,7 @@ class SqliteStore(Work, Judging, Failing):
         self.keys = SqliteKeys(self._read, self._change)
         self.sessions = SqliteSessions(self._read, self._change)
         self.persons = SqlitePersons(self._path, self._read, self._change)
+        self.alerts = SqliteAlerts(self._read, self._change)
 
     async def append(self, events: Sequence[Event]) -> list[bool]:
         """Store events."""

@@ -40,6 +40,20 @@ NEEDED = {
     "erasures": {"id", "person", "begun_at", "ended_at", "erased"},
     "audit_log": {"number", "at", "actor", "action", "subject", "details"},
     "page_sessions": {"hash", "key_id", "opened_at", "ends_at"},
+    "alert_states": {"rule", "state", "since", "looked_at", "value", "of"},
+    "alert_messages": {
+        "id",
+        "target",
+        "rule",
+        "kind",
+        "body",
+        "made_at",
+        "due_at",
+        "attempts",
+        "delivered_at",
+        "error",
+    },
+    "alert_turn": {"name", "holder", "until"},
 }
 
 
