@@ -210,7 +210,7 @@ def make_app(
         reading.include_router(routes)
     reading.include_router(state_router(partial(health, store, columns), columns))
     problems.install(reading)
-    kept = Cache(reading, store, staleness_ms=settings.stats_max_staleness_ms // 2)
+    kept = Cache(reading, store, store.persons, staleness_ms=settings.stats_max_staleness_ms // 2)
     page = built_page()
     others: dict[str, ASGIApp] = {LIVE: live or Live(store), **dict.fromkeys(page.paths, page)}
     front = Front(IngestEndpoint(store, settings), kept, others)
