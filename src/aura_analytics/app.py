@@ -152,7 +152,7 @@ def make_app(
     reading.include_router(session.router(sessions))
     reading.include_router(state_router(partial(health, store, columns), columns))
     problems.install(reading)
-    kept = Cache(reading, store, staleness_ms=settings.stats_max_staleness_ms // 2)
+    kept = Cache(reading, store, store.persons, staleness_ms=settings.stats_max_staleness_ms // 2)
     page = built_page()
     streams = streams or Streams(Live(store), Tail(Recent()))
     meter = Meter()

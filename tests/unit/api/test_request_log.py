@@ -238,3 +238,9 @@ class TestCorrelationId:
         allowed = len(text) <= LONGEST and all(" " <= character <= "~" for character in text)
 
         assert request_log._printable(text) is allowed
+
+
+async def test_a_path_that_names_a_person_isn_t_logged(reach: Reach, app: RequestLog, logged: LogCapture) -> None:
+    await reach(app).get("/users/ann%40shop.example")
+    [line] = [line for line in logged.entries if line["event"] == "request"]
+    assert line["path"] == "/users/…"
