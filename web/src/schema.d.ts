@@ -406,6 +406,41 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/users/{user_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** All that is kept of one person, one thing a line, streamed */
+        get: operations["get_user_users__user_id__get"];
+        put?: never;
+        post?: never;
+        /** Erase all of one person, everywhere */
+        delete: operations["delete_user_users__user_id__delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/audit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What administrators did */
+        get: operations["get_audit_audit_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/insights/rephrasings": {
         parameters: {
             query?: never;
@@ -502,6 +537,40 @@ export interface paths {
         get: operations["get_conversions_stats_conversions_get"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/alerts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What is watched, and how it stands */
+        get: operations["get_alerts_alerts_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/alerts/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Tell everybody, as a test */
+        post: operations["post_test_alerts_test_post"];
         delete?: never;
         options?: never;
         head?: never;
@@ -3230,6 +3299,134 @@ export interface operations {
             };
         };
     };
+    get_user_users__user_id__get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                user_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One thing a line; `kind` says which. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/x-ndjson": unknown;
+                };
+            };
+            /** @description A parameter can't be read; the problem says what would do. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": Record<string, never>;
+                };
+            };
+            /** @description Not now; come back after `Retry-After`. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": Record<string, never>;
+                };
+            };
+        };
+    };
+    delete_user_users__user_id__delete: {
+        parameters: {
+            query?: {
+                /** @description Take their events in no more. */
+                block?: boolean;
+            };
+            header?: never;
+            path: {
+                user_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What was erased where, counted. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            /** @description A parameter can't be read; the problem says what would do. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": Record<string, never>;
+                };
+            };
+            /** @description Not now; come back after `Retry-After`. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": Record<string, never>;
+                };
+            };
+        };
+    };
+    get_audit_audit_get: {
+        parameters: {
+            query?: {
+                /** @description ISO 8601 or epoch ms, included. */
+                since?: string | null;
+                /** @description Only this, such as `person.forgotten`. */
+                action?: string | null;
+                /** @description 1 to 100,000; default 100. */
+                limit?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The latest first. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            /** @description A parameter can't be read; the problem says what would do. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": Record<string, never>;
+                };
+            };
+            /** @description Not now; come back after `Retry-After`. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": Record<string, never>;
+                };
+            };
+        };
+    };
     get_rephrasings_insights_rephrasings_get: {
         parameters: {
             query?: {
@@ -3864,6 +4061,121 @@ export interface operations {
             };
         };
     };
+    get_alerts_alerts_get: {
+        parameters: {
+            query?: {
+                /** @description Measure each now, instead of telling what was seen last. */
+                measure?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The numbers. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        watched: boolean;
+                        alerts: {
+                            name: string;
+                            metric: string;
+                            above: number;
+                            clear: number;
+                            window: string;
+                            store: string | null;
+                            state: string;
+                            since?: number | null;
+                            lookedAt?: number | null;
+                            value?: number | null;
+                            heldAgainst?: number | null;
+                            /** @default 0 */
+                            interactions: number;
+                        }[];
+                        messages: {
+                            id: string;
+                            host: string;
+                            name: string;
+                            kind: string;
+                            madeAt: number;
+                            outcome: string;
+                            attempts: number;
+                            error: string | null;
+                        }[];
+                    };
+                };
+            };
+            /** @description A parameter can't be read; the problem says what would do. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": Record<string, never>;
+                };
+            };
+            /** @description Not now; come back after `Retry-After`. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": Record<string, never>;
+                };
+            };
+        };
+    };
+    post_test_alerts_test_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The numbers. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        id: string;
+                        host: string;
+                        name: string;
+                        kind: string;
+                        madeAt: number;
+                        outcome: string;
+                        attempts: number;
+                        error: string | null;
+                    }[];
+                };
+            };
+            /** @description A parameter can't be read; the problem says what would do. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": Record<string, never>;
+                };
+            };
+            /** @description Not now; come back after `Retry-After`. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": Record<string, never>;
+                };
+            };
+        };
+    };
     get_session_session_get: {
         parameters: {
             query?: never;
@@ -3884,7 +4196,7 @@ export interface operations {
                         by: "key" | "nothing" | "session";
                         name: string;
                         keyId: string | null;
-                        scopes: ("admin" | "ingest" | "read" | "review")[];
+                        scopes: ("admin" | "ingest" | "metrics" | "read" | "review")[];
                         stores: string[] | null;
                         expiresAt: number | null;
                     };
@@ -3936,7 +4248,7 @@ export interface operations {
                         by: "key" | "nothing" | "session";
                         name: string;
                         keyId: string | null;
-                        scopes: ("admin" | "ingest" | "read" | "review")[];
+                        scopes: ("admin" | "ingest" | "metrics" | "read" | "review")[];
                         stores: string[] | null;
                         expiresAt: number | null;
                     };
