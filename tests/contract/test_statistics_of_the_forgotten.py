@@ -96,9 +96,10 @@ def left_at_the_end(turns: Sequence[Turn]) -> list[list[Event]]:
 
 
 def without_her(turns: Sequence[list[Event]]) -> list[list[Event]]:
-    """Take out what is hers: what names her, and what names nobody in her session if she is named there."""
+    """Take out what is hers: what names her, and what names nobody in a session in which only she is named."""
     asked = [event for events in turns for event in events if isinstance(event, VoiceQuery)]
-    sessions = {one.session_id for one in asked if one.user_id == "ann" and one.session_id == HERS}
+    named_there = {one.session_id for one in asked if one.user_id not in ("ann", None)}
+    sessions = {one.session_id for one in asked if one.user_id == "ann"} - named_there
     gone = {one.id for one in asked if one.user_id == "ann" or (one.user_id is None and one.session_id in sessions)}
 
     def stays(event: Event) -> bool:
