@@ -46,11 +46,12 @@ class Persons:
         erasure = await self._store.persons.begin(
             _name(user_id), id=str(ULID()), actor=actor, blocks=blocks, now=self._clock()
         )
-        places = self._places()
+        rows = Rows(self._store.persons, erasure, clock=self._clock)
+        places = self._places(rows)
         erased = {place.name: await place.erase(user_id) for place in places}
         remains = [left for place in places if (left := await place.left()) is not None]
         # What was counted before it was broken off is in the record of it.
-        erasure = await self._store.persons.begin(user_id, id=erasure.id, actor=actor, blocks=False, now=self._clock())
+        erasure = rows.erasure or erasure
         details = {"erasure": erasure.id, "rows": erasure.erased, "places": erased, "blocked": blocks}
         ended = await self._store.persons.end(erasure, now=self._clock(), details=details | {"remains": remains})
         return receipt_of(ended, erased, remains, blocked=blocks)
@@ -63,7 +64,7 @@ class Persons:
         """
         person = await self._store.persons.pseudonym(_name(user_id))
         await record(self._store.keys, actor=actor, action="person.exported", subject=person, at=self._clock())
-        for place in self._places():
+        for place in self._places(Rows(self._store.persons, clock=self._clock)):
             async for one in place.known(user_id):
                 yield one
 
@@ -75,10 +76,10 @@ class Persons:
             await record(self._store.keys, actor=actor, action="person.allowed", subject=person, at=self._clock())
         return was_blocked
 
-    def _places(self) -> list[Place]:
+    def _places(self, rows: Rows) -> list[Place]:
         """Give the places in their order: copies come after what they are copied from."""
         persons = self._store.persons
-        return [Rows(persons, clock=self._clock), *self._others(), Followers(persons, clock=self._clock), Log(persons)]
+        return [rows, *self._others(), Followers(persons, clock=self._clock), Log(persons)]
 
 
 def _name(user_id: str) -> str:

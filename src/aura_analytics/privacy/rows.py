@@ -6,25 +6,32 @@ import msgspec
 
 from aura_analytics.clock import Clock, now
 from aura_analytics.privacy.place import Record
-from aura_analytics.store.privacy import PersonStore
+from aura_analytics.store.privacy import Erasure, PersonStore
 
 NAME = "rows"
 
 
 class Rows:
-    """The rows of a person. The erasure must have begun."""
+    """The rows of a person.
+
+    Args:
+        persons: the row database.
+        erasure: the one that has begun; it is handed through, since a second call may have ended it meanwhile.
+        clock: the present.
+    """
 
     name = NAME
 
-    def __init__(self, persons: PersonStore, *, clock: Clock = now) -> None:
+    def __init__(self, persons: PersonStore, erasure: Erasure | None = None, *, clock: Clock = now) -> None:
         self._persons = persons
+        self.erasure = erasure
         self._clock = clock
 
     async def erase(self, user_id: str) -> int:
         """Erase rows, and tell how many."""
-        moment = self._clock()
-        begun = await self._persons.begin(user_id, id=str(moment), actor="", blocks=False, now=moment)
-        done = await self._persons.erase(user_id, begun, now=moment)
+        if (begun := self.erasure) is None:
+            raise ValueError("nothing has begun")
+        self.erasure = done = await self._persons.erase(user_id, begun, now=self._clock())
         return sum(done.erased.values()) - sum(begun.erased.values())
 
     async def known(self, user_id: str) -> AsyncIterator[Record]:
