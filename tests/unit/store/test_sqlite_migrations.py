@@ -36,6 +36,7 @@ NAMES = [
     "009_copy_progress",
     "010_judging",
     "011_guard",
+    "014_alerts",
 ]
 ALL = [int(name[:3]) for name in NAMES]
 TABLES = {
@@ -286,6 +287,9 @@ async def test_a_cell_that_is_no_value_of_its_column_can_be_labelled_round(url: 
         "api_keys",
         "seen_signatures",
         "audit_log",
+        "alert_states",
+        "alert_messages",
+        "alert_turn",
     ],
 )
 def test_a_recorded_table_that_is_missing_is_named(url: str, raw: Raw, table: str) -> None:
