@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+from base64 import b64decode
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -42,11 +43,15 @@ def make_webhooks(settings: Settings) -> Webhooks:
     """Make what tells whoever listens; nobody may.
 
     Raises:
-        SettingsError: there are addresses and no secret.
+        SettingsError: there are addresses and no secret, or one that is no base64.
     """
     urls = settings.webhook_urls.replace(",", " ").split()
     if urls and not settings.webhook_secret:
         raise SettingsError("WEBHOOK_URLS needs WEBHOOK_SECRET, which messages are signed with: whsec_ and base64")
+    try:
+        b64decode(settings.webhook_secret.removeprefix("whsec_"), validate=True)
+    except ValueError as error:
+        raise SettingsError("WEBHOOK_SECRET is whsec_ and base64; this isn't base64") from error
     return Webhooks(list(dict.fromkeys(urls)), settings.webhook_secret)
 
 

@@ -164,6 +164,7 @@ def test_check_says_by_its_exit_code_whether_something_is_above(
         {"WEBHOOK_URLS": "ftp://token-of-mine"},
         {"ALERTS": "nowhere.toml"},
         {"WEBHOOK_SECRET": "token-of-mine"},
+        {"WEBHOOK_SECRET": "whsec_tokenofmine0123456"},
     ],
 )
 def test_what_is_wrong_stops_the_start_and_shows_no_secret(shared: Service, wrong: dict[str, str]) -> None:

@@ -74,6 +74,10 @@ GIVEN: dict[str, tuple[str, Any]] = {
     "STATS_CONVERSION_WINDOW_HOURS": ("0.5", 0.5),
     "STATS_MEMORY_MB": ("64", 64),
     "STATS_THREADS": ("1", 1),
+    "ALERTS": ("alerts.toml", "alerts.toml"),
+    "ALERTS_INTERVAL_SECONDS": ("5", 5.0),
+    "WEBHOOK_URLS": ("https://a.example/x, https://b.example", "https://a.example/x, https://b.example"),
+    "WEBHOOK_SECRET": ("whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD", "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD"),
     "ANALYTICS_WORKER_URL": ("http://127.0.0.1:8787", "http://127.0.0.1:8787"),
 }
 IMPOSSIBLE = (
@@ -145,6 +149,7 @@ IMPOSSIBLE = (
     ("STATS_CONVERSION_WINDOW_HOURS", "0", "hours, up to 8760"),
     ("STATS_MEMORY_MB", "63", "a whole number from 64 to 1048576"),
     ("STATS_THREADS", "0", "a whole number from 1 to 1024"),
+    ("ALERTS_INTERVAL_SECONDS", "0", "seconds, from 0.05 to 86400"),
 )
 SOURCES = ("environment", ".env", ".dev.vars")
 
@@ -352,7 +357,7 @@ class TestImpossibleValues:
 
     def test_every_setting_that_can_be_wrong_is_tried_here(self) -> None:
         # Any text may be a path, a key, or the caller's own affair.
-        paths = {"AURA_COLUMNS_PATH", "EVAL_RULES", "EVAL_RUBRIC"}
+        paths = {"AURA_COLUMNS_PATH", "EVAL_RULES", "EVAL_RUBRIC", "ALERTS"}
         # Read by the guard and the ingest, whose own tests try them.
         guards = {"TRUSTED_PROXIES", "CORS_ALLOW_ORIGINS", "REDACT_STORES"}
         free = paths | guards | {name.upper() for name in settings.SECRETS} | {"ANALYTICS_WORKER_URL"}

@@ -37,6 +37,7 @@ NAMES = [
     "010_judging",
     "011_guard",
     "012_privacy",
+    "014_alerts",
     "015_page_sessions",
 ]
 ALL = [int(name[:3]) for name in NAMES]
@@ -292,6 +293,9 @@ async def test_a_cell_that_is_no_value_of_its_column_can_be_labelled_round(url: 
         "privacy_secret",
         "forgotten",
         "erasures",
+        "alert_states",
+        "alert_messages",
+        "alert_turn",
     ],
 )
 def test_a_recorded_table_that_is_missing_is_named(url: str, raw: Raw, table: str) -> None:

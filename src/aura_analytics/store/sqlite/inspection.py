@@ -25,8 +25,9 @@ def inspect(url: str, *, now: int) -> Inspection:
         raise StoreUnavailable("there is no such file yet", trouble="away")
     with closing(connect(path, read_only=True)) as connection, translated():
         head, moment = connection.execute(FEED["head"]).fetchone() or (0, 0)
+        (version,) = connection.execute(SQL["version"]).fetchone()
         return Inspection(
-            version=f"SQLite {connection.execute(SQL['version']).fetchone()[0]}",
+            version=f"SQLite {version}",
             trouble=_trouble(path),
             now=None,
             size_bytes=connection.execute(SQL["size"]).fetchone()[0],
