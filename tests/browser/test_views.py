@@ -4,7 +4,6 @@ import csv
 import io
 import re
 
-import pytest
 from playwright.async_api import expect
 
 from acceptance.service import Service
