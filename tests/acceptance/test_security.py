@@ -218,6 +218,38 @@ def test_an_interaction_of_another_store_can_t_be_labelled(house: House) -> None
     assert house.service.row("voice_evaluations", "q-other")["label"] == "GOOD"
 
 
+def test_what_failed_in_another_store_is_neither_told_nor_tried_again(house: House) -> None:
+    with house.service.opened() as connection:
+        connection.execute("UPDATE evaluation_queue SET failed_at = 1, last_error = 'cut off'")
+    seen = house.ask_as("other", "GET", "/evaluations/failed").json()
+    assert (seen["total"], [one["storeId"] for one in seen["items"]]) == (1, [OTHER])
+    for chosen in ({"queryIds": [ID]}, {"cause": "nothing"}):
+        assert house.ask_as("other", "POST", "/evaluations/retry", json=chosen).json() == {"retried": 0}
+    assert house.ask_as("other", "POST", "/evaluations/retry", json={"all": True}).json() == {"retried": 1}
+    left = house.ask_as("admin", "GET", "/evaluations/failed", params={"limit": 1}).json()
+    assert (left["total"], left["causes"][0]["cause"], left["nextCursor"]) == (1, "cut off", None)
+    assert house.ask_as("admin", "GET", "/evaluations/failed", params={"cursor": f"1.{ID}"}).json()["items"] == []
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "more"),
+    [
+        ("GET", "/evaluations/failed", {"params": {"limit": "501"}}),
+        ("GET", "/evaluations/failed", {"params": {"cursor": "1"}}),
+        ("GET", "/evaluations/failed", {"params": {"cursor": "99999999999999999.x"}}),
+        ("GET", "/evaluations/failed", {"params": {"intent": "x"}}),
+        ("POST", "/evaluations/retry", {"json": {}}),
+        ("POST", "/evaluations/retry", {"json": {"all": True, "cause": "x"}}),
+        ("POST", "/evaluations/retry", {"json": {"queryIds": [1]}}),
+        ("POST", "/evaluations/retry", {"json": {"queryIds": ["x"] * 1_001}}),
+        ("POST", "/evaluations/retry", {"content": b"["}),
+        ("DELETE", f"/evaluations/{ID}", {"params": {"givenAt": "-1"}}),
+    ],
+)
+def test_what_can_t_be_read_is_said(house: House, method: str, path: str, more: dict[str, Any]) -> None:
+    assert house.ask_as("admin", method, path, **more).status_code == 400
+
+
 def test_events_of_another_store_are_rejected(house: House) -> None:
     sent = [query("q-in", store_id=OTHER), query("q-out", store_id=MINE)]
     answer = house.ask_as("other", "POST", "/ingest", json=sent)

@@ -60,11 +60,11 @@ async def test_labels_are_given_skipped_and_taken_back_by_the_keyboard(reviewer:
     history: list[Any] = reviewed.rows("SELECT count(*) FROM voice_evaluation_history")
 
     await page.keyboard.press("g")
-    await settled(page, "saved")
+    await settled(page, ", saved")
     assert by_people(reviewed) == ["GOOD"]
     await page.keyboard.press("b")
     await settled(page, "Bad: ")
-    await settled(page, "saved")
+    await settled(page, ", saved")
     assert by_people(reviewed) == ["BAD", "GOOD"]
 
     # Both are taken back, though both are long at the server: the machine's stand again, and nothing is left of ours.
@@ -79,7 +79,7 @@ async def test_labels_are_given_skipped_and_taken_back_by_the_keyboard(reviewer:
     # Told otherwise at once, before anything is answered: the last word counts.
     for pressed in ("g", "u", "b"):
         await page.keyboard.press(pressed)
-    await settled(page, "saved")
+    await settled(page, ", saved")
     until(lambda: by_people(reviewed) == ["BAD"])
 
     await page.keyboard.press("s")

@@ -8,7 +8,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import BrowserContext, Page, expect
 
-from acceptance.service import Service, outcome, query
+from acceptance.service import Service, outcome, query, until
 from aura_analytics.app import opened_store
 from aura_analytics.clock import now
 from aura_analytics.guard import key
@@ -59,6 +59,7 @@ def closed(tmp_path_factory: pytest.TempPathFactory, tokens: dict[str, str]) -> 
         for store in (MINE, OTHER):
             service.ingest(query(f"q-{store}", store_id=store, query_text=f"said in {store}"), outcome(f"q-{store}"))
         tokens.update(asyncio.run(keep_keys(service)))
+        until(lambda: service.http.get("/stats/summary").status_code == 401)
         yield service
 
 
