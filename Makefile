@@ -13,7 +13,7 @@ WEB := web/node_modules/.development
 TELL_OF_PAGE := test -f src/aura_analytics/dashboard/index.html || echo "The page couldn't be built; all else works. Say 'make page' to try again."
 IN_WEB := cd web && PATH="$(CURDIR)/$(BIN):$$PATH"
 
-.PHONY: help demo serve page test check types format lock bench clean
+.PHONY: help demo serve page test check types format lock audit bench clean
 
 help: ## What can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -57,6 +57,9 @@ lock: $(DEVELOPMENT) ## Pin the newest versions that pyproject.toml allows
 	@$(BIN)/uv pip compile $(LOCK) pyproject.toml --all-extras --group dev -o requirements-dev.lock
 
 LOCK := --quiet --no-strip-extras --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate
+
+audit: $(DEVELOPMENT) ## Look the locked packages up among those with known holes; needs the network
+	@for lock in requirements requirements-postgres; do $(BIN)/pip-audit --require-hashes --disable-pip -r $$lock.lock || exit 1; done
 
 bench: $(DEVELOPMENT) ## Measure on this machine
 	@$(BIN)/python bench/run.py
