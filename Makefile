@@ -18,7 +18,7 @@ IN_WEB := cd web && PATH="$(CURDIR)/$(BIN):$$PATH"
 WORKER := examples/main-worker/node_modules/.development
 IN_WORKER := cd examples/main-worker && PATH="$(CURDIR)/$(BIN):$$PATH"
 
-.PHONY: help demo serve page docs test check lint types format lock bench clean
+.PHONY: help demo serve page docs test check lint types format lock audit bench clean
 
 help: ## What can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -70,6 +70,9 @@ lock: $(DEVELOPMENT) ## Pin the newest versions that pyproject.toml allows
 	@$(BIN)/uv pip compile $(LOCK) pyproject.toml --all-extras --group dev -o requirements-dev.lock
 
 LOCK := --quiet --no-strip-extras --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate
+
+audit: $(DEVELOPMENT) ## Look the locked packages up among those with known holes; needs the network
+	@for lock in requirements requirements-postgres; do $(BIN)/pip-audit --require-hashes --disable-pip -r $$lock.lock || exit 1; done
 
 bench: $(DEVELOPMENT) $(WORKER) ## Measure on this machine
 	@$(BIN)/python bench/run.py
