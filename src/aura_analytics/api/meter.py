@@ -57,7 +57,7 @@ class Meter:
         served.sum_s += seconds
         if "accepted" in facts:
             for outcome in OUTCOMES:
-                if count := facts[outcome]:
+                if count := facts.get(outcome):
                     self.events[outcome] += count
         if (code := facts.get("code")) is not None:
             self.refusals[code] += 1

@@ -37,8 +37,8 @@ NAMES = [
     "010_judging",
     "011_guard",
     "012_privacy",
-    "014_alerts",
-    "015_page_sessions",
+    "013_alerts",
+    "014_page_sessions",
 ]
 ALL = [int(name[:3]) for name in NAMES]
 TABLES = {

@@ -32,7 +32,3 @@ WITH gone AS (
 UPDATE database_identity SET trimmed = gone.last
 FROM (SELECT max(position) AS last FROM gone) AS gone
 WHERE gone.last > database_identity.trimmed;
-
--- name: told
--- How many rows of the feed before a position are left.
-SELECT count(*) FROM change_feed WHERE xid < CAST(CAST(CAST(:position AS bigint) AS text) AS xid8);

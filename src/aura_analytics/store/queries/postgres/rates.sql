@@ -1,6 +1,5 @@
 -- name: take
--- Take `most` out of a bucket, or `least` where there isn't as much, or nothing; tell how much, and in how many seconds it
--- is full again. The clock is the database's: those of the servers needn't agree.
+-- Take `most` of a bucket, or `least`, or nothing, by the database's clock; tell how much, and when it is full again.
 WITH present AS (
     SELECT CAST(extract(epoch FROM clock_timestamp()) AS double precision) AS now_s
 ), taken AS (

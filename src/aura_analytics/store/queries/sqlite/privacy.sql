@@ -23,10 +23,6 @@ INSERT INTO change_feed (changed_at, query_ids) VALUES (:now, '[]') RETURNING po
 DELETE FROM change_feed
 WHERE position < :position AND NOT EXISTS (SELECT 1 FROM change_followers WHERE position < :position);
 
--- name: told
--- How many rows of the feed before a position are left.
-SELECT count(*) FROM change_feed WHERE position < :position;
-
 -- name: bring_home
 -- Write the log into the file and empty it, waiting for who reads or writes.
 PRAGMA wal_checkpoint(TRUNCATE);

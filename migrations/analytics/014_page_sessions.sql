@@ -9,4 +9,4 @@ CREATE TABLE IF NOT EXISTS page_sessions (
 CREATE INDEX IF NOT EXISTS idx_page_sessions_end ON page_sessions (ends_at);
 
 INSERT OR IGNORE INTO migration_metadata (version, applied_at, description)
-VALUES (15, CAST(strftime('%s', 'now') AS INTEGER) * 1000, 'page sessions');
+VALUES (14, CAST(strftime('%s', 'now') AS INTEGER) * 1000, 'page sessions');

@@ -32,4 +32,4 @@ CREATE TABLE IF NOT EXISTS alert_turn (
 );
 
 INSERT OR IGNORE INTO migration_metadata (version, applied_at, description)
-VALUES (14, CAST(strftime('%s', 'now') AS INTEGER) * 1000, 'alerts');
+VALUES (13, CAST(strftime('%s', 'now') AS INTEGER) * 1000, 'alerts');
