@@ -71,7 +71,7 @@ class TestLine:
     async def test_a_request_is_one_line_with_all_its_facts(
         self, app: RequestLog, reach: Reach, logged: LogCapture
     ) -> None:
-        await reach(app).post("/hello?store=secret", headers={HEADER: "c-1"}, content=b"body")
+        await reach(app).post("/hello?store=secret&text=hidden", headers={HEADER: "c-1"}, content=b"body")
 
         (entry,) = logged.entries
         assert entry.pop("duration_ms") >= 0
@@ -84,6 +84,7 @@ class TestLine:
             "status": 207,
             "events": 2,
             "accepted": 1,
+            "stores": ["secret"],
         }
 
     @pytest.mark.parametrize(

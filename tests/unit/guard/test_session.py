@@ -12,6 +12,7 @@ from aura_analytics.api import problems, session
 from aura_analytics.guard import key, network
 from aura_analytics.guard.door import Door, Policy
 from aura_analytics.guard.keyring import Keyring
+from aura_analytics.guard.principal import Scope as KeyScope
 from aura_analytics.guard.session import LASTING_MS, Sessions, cookies
 from unit.guard.house import House, asked
 
@@ -80,7 +81,7 @@ async def test_every_server_of_a_database_takes_it_and_none_of_another(server: S
 
 
 @pytest.mark.parametrize(("scope", "all_of_them"), [("ingest", ["ingest"]), ("read", ["read", "metrics"])])
-async def test_whoever_has_a_key_may_ask_who_they_are(server: Server, scope: Scope, all_of_them: list[str]) -> None:
+async def test_whoever_has_a_key_may_ask_who_they_are(server: Server, scope: KeyScope, all_of_them: list[str]) -> None:
     token = await server.house.key(scope)
     async with server.browser() as browser:
         assert (await browser.get("/session", headers={"X-API-Key": token})).json()["by"] == "key"

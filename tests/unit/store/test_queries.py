@@ -60,9 +60,7 @@ each_statement = pytest.mark.parametrize(
 each_explained = pytest.mark.parametrize(
     ("dialect", "noun", "name"),
     [statement for statement in STATEMENTS if statement[0] in EXPLAINED and statement[1] not in FOREIGN],
-    ids=[
-        "-".join(statement) for statement in STATEMENTS if statement[0] in EXPLAINED and statement[1] not in FOREIGN
-    ],
+    ids=["-".join(statement) for statement in STATEMENTS if statement[0] in EXPLAINED and statement[1] not in FOREIGN],
 )
 
 
@@ -71,9 +69,12 @@ def source_of(folder: str, noun: str) -> str:
 
 
 def python_sources(dialect: Dialect) -> list[str]:
-    own = sorted(STORE.rglob("*.py"))
-    others = [other for other in DIALECTS if other != dialect]
-    return [path.read_text("utf-8") for path in own if path.relative_to(STORE).parts[0] not in others]
+    return [path.read_text("utf-8") for path in sorted((STORE / dialect).rglob("*.py"))]
+
+
+def users_of(noun: str, dialect: Dialect) -> list[str]:
+    sources = [path.read_text("utf-8") for path in sorted(STORE.rglob("*.py"))]
+    return [text for text in sources if f'load("{noun}", "{dialect}")' in text]
 
 
 @pytest.fixture
@@ -131,7 +132,7 @@ def test_a_statement_is_one_statement_that_the_database_understands(
 
 @each_statement
 def test_a_statement_is_used(dialect: Dialect, noun: str, name: str) -> None:
-    users = [text for text in python_sources(dialect) if f'load("{noun}", "{dialect}")' in text]
+    users = users_of(noun, dialect)
     by_table = noun == "copying" and name.removeprefix("write_").removeprefix("next_") in NOUNS_OF_TABLES.values()
     by_place = noun == "privacy" and name in {statement for statement, _ in BY_QUERY}
     by_table = by_table or by_place
