@@ -4,7 +4,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
@@ -13,11 +12,12 @@ from typing import Any, Self, TypeVar
 
 import httpx
 
+from acceptance import nursery
 from acceptance.database import PATIENCE_S, Connection, Database, SqliteFile
+from acceptance.nursery import Process
 from aura_analytics.settings import Settings
 from aura_analytics.store import columns_path
 
-COMMAND = Path(sys.executable).parent / "aura-analytics"
 PAUSE_S = 0.02
 
 Found = TypeVar("Found")
@@ -45,16 +45,9 @@ def clean_environment(**settings: str) -> dict[str, str]:
 def aura(
     *arguments: str | Path, folder: Path, stdin: bytes = b"", settings: Mapping[str, str] | None = None
 ) -> subprocess.CompletedProcess[bytes]:
-    """Run the command to its end, in a pipe."""
-    return subprocess.run(
-        [COMMAND, *arguments],
-        cwd=folder,
-        env=clean_environment(**(settings or {})),
-        input=stdin,
-        capture_output=True,
-        timeout=PATIENCE_S * 2,
-        check=False,
-    )
+    """Run the command to its end, with its output in a file."""
+    environment = clean_environment(**(settings or {}))
+    return nursery.ran(*arguments, cwd=folder, env=environment, stdin=stdin, timeout_s=PATIENCE_S * 2)
 
 
 def children(service: "Service") -> list[int]:
@@ -112,7 +105,7 @@ class Service:
         self.url = ""
         self._logs: list[Path] = []
         self._groups: list[int] = []
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: Process | None = None
         self._client: httpx.Client | None = None
 
     def __enter__(self) -> Self:
@@ -120,26 +113,23 @@ class Service:
         return self
 
     def __exit__(self, *_: object) -> None:
+        left = []
         if self._process is not None:
+            left = children(self)
             self.kill()
         for group in self._groups:  # processes that a killed one left behind would hold its files
             with suppress(ProcessLookupError):
                 os.killpg(group, signal.SIGKILL)
+        until(lambda: not any(map(runs, left)))
 
     def start(self) -> None:
         """Start on the same database; returns once requests are taken."""
         log = self.folder / f"stderr-{len(self._logs) + 1}.log"
         self._logs.append(log)
         with log.open("wb") as stderr:
-            self._process = subprocess.Popen(
-                [COMMAND, "serve", "--port", "0", "--database", self.database_url],
-                cwd=self.folder,
-                env=clean_environment(**self.settings),
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=stderr,
-                process_group=0,
-            )
+            arguments = ("serve", "--port", "0", "--database", self.database_url)
+            environment = clean_environment(**self.settings)
+            self._process = nursery.started(*arguments, cwd=self.folder, env=environment, stderr=stderr, alone=True)
         self._groups.append(self._process.pid)
         try:
             self.url = until(self._announced)
@@ -154,7 +144,7 @@ class Service:
         return next((str(line["url"]) for line in self.log() if line["event"] == "serving"), None)
 
     @property
-    def process(self) -> subprocess.Popen[bytes]:
+    def process(self) -> Process:
         """The process that runs."""
         assert self._process is not None, "the service isn't running"
         return self._process

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from acceptance.service import COMMAND, Service, aura, clean_environment, outcome, query, until
+from acceptance.nursery import COMMAND
+from acceptance.service import Service, aura, clean_environment, outcome, query, until
 from gemini_batches import GeminiBatches, Json, blocked, verdict
 
 StartService = Callable[..., Service]

@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from acceptance.database import Database
-from acceptance.service import COMMAND, Service, aura, clean_environment, outcome, query, until
+from acceptance.nursery import COMMAND
+from acceptance.service import Service, aura, clean_environment, outcome, query, until
 
 MIGRATIONS = Path(__file__).parents[2] / "migrations" / "analytics"
 MOMENT = 1_767_348_000_000  # 2026-01-02T10:00:00Z

@@ -20,7 +20,8 @@ import pytest
 from acceptance.conftest import MakeDatabase
 from acceptance.database import BACKENDS, PATIENCE_S, SqliteFile
 from acceptance.here import aura_here, said_here
-from acceptance.service import COMMAND, Service, aura, clean_environment, ndjson, outcome, query
+from acceptance.nursery import COMMAND
+from acceptance.service import Service, aura, clean_environment, ndjson, outcome, query
 
 # Most commands stand alone, on a file that they make.
 pytestmark = pytest.mark.backends("sqlite")

@@ -16,7 +16,8 @@ from typing import Any
 import psycopg
 import pytest
 
-from acceptance.service import COMMAND, aura, clean_environment, until
+from acceptance.nursery import COMMAND
+from acceptance.service import aura, clean_environment, until
 from aura_analytics.errors import LoadError
 from aura_analytics.settings import Settings
 from aura_analytics.store import Store, make_store, migrate

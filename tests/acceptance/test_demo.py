@@ -11,7 +11,8 @@ import pytest
 
 from acceptance.conftest import MakeDatabase
 from acceptance.database import PATIENCE_S
-from acceptance.service import COMMAND, clean_environment, until
+from acceptance.nursery import COMMAND
+from acceptance.service import clean_environment, until
 
 
 class Demonstration:

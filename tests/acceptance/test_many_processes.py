@@ -13,7 +13,8 @@ from llmock.pytest_plugin import LLMock
 
 from acceptance.conftest import StartEvaluator
 from acceptance.database import PATIENCE_S
-from acceptance.service import COMMAND, Service, clean_environment, outcome, query, until
+from acceptance.nursery import COMMAND
+from acceptance.service import Service, clean_environment, outcome, query, until
 from acceptance.watching import QUICK
 
 StartService = Callable[..., Service]

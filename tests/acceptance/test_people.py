@@ -18,7 +18,8 @@ import pytest
 
 from acceptance.conftest import MakeDatabase, StartService
 from acceptance.database import BACKENDS, PATIENCE_S
-from acceptance.service import COMMAND, Service, clean_environment, outcome, query
+from acceptance.nursery import COMMAND
+from acceptance.service import Service, clean_environment, outcome, query
 
 # What is asked and shown is the same over every row database; what is stored is the contract's business.
 pytestmark = pytest.mark.backends("sqlite")

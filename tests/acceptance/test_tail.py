@@ -13,7 +13,8 @@ import pytest
 
 from acceptance.conftest import StartService
 from acceptance.database import PATIENCE_S
-from acceptance.service import COMMAND, Service, aura, clean_environment, outcome, query, until
+from acceptance.nursery import COMMAND
+from acceptance.service import Service, aura, clean_environment, outcome, query, until
 
 pytestmark = pytest.mark.backends("sqlite")
 

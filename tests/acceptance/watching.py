@@ -2,12 +2,12 @@
 
 import json
 import signal
-import subprocess
 from pathlib import Path
 from typing import Any, Self
 
+from acceptance import nursery
 from acceptance.database import PATIENCE_S
-from acceptance.service import COMMAND, clean_environment
+from acceptance.service import clean_environment
 
 QUICK = {"EVAL_INTERVAL_SECONDS": "0.05", "EVAL_GRACE_SECONDS": "0"}
 
@@ -25,14 +25,9 @@ class Watching:
         folder.mkdir(parents=True)
         self._log = folder / "stderr.log"
         with self._log.open("wb") as stderr:
-            self.process = subprocess.Popen(
-                [COMMAND, "evaluate", "--watch", "--database", url],
-                cwd=folder,
-                env=clean_environment(**{**QUICK, **settings}),
-                stdin=subprocess.DEVNULL,
-                stdout=stderr,
-                stderr=stderr,
-            )
+            arguments = ("evaluate", "--watch", "--database", url)
+            environment = clean_environment(**{**QUICK, **settings})
+            self.process = nursery.started(*arguments, cwd=folder, env=environment, stdout=stderr, stderr=stderr)
 
     def __enter__(self) -> Self:
         return self
