@@ -135,7 +135,7 @@ def completed(document: dict[str, Any], receipt: type[msgspec.Struct], *, closed
     info = document["info"] | {"description": document["info"]["description"] + INTRODUCTION}
     return document | {
         "info": info | {"license": {"name": "MIT", "identifier": "MIT"}},
-        "paths": {path: dict(sorted(methods.items())) for path, methods in paths.items()},
+        "paths": paths,
         "components": {
             "schemas": dict(sorted(shelf.schemas.items())),
             "responses": dict(sorted(responses.items())),
@@ -171,7 +171,7 @@ def _completed(method: str, path: str, operation: Operation, shelf: Shelf, *, cl
         told["200"] = told["200"] | {"links": told["200"].get("links", {}) | {name: link}}
     return {key: value for key, value in operation.items() if key != WITHOUT} | {
         "operationId": f"{method}_{re.sub(r'[^a-z]+', '_', path).strip('_') or 'page'}",
-        "tags": [path.split("/")[1] or "page"],
+        "tags": operation.get("tags") or [path.split("/")[1]],
         "parameters": parameters,
         "responses": {str(status): _answer(str(status), told[status], need, shelf) for status in sorted(told, key=str)},
         "security": [{name: []} for name in SECURITY_SCHEMES] if need.scope is not None and closed else [],

@@ -15,6 +15,7 @@ from aura_analytics.errors import NotFound, ParameterError
 # They have no end, and no HEAD.
 STREAMS = frozenset({LIVE, TAIL})
 
+_OF_PAGE = ["page"]
 _BUSY = "Too many listen already"
 _TEXT = {"type": "string"}
 
@@ -88,10 +89,11 @@ _METRICS = {
 
 
 def _page(words: str) -> dict[str, Any]:
-    return {"summary": words, "responses": _answer("text/html", "A page.")}
+    return {"tags": _OF_PAGE, "summary": words, "responses": _answer("text/html", "A page.")}
 
 
 _ASSET = {
+    "tags": _OF_PAGE,
     "summary": "A file of the page",
     "parameters": [_FILE],
     "responses": {
@@ -103,6 +105,7 @@ _ASSET = {
     | refusals(NotFound),
 }
 _OFFLINE = {
+    "tags": _OF_PAGE,
     "summary": "A file of the description's page",
     "parameters": [_FILE],
     "responses": {"200": {"description": "The file.", "content": {"*/*": {}}}} | refusals(NotFound),
