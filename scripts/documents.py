@@ -123,11 +123,24 @@ def endpoints(paths: Paths) -> str:
     shared = set(common(paths))
     for path, methods in paths.items():
         for method, one in methods.items():
-            names = [parameter["name"] for parameter in one.get("parameters", []) if parameter["in"] == "query"]
-            own = [f"`{name}`" for name in names if name not in shared]
-            shown = ["filters", *own] if shared <= set(names) else own
-            rows.append(f"| `{method.upper()} {path}` | {one['summary']} | {', '.join(shown)} |")
+            if one["tags"] != ["page"]:
+                shown = taken(list(asked(one)), shared)
+                rows.append(f"| `{method.upper()} {path}` | {one['summary']} | {', '.join(shown)} |")
     return "\n".join(rows)
+
+
+def asked(operation: dict[str, Any]) -> dict[str, str]:
+    """Give the parameters of a query string, with their descriptions. Any: OpenAPI's own objects."""
+    return {one["name"]: one["description"] for one in operation["parameters"] if one["in"] == "query"}
+
+
+def taken(names: list[str], shared: set[str]) -> list[str]:
+    """Name what an endpoint takes; what all take isn't named one by one, but where a few of it are left out."""
+    lacking = [f"`{name}`" for name in sorted(shared - set(names))]
+    if len(lacking) > len(shared) // 4:
+        return [f"`{name}`" for name in names]
+    own = [f"`{name}`" for name in names if name not in shared]
+    return ["filters" + (f" but {' and '.join(lacking)}" if lacking else ""), *own]
 
 
 def filters(paths: Paths) -> str:
@@ -138,20 +151,10 @@ def filters(paths: Paths) -> str:
 
 
 def common(paths: Paths) -> dict[str, str]:
-    """Give what all endpoints with a period take, but for the form of the answer, with their descriptions."""
-    taken = [
-        {
-            parameter["name"]: parameter["description"]
-            for parameter in one.get("parameters", [])
-            if "description" in parameter
-        }
-        for methods in paths.values()
-        for one in methods.values()
-    ]
-    counting = [parameters for parameters in taken if "period" in parameters]
-    return {
-        name: text for name, text in counting[0].items() if name != "format" and all(name in one for one in counting)
-    }
+    """Give what most endpoints with a period take, but for the form of the answer, with their descriptions."""
+    counting = [found for methods in paths.values() for one in methods.values() if "period" in (found := asked(one))]
+    first, most = counting[0], len(counting) * 3 // 4
+    return {name: first[name] for name in first if name != "format" and sum(name in one for one in counting) >= most}
 
 
 def recordings(path: Path) -> str:

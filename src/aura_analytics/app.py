@@ -21,7 +21,7 @@ from aura_analytics.api import failing, insights, interactions, judging, persons
 from aura_analytics.api.bounds import Bounds, Places, make_bounds
 from aura_analytics.api.cache import Cache
 from aura_analytics.api.connection import LOOK_S, BoundedProtocol, Rounds
-from aura_analytics.api.description import describe
+from aura_analytics.api.description import OPENAPI, Description
 from aura_analytics.api.endpoints import router, state_router
 from aura_analytics.api.front import Front
 from aura_analytics.api.health import health
@@ -42,6 +42,7 @@ from aura_analytics.guard.policy import make_policy
 from aura_analytics.guard.session import Sessions
 from aura_analytics.guard.shared_rate import counting
 from aura_analytics.ingest.endpoint import IngestEndpoint
+from aura_analytics.ingest.receipt import Receipt
 from aura_analytics.ingest.redacting import store_kinds
 from aura_analytics.labelling import make_evaluator, make_rubric, make_rules
 from aura_analytics.logs import heard_by
@@ -53,6 +54,7 @@ from aura_analytics.projection import (
     announced,
     own_slot,
 )
+from aura_analytics.projection.port import Verification
 from aura_analytics.recent import Recent
 from aura_analytics.settings import Settings
 from aura_analytics.stats.summary import EvaluationQueue
@@ -130,7 +132,6 @@ def make_app(
         version=__version__,
         description="What a voice shopping assistant was asked, what became of it, and how good it was.",
     )
-    describe(reading)
     reader = make_reader(settings, columns)
     budget_usd = settings.eval_daily_budget_usd or None
     over_both = (
@@ -150,7 +151,7 @@ def make_app(
     policy, keyring = make_policy(settings), keyring or Keyring(store.keys)
     sessions = Sessions(store.sessions, keyring, trusted=policy.trusted, address_header=policy.address_header)
     reading.include_router(session.router(sessions))
-    reading.include_router(state_router(partial(health, store, columns), columns))
+    reading.include_router(state_router(partial(health, store, columns), columns, Verification))
     problems.install(reading)
     kept = Cache(reading, store, store.persons, staleness_ms=settings.stats_max_staleness_ms // 2)
     page = built_page()
@@ -158,6 +159,7 @@ def make_app(
     meter = Meter()
     metrics = Metrics(meter, store, columns, sizes=partial(sizes, settings), budget_usd=budget_usd)
     others: dict[str, ASGIApp] = {LIVE: streams.live, TAIL: streams.tail, METRICS: metrics}
+    others[OPENAPI] = Description(reading, Receipt, closed=policy.closed)
     others |= dict.fromkeys(page.paths, page)
     bodies, count = Budget(settings.ingest_queue_bytes), counting(settings, store.keys)
     front = Front(IngestEndpoint(store, settings, bodies), kept, others)

@@ -13,7 +13,17 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Take events; answered once they are durable */
+        /**
+         * Take events; answered once they are durable
+         * @description One event, an array of events, or one event a line; each with or without `Content-Encoding: gzip`. Without a Content-Type
+         *     it is read as JSON. Fields that aren't named here are kept with the record, up to 8 KiB an event.
+         *
+         *     A 2xx means that what was accepted survives a power cut. The same event again is a duplicate and changes nothing. One
+         *     bad event doesn't harm the others. An event takes at most 1 MiB, a body 16 MiB and 10,000 events, if nothing else is set.
+         *
+         *
+         *     Needs a key with the scope `ingest`.
+         */
         post: operations["post_ingest"];
         delete?: never;
         options?: never;
@@ -28,8 +38,11 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** How the assistant is doing */
-        get: operations["get_summary_stats_summary_get"];
+        /**
+         * How the assistant is doing
+         * @description Needs a key with the scope `read`.
+         */
+        get: operations["get_stats_summary"];
         put?: never;
         post?: never;
         delete?: never;
@@ -45,8 +58,11 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** What shoppers say most */
-        get: operations["get_top_queries_stats_top_queries_get"];
+        /**
+         * What shoppers say most
+         * @description Needs a key with the scope `read`.
+         */
+        get: operations["get_stats_top_queries"];
         put?: never;
         post?: never;
         delete?: never;
@@ -62,8 +78,11 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** What they didn't get, and why */
-        get: operations["get_unanswered_stats_unanswered_get"];
+        /**
+         * What they didn't get, and why
+         * @description Needs a key with the scope `read`.
+         */
+        get: operations["get_stats_unanswered"];
         put?: never;
         post?: never;
         delete?: never;
@@ -79,8 +98,11 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Hour by hour */
-        get: operations["get_hourly_stats_hourly_get"];
+        /**
+         * Hour by hour
+         * @description Needs a key with the scope `read`.
+         */
+        get: operations["get_stats_hourly"];
         put?: never;
         post?: never;
         delete?: never;
@@ -96,8 +118,11 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Metrics over time, without gaps */
-        get: operations["get_timeseries_stats_timeseries_get"];
+        /**
+         * Metrics over time, without gaps
+         * @description Needs a key with the scope `read`.
+         */
+        get: operations["get_stats_timeseries"];
         put?: never;
         post?: never;
         delete?: never;
@@ -113,8 +138,11 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** How each intent fares */
-        get: operations["get_intents_stats_intents_get"];
+        /**
+         * How each intent fares
+         * @description Needs a key with the scope `read`.
+         */
+        get: operations["get_stats_intents"];
         put?: never;
         post?: never;
         delete?: never;
@@ -130,8 +158,11 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** How each model fares */
-        get: operations["get_models_stats_models_get"];
+        /**
+         * How each model fares
+         * @description Needs a key with the scope `read`.
+         */
+        get: operations["get_stats_models"];
         put?: never;
         post?: never;
         delete?: never;
@@ -147,8 +178,11 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** How each store fares */
-        get: operations["get_stores_stats_stores_get"];
+        /**
+         * How each store fares
+         * @description Needs a key with the scope `read`.
+         */
+        get: operations["get_stats_stores"];
         put?: never;
         post?: never;
         delete?: never;
@@ -164,8 +198,11 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** How long answers took */
-        get: operations["get_latency_stats_latency_get"];
+        /**
+         * How long answers took
+         * @description Needs a key with the scope `read`.
+         */
+        get: operations["get_stats_latency"];
         put?: never;
         post?: never;
         delete?: never;
@@ -181,8 +218,11 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** How good the answers were, and why */
-        get: operations["get_quality_stats_quality_get"];
+        /**
+         * How good the answers were, and why
+         * @description Needs a key with the scope `read`.
+         */
+        get: operations["get_stats_quality"];
         put?: never;
         post?: never;
         delete?: never;
@@ -198,8 +238,11 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** How sessions went */
-        get: operations["get_sessions_stats_sessions_get"];
+        /**
+         * How sessions went
+         * @description Needs a key with the scope `read`.
+         */
+        get: operations["get_stats_sessions"];
         put?: never;
         post?: never;
         delete?: never;
@@ -215,8 +258,11 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Labelled interactions */
-        get: operations["get_dataset_stats_dataset_get"];
+        /**
+         * Labelled interactions
+         * @description Needs a key with the scope `read`.
+         */
+        get: operations["get_stats_dataset"];
         put?: never;
         post?: never;
         delete?: never;
@@ -232,8 +278,11 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Chat examples, one a line, streamed */
-        get: operations["get_training_data_export_training_data_get"];
+        /**
+         * Chat examples, one a line, streamed
+         * @description Needs a key with the scope `read`.
+         */
+        get: operations["get_export_training_data"];
         put?: never;
         post?: never;
         delete?: never;
@@ -249,8 +298,11 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Single interactions, page by page */
-        get: operations["get_interactions_interactions_get"];
+        /**
+         * Single interactions, page by page
+         * @description Needs a key with the scope `read`.
+         */
+        get: operations["get_interactions"];
         put?: never;
         post?: never;
         delete?: never;
@@ -266,8 +318,11 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** One interaction, whole */
-        get: operations["get_interaction_interactions__query_id__get"];
+        /**
+         * One interaction, whole
+         * @description Needs a key with the scope `read`.
+         */
+        get: operations["get_interactions_query_id"];
         put?: never;
         post?: never;
         delete?: never;
@@ -283,11 +338,17 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** How good the automatic labels are, by people's */
-        get: operations["get_agreement_stats_agreement_get"];
+        /**
+         * How good the automatic labels are, by people's
+         * @description Needs a key with the scope `read`.
+         */
+        get: operations["get_stats_agreement"];
         put?: never;
-        /** How good the automatic labels are, by a reference */
-        post: operations["post_agreement_stats_agreement_post"];
+        /**
+         * How good the automatic labels are, by a reference
+         * @description Needs a key with the scope `read`.
+         */
+        post: operations["post_stats_agreement"];
         delete?: never;
         options?: never;
         head?: never;
@@ -301,8 +362,11 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** What the judge cost, and what waits for it */
-        get: operations["get_judge_stats_judge_get"];
+        /**
+         * What the judge cost, and what waits for it
+         * @description Needs a key with the scope `read`.
+         */
+        get: operations["get_stats_judge"];
         put?: never;
         post?: never;
         delete?: never;
@@ -322,8 +386,10 @@ export interface paths {
          * What the judge gave up on, and why
          * @description The latest first, whenever they failed: of a window nothing is chosen. `causes` counts them all by what went wrong last.
          *     `cursor` is the `nextCursor` of the page before.
+         *
+         *     Needs a key with the scope `review`.
          */
-        get: operations["get_failed_evaluations_failed_get"];
+        get: operations["get_evaluations_failed"];
         put?: never;
         post?: never;
         delete?: never;
@@ -345,8 +411,10 @@ export interface paths {
          * Have the judge try again
          * @description Makes them due again, as new. `queryIds` names them, `cause` chooses all that failed for it, `{"all": true}` takes every
          *     one; of some stores where `store` names them.
+         *
+         *     Needs a key with the scope `review`.
          */
-        post: operations["post_retry_evaluations_retry_post"];
+        post: operations["post_evaluations_retry"];
         delete?: never;
         options?: never;
         head?: never;
@@ -371,8 +439,10 @@ export interface paths {
          *     `order=random`: by the hash of the id, so that each is as likely to come as every other one. Rates that are corrected by
          *     people's labels (`/stats/agreement`) are unbiased only by such a sample: what is chosen by its value isn't like the rest.
          *     The rest of an interaction, and its session, is at `/interactions/{query_id}`.
+         *
+         *     Needs a key with the scope `review`.
          */
-        get: operations["get_queue_evaluations_queue_get"];
+        get: operations["get_evaluations_queue"];
         put?: never;
         post?: never;
         delete?: never;
@@ -393,14 +463,18 @@ export interface paths {
         /**
          * Label an interaction as a person
          * @description A person's label takes the place of the one that stands, which stays in the history. The last one counts.
+         *
+         *     Needs a key with the scope `review`.
          */
-        post: operations["post_label_evaluations__query_id__post"];
+        post: operations["post_evaluations_query_id"];
         /**
          * Take a person's label back
          * @description The label before it stands again; where there was none, the interaction waits for a machine's. What is taken back isn't in the
          *     history: it was never meant.
+         *
+         *     Needs a key with the scope `review`.
          */
-        delete: operations["delete_label_evaluations__query_id__delete"];
+        delete: operations["delete_evaluations_query_id"];
         options?: never;
         head?: never;
         patch?: never;
@@ -413,12 +487,18 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** All that is kept of one person, one thing a line, streamed */
-        get: operations["get_user_users__user_id__get"];
+        /**
+         * All that is kept of one person, one thing a line, streamed
+         * @description Needs a key with the scope `admin`.
+         */
+        get: operations["get_users_user_id"];
         put?: never;
         post?: never;
-        /** Erase all of one person, everywhere */
-        delete: operations["delete_user_users__user_id__delete"];
+        /**
+         * Erase all of one person, everywhere
+         * @description Needs a key with the scope `admin`.
+         */
+        delete: operations["delete_users_user_id"];
         options?: never;
         head?: never;
         patch?: never;
@@ -431,8 +511,11 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** What administrators did */
-        get: operations["get_audit_audit_get"];
+        /**
+         * What administrators did
+         * @description Needs a key with the scope `admin`.
+         */
+        get: operations["get_audit"];
         put?: never;
         post?: never;
         delete?: never;
@@ -448,8 +531,11 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** What shoppers had to say again */
-        get: operations["get_rephrasings_insights_rephrasings_get"];
+        /**
+         * What shoppers had to say again
+         * @description Needs a key with the scope `read`.
+         */
+        get: operations["get_insights_rephrasings"];
         put?: never;
         post?: never;
         delete?: never;
@@ -465,8 +551,11 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Where interactions broke */
-        get: operations["get_causes_insights_causes_get"];
+        /**
+         * Where interactions broke
+         * @description Needs a key with the scope `read`.
+         */
+        get: operations["get_insights_causes"];
         put?: never;
         post?: never;
         delete?: never;
@@ -482,8 +571,11 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** What shoppers asked for in vain, by topic */
-        get: operations["get_demand_insights_demand_get"];
+        /**
+         * What shoppers asked for in vain, by topic
+         * @description Needs a key with the scope `read`.
+         */
+        get: operations["get_insights_demand"];
         put?: never;
         post?: never;
         delete?: never;
@@ -499,8 +591,11 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Words for the recogniser to expect */
-        get: operations["get_key_terms_insights_key_terms_get"];
+        /**
+         * Words for the recogniser to expect
+         * @description Needs a key with the scope `read`.
+         */
+        get: operations["get_insights_key_terms"];
         put?: never;
         post?: never;
         delete?: never;
@@ -516,8 +611,11 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Words that may mean another */
-        get: operations["get_synonyms_insights_synonyms_get"];
+        /**
+         * Words that may mean another
+         * @description Needs a key with the scope `read`.
+         */
+        get: operations["get_insights_synonyms"];
         put?: never;
         post?: never;
         delete?: never;
@@ -533,8 +631,11 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** What was bought, and after which queries */
-        get: operations["get_conversions_stats_conversions_get"];
+        /**
+         * What was bought, and after which queries
+         * @description Needs a key with the scope `read`.
+         */
+        get: operations["get_stats_conversions"];
         put?: never;
         post?: never;
         delete?: never;
@@ -550,8 +651,11 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** What is watched, and how it stands */
-        get: operations["get_alerts_alerts_get"];
+        /**
+         * What is watched, and how it stands
+         * @description Needs a key with the scope `read`.
+         */
+        get: operations["get_alerts"];
         put?: never;
         post?: never;
         delete?: never;
@@ -569,8 +673,11 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Tell everybody, as a test */
-        post: operations["post_test_alerts_test_post"];
+        /**
+         * Tell everybody, as a test
+         * @description Needs a key with the scope `admin`.
+         */
+        post: operations["post_alerts_test"];
         delete?: never;
         options?: never;
         head?: never;
@@ -585,16 +692,16 @@ export interface paths {
             cookie?: never;
         };
         /** Who asks, and what they may */
-        get: operations["get_session_session_get"];
+        get: operations["get_session"];
         put?: never;
         /**
          * Sign a browser in
          * @description For the page of this service: a cookie then stands for the key, which ends with it. Scripts show the key itself. The
          *     request has to bear the header `X-Aura-Page`, as all have to that change something by the cookie.
          */
-        post: operations["post_session_session_post"];
+        post: operations["post_session"];
         /** Sign a browser out */
-        delete: operations["delete_session_session_delete"];
+        delete: operations["delete_session"];
         options?: never;
         head?: never;
         patch?: never;
@@ -608,7 +715,7 @@ export interface paths {
             cookie?: never;
         };
         /** Whether the service can do its work */
-        get: operations["get_health_health_get"];
+        get: operations["get_health"];
         put?: never;
         post?: never;
         delete?: never;
@@ -624,8 +731,11 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Whether rows and columns agree, cell by cell */
-        get: operations["get_verify_verify_get"];
+        /**
+         * Whether rows and columns agree, cell by cell
+         * @description Needs a key with the scope `admin`.
+         */
+        get: operations["get_verify"];
         put?: never;
         post?: never;
         delete?: never;
@@ -643,9 +753,235 @@ export interface paths {
         };
         /**
          * That something has changed, as it happens
-         * @description Server-sent events: `change` at first and with each change, with the feed's `position`.
+         * @description Server-sent events: `change` at first and with each change, with the feed's `position`. A stream ends after 15 minutes; whoever listens comes back.
+         *
+         *     Needs a key with the scope `read`.
          */
-        get: operations["get_live"];
+        get: operations["get_stats_live"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/logs/tail": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What this server logs, as it happens
+         * @description Server-sent events: `line`, and `lost` where the listener was too slow. Other parameters than these are refused.
+         *
+         *     Needs a key with the scope `admin`.
+         */
+        get: operations["get_logs_tail"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/metrics": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The service in numbers, as Prometheus reads them
+         * @description Needs a key with the scope `metrics`.
+         */
+        get: operations["get_metrics"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/openapi.json": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * This description
+         * @description Needs a key with the scope `read`.
+         */
+        get: operations["get_openapi_json"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/docs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * This description, to try out
+         * @description Needs a key with the scope `read`.
+         */
+        get: operations["get_docs"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/redoc": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * This description, to read
+         * @description Needs a key with the scope `read`.
+         */
+        get: operations["get_redoc"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/static-offline-docs/{file}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A file of the description's page
+         * @description Needs a key with the scope `read`.
+         */
+        get: operations["get_static_offline_docs_file"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The page for people */
+        get: operations["get_page"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/explore": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The page for people */
+        get: operations["get_explore"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/browse": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The page for people */
+        get: operations["get_browse"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/review": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The page for people */
+        get: operations["get_review"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/pipeline": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The page for people */
+        get: operations["get_pipeline"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/assets/{file}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A file of the page */
+        get: operations["get_assets_file"];
         put?: never;
         post?: never;
         delete?: never;
@@ -657,8 +993,1886 @@ export interface paths {
 }
 export type webhooks = Record<string, never>;
 export interface components {
-    schemas: never;
-    responses: never;
+    schemas: {
+        /**
+         * Agreement
+         * @description How good the automatic labels of a scope are.
+         *
+         *         `truth` says whose labels are taken for true: people's, or a reference's. `known` counts them, `pairs` those that there
+         *         is an automatic label for, and `others` the automatic labels of which the truth isn't known. What nothing can be said
+         *         of is None. `behaviour` goes by the label that stands, whoever gave it.
+         */
+        Agreement: {
+            storeId: string;
+            period: string;
+            /** @enum {unknown} */
+            truth: "human" | "reference";
+            known: number;
+            pairs: number;
+            others: number;
+            confusion: components["schemas"]["Cell"][] | null;
+            accuracy: components["schemas"]["Share"] | null;
+            kappa: components["schemas"]["Kappa"] | null;
+            calibration: components["schemas"]["Calibration"] | null;
+            methods: components["schemas"]["Method"][];
+            badRate: components["schemas"]["BadRate"];
+            behaviour: components["schemas"]["Behaviour"][];
+        };
+        /**
+         * Alerts
+         * @description What is watched, whether a server does so, and what was said last.
+         */
+        Alerts: {
+            watched: boolean;
+            alerts: components["schemas"]["Standing"][];
+            messages: components["schemas"]["Telling"][];
+        };
+        /**
+         * AuditEntry
+         * @description One change: who made it, what it was, what it was about. `details` is what JSON can hold, and never a secret.
+         */
+        AuditEntry: {
+            at: number;
+            actor: string;
+            action: string;
+            subject: string;
+            details?: unknown;
+        };
+        /**
+         * BadRate
+         * @description How much is BAD: by the automatic labels of all, by the true ones of some, and by both together in two ways.
+         *
+         *         `sampling_p`: how likely automatic labels would differ as much between those whose truth is known and all others, had
+         *         they been drawn at random. Where it is small they weren't, and neither `plain` nor `corrected` is about all;
+         *         `stratified` still is, if they were chosen by the automatic label only.
+         */
+        BadRate: {
+            automatic: number | null;
+            plain: components["schemas"]["Share"] | null;
+            corrected: components["schemas"]["Corrected"] | null;
+            stratified: components["schemas"]["Stratified"] | null;
+            samplingP: number | null;
+        };
+        /**
+         * Bar
+         * @description A bar of a histogram: `count` values from `least` on that are below `below`; None is open.
+         */
+        Bar: {
+            from: number;
+            below: number | null;
+            count: number;
+        };
+        /**
+         * Behaviour
+         * @description How often interactions of one label were said again next, `rephrased` in other words or `repeated` in the same.
+         */
+        Behaviour: {
+            /** @enum {unknown} */
+            label: "BAD" | "GOOD" | "REVIEW";
+            queries: number;
+            rephrased: number;
+            repeated: number;
+            saidAgain: components["schemas"]["Share"];
+        };
+        /**
+         * Bin
+         * @description The labels whose confidence lies from `low` to below `high` (1 lies in the last): how sure, and how often true.
+         */
+        Bin: {
+            low: number;
+            high: number;
+            count: number;
+            confidence: number;
+            accuracy: number;
+        };
+        /**
+         * Calibration
+         * @description How far confidences are from the truth.
+         *
+         *         `ece` is how many hundredths confidence and accuracy lie apart in a bin, on average; `brier` also rewards being sure.
+         *         Both are 0 at best. `bins` leaves out those that are empty.
+         */
+        Calibration: {
+            labels: number;
+            ece: number;
+            brier: number;
+            bins: components["schemas"]["Bin"][];
+        };
+        /**
+         * Cause
+         * @description How many failed for a cause, and when the last one did.
+         */
+        Cause: {
+            cause: string;
+            count: number;
+            lastAt: number;
+        };
+        /**
+         * Causes
+         * @description Where interactions broke. `causes` are in the order in which an utterance goes through an assistant.
+         */
+        Causes: {
+            storeId: string;
+            period: string;
+            queries: number;
+            broken: number;
+            rate: number;
+            causes: {
+                cause: string;
+                count: number;
+                share: number;
+                rate: number;
+            }[];
+            split: ("action" | "intent" | "label" | "model" | "source" | "store") | null;
+            parts: components["schemas"]["Part"][];
+            steps: components["schemas"]["Step"][];
+            examples: components["schemas"]["Example"][];
+        };
+        /**
+         * Cell
+         * @description How often an automatic label met a true one.
+         */
+        Cell: {
+            /** @enum {unknown} */
+            automatic: "BAD" | "GOOD" | "REVIEW";
+            /** @enum {unknown} */
+            truth: "BAD" | "GOOD" | "REVIEW";
+            count: number;
+        };
+        /**
+         * Change
+         * @description By how much a figure has changed. `relative`: 0.5 is half as much again; None where there was nothing before.
+         */
+        Change: {
+            absolute: number;
+            relative: number | null;
+        };
+        /** ComparedIntentFigures */
+        ComparedIntentFigures: {
+            intent: string | null;
+            queries: number;
+            successes: number;
+            failures: number;
+            unanswered: number;
+            successRate: number;
+            unansweredRate: number;
+            avgLatencyMs: number | null;
+            p95LatencyMs: number | null;
+            costUsd: number;
+            tokens: number;
+            sessions: number;
+            good: number;
+            review: number;
+            bad: number;
+            quality: number | null;
+            conversions: number;
+            conversionRate: number;
+            revenue: {
+                [key: string]: number;
+            };
+            previous?: components["schemas"]["IntentFigures"] | null;
+            change?: {
+                [key: string]: components["schemas"]["Change"];
+            };
+        };
+        /** ComparedLatency */
+        ComparedLatency: {
+            storeId: string;
+            period: string;
+            count: number;
+            averageLatencyMs: number | null;
+            minLatencyMs: number | null;
+            maxLatencyMs: number | null;
+            p50LatencyMs: number | null;
+            p75LatencyMs: number | null;
+            p90LatencyMs: number | null;
+            p95LatencyMs: number | null;
+            p99LatencyMs: number | null;
+            histogram: components["schemas"]["Bar"][];
+            previous?: components["schemas"]["Latency"] | null;
+            change?: {
+                [key: string]: components["schemas"]["Change"];
+            };
+        };
+        /** ComparedModelFigures */
+        ComparedModelFigures: {
+            modelName: string | null;
+            queries: number;
+            successes: number;
+            failures: number;
+            unanswered: number;
+            successRate: number;
+            unansweredRate: number;
+            avgLatencyMs: number | null;
+            p95LatencyMs: number | null;
+            costUsd: number;
+            tokens: number;
+            sessions: number;
+            good: number;
+            review: number;
+            bad: number;
+            quality: number | null;
+            conversions: number;
+            conversionRate: number;
+            revenue: {
+                [key: string]: number;
+            };
+            previous?: components["schemas"]["ModelFigures"] | null;
+            change?: {
+                [key: string]: components["schemas"]["Change"];
+            };
+        };
+        /** ComparedStoreFigures */
+        ComparedStoreFigures: {
+            storeId: string | null;
+            queries: number;
+            successes: number;
+            failures: number;
+            unanswered: number;
+            successRate: number;
+            unansweredRate: number;
+            avgLatencyMs: number | null;
+            p95LatencyMs: number | null;
+            costUsd: number;
+            tokens: number;
+            sessions: number;
+            good: number;
+            review: number;
+            bad: number;
+            quality: number | null;
+            conversions: number;
+            conversionRate: number;
+            revenue: {
+                [key: string]: number;
+            };
+            previous?: components["schemas"]["StoreFigures"] | null;
+            change?: {
+                [key: string]: components["schemas"]["Change"];
+            };
+        };
+        /** ComparedSummary */
+        ComparedSummary: {
+            storeId: string;
+            period: string;
+            totalQueries: number;
+            successfulQueries: number;
+            failedQueries: number;
+            averageLatencyMs: number | null;
+            p50LatencyMs: number | null;
+            p95LatencyMs: number | null;
+            p99LatencyMs: number | null;
+            totalCostUsd: number;
+            costPerSuccessfulQueryUsd: number | null;
+            totalTokens: number;
+            promptTokens: number;
+            completionTokens: number;
+            uniqueSessions: number;
+            conversionRate: number;
+            unansweredRate: number;
+            labels: components["schemas"]["Labels"];
+            evaluationQueue?: components["schemas"]["EvaluationQueue"] | null;
+            from: number | null;
+            to: number | null;
+            previous?: components["schemas"]["Summary"] | null;
+            change?: {
+                [key: string]: components["schemas"]["Change"];
+            };
+        };
+        /** ComparedVisits */
+        ComparedVisits: {
+            storeId: string;
+            period: string;
+            sessions: number;
+            successfulSessions: number;
+            abandonedSessions: number;
+            successShare: number;
+            abandonedShare: number;
+            singleTurnShare: number;
+            averageTurns: number | null;
+            p50Turns: number | null;
+            p95Turns: number | null;
+            maxTurns: number | null;
+            averageLengthMs: number | null;
+            p50LengthMs: number | null;
+            p95LengthMs: number | null;
+            turns: components["schemas"]["Bar"][];
+            previous?: components["schemas"]["Visits"] | null;
+            change?: {
+                [key: string]: components["schemas"]["Change"];
+            };
+        };
+        /**
+         * Conversion
+         * @description A conversion that names the query.
+         */
+        Conversion: {
+            id: string;
+            occurredAt: number;
+            receivedAt: number;
+            value: number | null;
+            currency: string | null;
+            orderId: string | null;
+            storeId: string | null;
+            sessionId: string | null;
+            correlationId: string | null;
+            extra: Record<string, never> | null;
+        };
+        /**
+         * Conversions
+         * @description What queries led to. The window is that of the queries, whenever a conversion came.
+         *
+         *         `unattributed` counts the conversions of the window and the stores that no query is known for; None where other filters
+         *         are given, which say nothing about them.
+         */
+        Conversions: {
+            storeId: string;
+            period: string;
+            queries: number;
+            conversions: number;
+            convertedQueries: number;
+            conversionRate: number;
+            revenue: components["schemas"]["Revenue"][];
+            unattributed: number | null;
+            byIntent: components["schemas"]["IntentConversions"][];
+        };
+        /**
+         * Corrected
+         * @description A rate with its 95 % interval, all 0…1.
+         *
+         *         `weight` is λ: how far the automatic labels are relied on, 0 not at all and 1 as on people's. `worth`: how many people's
+         *         labels alone would have told as much.
+         */
+        Corrected: {
+            value: number;
+            low: number;
+            high: number;
+            pairs: number;
+            others: number;
+            weight: number;
+            worth: number;
+        };
+        /**
+         * Demand
+         * @description Missed demand: `unanswered` counts all queries that weren't answered, `topics` are the most voluminous first.
+         */
+        Demand: {
+            storeId: string;
+            period: string;
+            unanswered: number;
+            topics: components["schemas"]["DemandTopic"][];
+        };
+        /**
+         * DemandTopic
+         * @description What unanswered queries have in common.
+         *
+         *         `volume` counts queries, `texts` their different texts, all spellings in one. `earlier` and `later` count them in the
+         *         two halves of the window; `trend` is the change from one to the other: 0.5 is half as many again, None where there
+         *         were none before. `stores` are those where it was asked most.
+         *
+         *         `money_at_stake` is what these queries would have brought had they done as the answered ones of their intents did: for
+         *         each intent the queries missed, times the share of answered queries that led to a conversion, times the average value
+         *         of those conversions; that is, times the value that the conversions brought for each answered query. It is added up by
+         *         currency, and None where the window knows no conversion at all.
+         */
+        DemandTopic: {
+            name: string;
+            volume: number;
+            texts: number;
+            earlier: number;
+            later: number;
+            trend: number | null;
+            stores: components["schemas"]["StoreCount"][];
+            reasons: {
+                [key: string]: number;
+            };
+            examples: components["schemas"]["Spelling"][];
+            moneyAtStake: components["schemas"]["Money"][] | null;
+        };
+        /**
+         * Details
+         * @description One interaction.
+         *
+         *         `verdict` is the label that stands, `history` those before it, latest first. `turns` are the session's around it and
+         *         itself, in their order; `rephrased`, `repeated` and `cause` are its own, `said_again` the turn that says the same.
+         *         A server that keeps no statistics knows nothing of the conversation: no turns, and None.
+         */
+        Details: {
+            query: components["schemas"]["Query"];
+            outcome: components["schemas"]["Outcome"] | null;
+            verdict: components["schemas"]["Judgement"] | null;
+            history: components["schemas"]["Judgement"][];
+            conversions: components["schemas"]["Conversion"][];
+            rephrased: boolean | null;
+            repeated: boolean | null;
+            saidAgain: components["schemas"]["Turn"] | null;
+            cause: string | null;
+            turns: components["schemas"]["Turn"][];
+        };
+        /**
+         * Difference
+         * @description One cell, or a whole row (`column` None), that isn't the same. Any: what a cell can be.
+         */
+        Difference: {
+            query_id: string;
+            column: string | null;
+            in_rows: unknown;
+            in_columns: unknown;
+        };
+        /**
+         * Durations
+         * @description How long requests took that were answered, but for those of batches, in ms; percentiles are observed durations.
+         */
+        Durations: {
+            p50: number;
+            p95: number;
+            p99: number;
+            mean: number;
+        };
+        /**
+         * EvaluationQueue
+         * @description How many interactions of the whole database wait to be labelled: due now, due later (or claimed), and given up.
+         */
+        EvaluationQueue: {
+            due: number;
+            waiting: number;
+            failed: number;
+        };
+        /**
+         * Example
+         * @description An interaction that broke.
+         */
+        Example: {
+            cause: string;
+            id: string;
+            storeId: string;
+            sessionId: string | null;
+            createdAt: number;
+            queryText: string;
+            intent: string | null;
+            answerText: string | null;
+            transcriptionConfidence: number | null;
+            latencyMs: number | null;
+            actionTaken: string | null;
+            actionSuccess: boolean | null;
+            errorFlag: boolean | null;
+            label: string | null;
+            reason: string | null;
+        };
+        /**
+         * Failed
+         * @description One that failed. What was asked is null where the query is gone.
+         */
+        Failed: {
+            queryId: string;
+            cause: string;
+            attempts: number;
+            failedAt: number;
+            storeId: string | null;
+            createdAt: number | null;
+            queryText: string | null;
+        };
+        /**
+         * FailedList
+         * @description What failed; `total` and `causes` are of all that are chosen by store, whatever the cause.
+         */
+        FailedList: {
+            total: number;
+            causes: components["schemas"]["Cause"][];
+            items: components["schemas"]["Failed"][];
+            nextCursor: string | null;
+        };
+        /**
+         * Health
+         * @description The state of the service.
+         *
+         *         `database`: that the row database can be used, or what is wrong with it. `statistics`: the phase of the columns,
+         *         `unavailable` where they don't answer, `off` where this server keeps none.
+         */
+        Health: {
+            /** @enum {unknown} */
+            status: "healthy" | "unhealthy";
+            /** @default analytics */
+            worker: string;
+            version: string;
+            database: "usable" | ("away" | "busy" | "full" | "read-only" | "slow" | "stopping");
+            statistics: string;
+        };
+        /**
+         * Hour
+         * @description One hour that has any query; `hour` is its start, ISO 8601: in UTC, or with the offset of the zone asked for.
+         */
+        Hour: {
+            hour: string;
+            queries: number;
+            successes: number;
+            failures: number;
+            avgLatencyMs: number | null;
+            costUsd: number;
+            sessions: number;
+        };
+        /**
+         * IntentConversions
+         * @description What the queries of an intent led to. `conversion_rate`: the share of them that a conversion is owed to, 0…1.
+         */
+        IntentConversions: {
+            intent: string | null;
+            queries: number;
+            conversions: number;
+            convertedQueries: number;
+            conversionRate: number;
+            revenue: components["schemas"]["Revenue"][];
+        };
+        /**
+         * IntentFigures
+         * @description The figures of one intent; None for queries without one.
+         */
+        IntentFigures: {
+            intent: string | null;
+            queries: number;
+            successes: number;
+            failures: number;
+            unanswered: number;
+            successRate: number;
+            unansweredRate: number;
+            avgLatencyMs: number | null;
+            p95LatencyMs: number | null;
+            costUsd: number;
+            tokens: number;
+            sessions: number;
+            good: number;
+            review: number;
+            bad: number;
+            quality: number | null;
+            conversions: number;
+            conversionRate: number;
+            revenue: {
+                [key: string]: number;
+            };
+        };
+        /**
+         * IntentRate
+         * @description How often the queries of an intent were said again in other words; `rate` is 0…1.
+         */
+        IntentRate: {
+            intent: string | null;
+            queries: number;
+            rephrased: number;
+            repeated: number;
+            rate: number;
+        };
+        /**
+         * Interaction
+         * @description One interaction. Moments are epoch milliseconds; `reason` to `evaluated_by` are the label's.
+         */
+        Interaction: {
+            id: string;
+            storeId: string;
+            sessionId: string | null;
+            userId: string | null;
+            createdAt: number;
+            queryText: string;
+            querySource: string | null;
+            transcriptionConfidence: number | null;
+            intent: string | null;
+            fastPath: boolean | null;
+            answerText: string | null;
+            modelName: string | null;
+            latencyMs: number | null;
+            tokens: number | null;
+            costUsd: number | null;
+            actionTaken: string | null;
+            actionSuccess: boolean | null;
+            errorFlag: boolean | null;
+            errorMessage: string | null;
+            toolCalls: unknown[] | null;
+            label: string | null;
+            reason: string | null;
+            confidence: number | null;
+            evaluatedAt: number | null;
+            evaluatedBy: string | null;
+        };
+        /**
+         * Item
+         * @description An interaction with the label that stands, and why it is worth a look.
+         *
+         *         `score` = `doubt` · (1 + log₂(`occurrences` / `place`)). `doubt` is how likely the label is to be wrong,
+         *         1 − (1 − u)(1 − d): u is 1 − its confidence, at least 0.5 for REVIEW; d is 0.5 where GOOD was followed by the same wish
+         *         said again, else 0. `occurrences`: how often the text was said in the window, in any spelling. `place`: the how
+         *         many-th of them it is that somebody looks at.
+         */
+        Item: {
+            interaction: components["schemas"]["Interaction"];
+            verdict: components["schemas"]["Judgement"];
+            score: number;
+            doubt: number;
+            occurrences: number;
+            place: number;
+            why: ("disputed" | "frequent" | "review" | "unsure")[];
+        };
+        /**
+         * JudgeCalls
+         * @description What the judge cost in a window, by the moments of its requests, altogether and by model and rubric.
+         *
+         *         `queue` and `today` are those of the present, of all stores; None where one store is asked about.
+         */
+        JudgeCalls: {
+            calls: number;
+            answered: number;
+            failures: {
+                [key: string]: number;
+            };
+            failureRate: number | null;
+            tokensPrompt: number;
+            tokensCompletion: number;
+            costUsd: number | null;
+            unpricedCalls: number;
+            costPerLabelUsd: number | null;
+            latencyMs: components["schemas"]["Durations"] | null;
+            storeId: string;
+            period: string;
+            from: number | null;
+            to: number | null;
+            byModel: components["schemas"]["ModelSpending"][];
+            queue: components["schemas"]["Waiting"] | null;
+            today: components["schemas"]["Today"] | null;
+        };
+        /**
+         * Judgement
+         * @description A label, why, how sure, and by whom: `method` is `rules`, a model's name, or a person's.
+         *
+         *         `rubric` is the instructions that a model had, the rest what all its requests for this label took.
+         */
+        Judgement: {
+            label: string;
+            reason: string;
+            confidence: number;
+            evaluatedAt: number;
+            evaluatedBy: string;
+            method: string;
+            explanation: string | null;
+            rubric: string | null;
+            tokensPrompt: number | null;
+            tokensCompletion: number | null;
+            costUsd: number | null;
+            durationMs: number | null;
+        };
+        /**
+         * Kappa
+         * @description Agreement beyond chance: 1 is all, 0 what chance would give; the interval of 95 % is None for few pairs.
+         */
+        Kappa: {
+            value: number;
+            low: number | null;
+            high: number | null;
+        };
+        /**
+         * KeyTerm
+         * @description A word or two that stand out. `weight` is how many doublings more frequent they are than elsewhere.
+         */
+        KeyTerm: {
+            term: string;
+            count: number;
+            weight: number;
+        };
+        /**
+         * Labelled
+         * @description The label that stands now.
+         */
+        Labelled: {
+            label: string;
+            reason: string;
+            confidence: number;
+            evaluatedAt: number;
+            evaluatedBy: string;
+            method: string;
+            explanation: string | null;
+            rubric: string | null;
+            tokensPrompt: number | null;
+            tokensCompletion: number | null;
+            costUsd: number | null;
+            durationMs: number | null;
+            queryId: string;
+        };
+        /**
+         * LabelledBefore
+         * @description The label that stands again; null where there is none, and the interaction waits for a machine's.
+         */
+        LabelledBefore: {
+            queryId: string;
+            verdict: components["schemas"]["Judgement"] | null;
+        };
+        /**
+         * LabelledInteraction
+         * @description One labelled interaction. `completion` is None where the answer's text isn't known.
+         */
+        LabelledInteraction: {
+            prompt: string;
+            completion: string | null;
+            store_id: string;
+            intent: string | null;
+            model_name: string | null;
+            action_taken: string | null;
+            created_at: number;
+        };
+        /**
+         * Labels
+         * @description How many interactions have each label.
+         */
+        Labels: {
+            GOOD: number;
+            REVIEW: number;
+            BAD: number;
+            unlabelled: number;
+        };
+        /**
+         * Latency
+         * @description How long answers took. Those without a known latency are left out; None where there are no others.
+         */
+        Latency: {
+            storeId: string;
+            period: string;
+            count: number;
+            averageLatencyMs: number | null;
+            minLatencyMs: number | null;
+            maxLatencyMs: number | null;
+            p50LatencyMs: number | null;
+            p75LatencyMs: number | null;
+            p90LatencyMs: number | null;
+            p95LatencyMs: number | null;
+            p99LatencyMs: number | null;
+            histogram: components["schemas"]["Bar"][];
+        };
+        /**
+         * Method
+         * @description How good one way of labelling is: `rules`, or a model's name and its instructions; None where it wasn't noted.
+         */
+        Method: {
+            method: string | null;
+            rubric: string | null;
+            pairs: number;
+            accuracy: components["schemas"]["Share"];
+            kappa: components["schemas"]["Kappa"] | null;
+        };
+        /**
+         * ModelFigures
+         * @description The figures of one model; None for queries that no known model answered.
+         */
+        ModelFigures: {
+            modelName: string | null;
+            queries: number;
+            successes: number;
+            failures: number;
+            unanswered: number;
+            successRate: number;
+            unansweredRate: number;
+            avgLatencyMs: number | null;
+            p95LatencyMs: number | null;
+            costUsd: number;
+            tokens: number;
+            sessions: number;
+            good: number;
+            review: number;
+            bad: number;
+            quality: number | null;
+            conversions: number;
+            conversionRate: number;
+            revenue: {
+                [key: string]: number;
+            };
+        };
+        /**
+         * ModelSpending
+         * @description What the requests to one model by one rubric came to, led by their names. Here each answer counts as a label.
+         */
+        ModelSpending: {
+            model: string;
+            rubric: string;
+            calls: number;
+            answered: number;
+            failures: {
+                [key: string]: number;
+            };
+            failureRate: number | null;
+            tokensPrompt: number;
+            tokensCompletion: number;
+            costUsd: number | null;
+            unpricedCalls: number;
+            costPerLabelUsd: number | null;
+            latencyMs: components["schemas"]["Durations"] | null;
+        };
+        /**
+         * Money
+         * @description An amount; `currency` is None where conversions named none.
+         */
+        Money: {
+            currency: string | null;
+            value: number;
+        };
+        /**
+         * Outcome
+         * @description What became of it. Any: names of tools, or whatever call objects the assistant's tools have.
+         */
+        Outcome: {
+            occurredAt: number;
+            receivedAt: number;
+            answerText: string | null;
+            modelName: string | null;
+            latencyMs: number | null;
+            tokensPrompt: number | null;
+            tokensCompletion: number | null;
+            tokensTotal: number | null;
+            costUsd: number | null;
+            actionTaken: string | null;
+            actionSuccess: boolean | null;
+            errorFlag: boolean | null;
+            errorMessage: string | null;
+            toolCalls: unknown[] | null;
+            correlationId: string | null;
+            extra: Record<string, never> | null;
+        };
+        /**
+         * Page
+         * @description Some interactions, and the cursor that asks for those after them; None where there are no more.
+         */
+        Page: {
+            interactions: components["schemas"]["Interaction"][];
+            nextCursor: string | null;
+        };
+        /**
+         * Pair
+         * @description What was said, and what then. `count`: how many such pairs this one stands for.
+         */
+        Pair: {
+            id: string;
+            nextId: string;
+            storeId: string;
+            sessionId: string;
+            createdAt: number;
+            gapMs: number;
+            queryText: string;
+            nextText: string;
+            intent: string | null;
+            nextIntent: string | null;
+            count: number;
+        };
+        /**
+         * Part
+         * @description The same for those that have something in common; `value` is what, None where they lack it.
+         */
+        Part: {
+            queries: number;
+            broken: number;
+            heardWrong: number;
+            understoodWrong: number;
+            didWrong: number;
+            tooSlow: number;
+            noAnswer: number;
+            answeredBadly: number;
+            value: string | null;
+        };
+        /**
+         * Problem
+         * @description What is sent of an error. `code` stays the same from version to version, `detail` is for people.
+         */
+        Problem: {
+            type: string;
+            title: string;
+            status: number;
+            code: string;
+            detail?: string;
+        };
+        /**
+         * Quality
+         * @description The labels of a window. `quality` is the share of GOOD among what is labelled; None where nothing is.
+         *
+         *         The points of `series` hold `at`, `queries`, `good`, `review`, `bad` and `quality` of a step.
+         */
+        Quality: {
+            storeId: string;
+            period: string;
+            labels: components["schemas"]["Labels"];
+            quality: number | null;
+            reasons: components["schemas"]["Reason"][];
+            /** @enum {unknown} */
+            step: "day" | "hour" | "minute" | "month" | "week";
+            tz: string;
+            series: Record<string, never>[];
+        };
+        /**
+         * Query
+         * @description A query as it was told; `extra` holds the caller's own fields.
+         */
+        Query: {
+            id: string;
+            storeId: string;
+            sessionId: string | null;
+            userId: string | null;
+            createdAt: number;
+            receivedAt: number;
+            queryText: string;
+            querySource: string;
+            transcriptionConfidence: number | null;
+            audioDurationMs: number | null;
+            intent: string | null;
+            fastPath: boolean;
+            correlationId: string | null;
+            extra: Record<string, never> | null;
+        };
+        /**
+         * Queue
+         * @description What a person may look at until `leased_until`; nobody else is given it meanwhile.
+         *
+         *         `waiting`: how many there are that no person has labelled and nobody else is looking at, these included.
+         */
+        Queue: {
+            storeId: string;
+            period: string;
+            /** @enum {unknown} */
+            order: "random" | "value";
+            reviewer: string;
+            leasedUntil: number;
+            waiting: number;
+            items: components["schemas"]["Item"][];
+        };
+        /**
+         * Reason
+         * @description How many labels were given for one reason. `evaluated_by` is `auto` or `human`; `share` is that of all labels.
+         */
+        Reason: {
+            label: string;
+            reason: string | null;
+            evaluatedBy: string | null;
+            count: number;
+            share: number;
+        };
+        /**
+         * Receipt
+         * @description The answer: what was stored, what was there already, what can't be taken. `query_ids` in the events' order.
+         *
+         *         A conversion that names no query has None in its place, so that the others keep theirs.
+         */
+        Receipt: {
+            /** @default ok */
+            status: string;
+            accepted: number;
+            duplicates: number;
+            rejected: components["schemas"]["Rejection"][];
+            query_ids: (string | null)[];
+            /** @default null */
+            correlation_id: string | null;
+        };
+        /**
+         * Rejection
+         * @description Why one event was not taken. `index` counts the body's events from 0, `field` is the name on the wire.
+         */
+        Rejection: {
+            index: number;
+            code: string;
+            field: string | null;
+            message: string;
+        };
+        /**
+         * Rephrasings
+         * @description How often queries were said again: `rephrased` in other words, `repeated` in the same. Rates are 0…1.
+         *
+         *         `intents` are those of enough queries that any was rephrased in, the worst first.
+         */
+        Rephrasings: {
+            storeId: string;
+            period: string;
+            queries: number;
+            rephrased: number;
+            repeated: number;
+            rate: number;
+            repeatedRate: number;
+            intents: components["schemas"]["IntentRate"][];
+            examples: components["schemas"]["Pair"][];
+        };
+        /**
+         * Retried
+         * @description How many are due again.
+         */
+        Retried: {
+            retried: number;
+        };
+        /**
+         * Retry
+         * @description Which failed ones are to be tried again.
+         */
+        Retry: {
+            queryIds?: string[] | null;
+            cause?: string | null;
+            /** @default false */
+            all: boolean;
+        } & ({
+            queryIds: unknown[];
+        } | {
+            cause: string;
+        } | {
+            /** @constant */
+            all: true;
+        });
+        /**
+         * Revenue
+         * @description What conversions of one currency were worth together; those without a value are left out.
+         */
+        Revenue: {
+            currency: string | null;
+            value: number;
+            conversions: number;
+        };
+        /**
+         * Review
+         * @description What a person says of an interaction. `reason` is a code in snake_case, `reviewer` their name.
+         */
+        Review: {
+            /** @enum {unknown} */
+            label: "BAD" | "GOOD" | "REVIEW";
+            /** @default reviewed */
+            reason: string;
+            explanation?: string | null;
+            reviewer?: string | null;
+        };
+        /**
+         * Series
+         * @description The points of one group: that of the value `split`, or of all `other` values together.
+         */
+        Series: {
+            split: string | null;
+            other: boolean;
+            points: Record<string, never>[];
+        };
+        /**
+         * Share
+         * @description A share of `of` trials, and the 95 % interval that the true one lies in; all 0…1.
+         */
+        Share: {
+            value: number;
+            low: number;
+            high: number;
+            of: number;
+        };
+        /**
+         * SignIn
+         * @description What is sent to sign in.
+         */
+        SignIn: {
+            key: string;
+        };
+        /**
+         * Spelling
+         * @description A text, all spellings in one, and how often it was said.
+         */
+        Spelling: {
+            queryText: string;
+            count: number;
+        };
+        /**
+         * Standing
+         * @description A rule, and how it stands: `calm`, `pending`, `raised`, or `unseen` where nobody has looked; moments in epoch ms.
+         *
+         *         `held_against` is what is held against the threshold: of a share, the lower end of its 95 % interval.
+         */
+        Standing: {
+            name: string;
+            metric: string;
+            above: number;
+            clear: number;
+            window: string;
+            store: string | null;
+            state: string;
+            since?: number | null;
+            lookedAt?: number | null;
+            value?: number | null;
+            heldAgainst?: number | null;
+            /** @default 0 */
+            interactions: number;
+        };
+        /**
+         * Step
+         * @description The same for a step of time, by its start.
+         */
+        Step: {
+            queries: number;
+            broken: number;
+            heardWrong: number;
+            understoodWrong: number;
+            didWrong: number;
+            tooSlow: number;
+            noAnswer: number;
+            answeredBadly: number;
+            start: string;
+        };
+        /**
+         * StoreCount
+         * @description A store, and how often it was asked there.
+         */
+        StoreCount: {
+            storeId: string;
+            count: number;
+        };
+        /**
+         * StoreFigures
+         * @description The figures of one store.
+         */
+        StoreFigures: {
+            storeId: string | null;
+            queries: number;
+            successes: number;
+            failures: number;
+            unanswered: number;
+            successRate: number;
+            unansweredRate: number;
+            avgLatencyMs: number | null;
+            p95LatencyMs: number | null;
+            costUsd: number;
+            tokens: number;
+            sessions: number;
+            good: number;
+            review: number;
+            bad: number;
+            quality: number | null;
+            conversions: number;
+            conversionRate: number;
+            revenue: {
+                [key: string]: number;
+            };
+        };
+        /**
+         * Stratified
+         * @description A rate with its 95 % interval, all 0…1, and how many true labels and automatic ones alone it rests on.
+         */
+        Stratified: {
+            value: number;
+            low: number;
+            high: number;
+            pairs: number;
+            others: number;
+        };
+        /**
+         * Summary
+         * @description The figures of a window. Rates are 0…1, and 0 where there is nothing to rate; an average of nothing is None.
+         *
+         *         `conversion_rate` is the share of queries that a conversion is owed to. Percentiles are observed latencies: the
+         *         least that so many percent of the answers don't exceed. `evaluation_queue` is that of the present, of all stores;
+         *         None where the window lies in the past, and for who doesn't see all stores.
+         */
+        Summary: {
+            storeId: string;
+            period: string;
+            totalQueries: number;
+            successfulQueries: number;
+            failedQueries: number;
+            averageLatencyMs: number | null;
+            p50LatencyMs: number | null;
+            p95LatencyMs: number | null;
+            p99LatencyMs: number | null;
+            totalCostUsd: number;
+            costPerSuccessfulQueryUsd: number | null;
+            totalTokens: number;
+            promptTokens: number;
+            completionTokens: number;
+            uniqueSessions: number;
+            conversionRate: number;
+            unansweredRate: number;
+            labels: components["schemas"]["Labels"];
+            evaluationQueue?: components["schemas"]["EvaluationQueue"] | null;
+            from: number | null;
+            to: number | null;
+        };
+        /**
+         * SynonymCandidate
+         * @description A word that shoppers say where answered queries have another; `places`: in how many different texts.
+         */
+        SynonymCandidate: {
+            said: string;
+            known: string;
+            places: number;
+            count: number;
+        };
+        /**
+         * Telling
+         * @description What was said to somebody: `waiting` is to be tried again. Of an address only the host is told.
+         */
+        Telling: {
+            id: string;
+            host: string;
+            name: string;
+            kind: string;
+            madeAt: number;
+            outcome: string;
+            attempts: number;
+            error: string | null;
+        };
+        /**
+         * Timeseries
+         * @description Series over the same steps; a point's `at` is the start of its step, ISO 8601 with its offset.
+         */
+        Timeseries: {
+            /** @enum {unknown} */
+            step: "day" | "hour" | "minute" | "month" | "week";
+            tz: string;
+            metrics: string[];
+            series: components["schemas"]["Series"][];
+        };
+        /**
+         * Today
+         * @description What the day (UTC) has cost by now, with what is reserved, and what it may; `resets_at` is its end, epoch milliseconds.
+         */
+        Today: {
+            spentUsd: number;
+            budgetUsd: number | null;
+            resetsAt: number;
+        };
+        /**
+         * TopQuery
+         * @description A text and how it fared. `success_rate` is percent of all its occurrences.
+         */
+        TopQuery: {
+            queryText: string;
+            intent: string | null;
+            count: number;
+            avgLatencyMs: number | null;
+            successRate: number;
+        };
+        /**
+         * Turn
+         * @description A turn of the conversation. `next_id`: the turn that says the same again, rephrased or repeated.
+         */
+        Turn: {
+            id: string;
+            createdAt: number;
+            queryText: string;
+            intent: string | null;
+            answerText: string | null;
+            latencyMs: number | null;
+            actionTaken: string | null;
+            actionSuccess: boolean | null;
+            errorFlag: boolean | null;
+            label: string | null;
+            rephrased: boolean;
+            repeated: boolean;
+            cause: string | null;
+            nextId: string | null;
+        };
+        /**
+         * UnansweredQuery
+         * @description A text that wasn't answered. `last_seen` is epoch milliseconds.
+         */
+        UnansweredQuery: {
+            queryText: string;
+            intent: string | null;
+            occurrences: number;
+            lastSeen: number;
+            reasons: string[];
+        };
+        /**
+         * Verification
+         * @description What a comparison found. `differences` names at most a thousand of `differing` interactions.
+         */
+        Verification: {
+            interactions: number;
+            differing: number;
+            differences: components["schemas"]["Difference"][];
+        };
+        /**
+         * Visits
+         * @description How sessions went; shares are 0…1, and 0 where there are no sessions.
+         *
+         *         A session is one store's. It is *abandoned* if its last turn wasn't answered, and *successful* if a turn succeeded
+         *         and it wasn't abandoned. Its length is the time from its first to its last query.
+         */
+        Visits: {
+            storeId: string;
+            period: string;
+            sessions: number;
+            successfulSessions: number;
+            abandonedSessions: number;
+            successShare: number;
+            abandonedShare: number;
+            singleTurnShare: number;
+            averageTurns: number | null;
+            p50Turns: number | null;
+            p95Turns: number | null;
+            maxTurns: number | null;
+            averageLengthMs: number | null;
+            p50LengthMs: number | null;
+            p95LengthMs: number | null;
+            turns: components["schemas"]["Bar"][];
+        };
+        /**
+         * Waiting
+         * @description What waits to be labelled. `oldest_age_ms`: for how long the one has been due that was due first; None of nothing.
+         */
+        Waiting: {
+            due: number;
+            waiting: number;
+            failed: number;
+            oldestAgeMs: number | null;
+        };
+        /**
+         * Who
+         * @description Who asks: `by` what that is known, all that they may do, and which stores they see; None is all of them.
+         */
+        Who: {
+            /** @enum {unknown} */
+            by: "key" | "nothing" | "session";
+            name: string;
+            keyId: string | null;
+            scopes: ("admin" | "ingest" | "metrics" | "read" | "review")[];
+            stores: string[] | null;
+            expiresAt: number | null;
+        };
+        /** conversion */
+        conversion: {
+            /** @enum {unknown} */
+            type: "conversion";
+            /** @default null */
+            id: string | null;
+            /** @default null */
+            queryId: string | null;
+            /** @default null */
+            sessionId: string | null;
+            /** @default null */
+            storeId: string | null;
+            /** @default null */
+            createdAt: string | number | null;
+            /** @default null */
+            value: number | null;
+            /** @default null */
+            currency: string | null;
+            /** @default null */
+            orderId: string | null;
+            /** @default null */
+            correlationId: string | null;
+            /** @default null */
+            correlation_id: string | null;
+        } | {
+            queryId: string;
+        } | {
+            sessionId: string;
+        };
+        /** outcome */
+        outcome: {
+            /** @enum {unknown} */
+            type: "outcome";
+            queryId: string;
+            /** @default null */
+            createdAt: string | number | null;
+            /** @default null */
+            answerText: string | null;
+            /** @default null */
+            modelName: string | null;
+            /** @default null */
+            latencyMs: number | null;
+            /** @default null */
+            tokensPrompt: number | null;
+            /** @default null */
+            tokensCompletion: number | null;
+            /** @default null */
+            tokensUsed: number | null;
+            /** @default null */
+            costUsd: number | null;
+            /** @default null */
+            actionTaken: string | boolean | null;
+            /** @default null */
+            actionSuccess: boolean | number | null;
+            /** @default null */
+            errorFlag: boolean | number | null;
+            /** @default null */
+            errorMessage: string | null;
+            /** @default null */
+            toolsUsed: string[] | null;
+            /** @default null */
+            toolCalls: unknown[] | string | null;
+            /** @default null */
+            correlationId: string | null;
+            /** @default null */
+            correlation_id: string | null;
+        };
+        /** query */
+        query: {
+            /** @enum {unknown} */
+            type: "query";
+            /** @default null */
+            id: string | null;
+            storeId: string;
+            /** @default null */
+            sessionId: string | null;
+            /** @default null */
+            userId: string | null;
+            /** @default null */
+            createdAt: string | number | null;
+            queryText: string;
+            /** @default null */
+            querySource: ("test" | "text" | "voice") | null;
+            /** @default null */
+            transcriptionConf: number | null;
+            /** @default null */
+            audioDurationMs: number | null;
+            /** @default null */
+            intent: string | null;
+            /** @default null */
+            fastPath: boolean | number | null;
+            /** @default null */
+            correlationId: string | null;
+            /** @default null */
+            correlation_id: string | null;
+        };
+        /** voice_conversion */
+        voice_conversion: {
+            /** @enum {unknown} */
+            event_type: "voice_conversion";
+            /** @default null */
+            conversion_id: string | null;
+            /** @default null */
+            query_id: string | null;
+            /** @default null */
+            session_id: string | null;
+            /** @default null */
+            store_id: string | null;
+            /** @default null */
+            timestamp: string | number | null;
+            /** @default null */
+            value: number | null;
+            /** @default null */
+            currency: string | null;
+            /** @default null */
+            order_id: string | null;
+            /** @default null */
+            correlation_id: string | null;
+            /** @default null */
+            correlationId: string | null;
+        } | {
+            query_id: string;
+        } | {
+            session_id: string;
+        };
+        /** voice_outcome */
+        voice_outcome: {
+            /** @enum {unknown} */
+            event_type: "voice_outcome";
+            query_id: string;
+            /** @default null */
+            timestamp: string | number | null;
+            /** @default null */
+            answer_text: string | null;
+            /** @default null */
+            model_name: string | null;
+            /** @default null */
+            latency_ms: number | null;
+            /** @default null */
+            tokens_prompt: number | null;
+            /** @default null */
+            tokens_completion: number | null;
+            /** @default null */
+            tokens_used: number | null;
+            /** @default null */
+            cost_usd: number | null;
+            /** @default null */
+            action_taken: string | boolean | null;
+            /** @default null */
+            action_success: boolean | number | null;
+            /** @default null */
+            error_flag: boolean | number | null;
+            /** @default null */
+            error_message: string | null;
+            /** @default null */
+            tools_used: string[] | null;
+            /** @default null */
+            tool_calls: unknown[] | string | null;
+            /** @default null */
+            correlation_id: string | null;
+            /** @default null */
+            correlationId: string | null;
+        };
+        /** voice_query */
+        voice_query: {
+            /** @enum {unknown} */
+            event_type: "voice_query";
+            /** @default null */
+            query_id: string | null;
+            store_id: string;
+            /** @default null */
+            session_id: string | null;
+            /** @default null */
+            user_id: string | null;
+            /** @default null */
+            timestamp: string | number | null;
+            query_text: string;
+            /** @default null */
+            query_source: ("test" | "text" | "voice") | null;
+            /** @default null */
+            transcription_confidence: number | null;
+            /** @default null */
+            audio_duration_ms: number | null;
+            /** @default null */
+            intent: string | null;
+            /** @default null */
+            fast_path: boolean | number | null;
+            /** @default null */
+            correlation_id: string | null;
+            /** @default null */
+            correlationId: string | null;
+        };
+    };
+    responses: {
+        /** @description No event of this body could be taken; or: This is no HTTP request; or: The body can't be read. */
+        "400_events_rejected_or_malformed_body_or_malformed_request": {
+            headers: {
+                /** @description The request's, or ours. */
+                "X-Correlation-ID"?: string;
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @enum {unknown} */
+                    code?: "events_rejected" | "malformed_body" | "malformed_request";
+                    /** @constant */
+                    status?: 400;
+                } & {
+                    rejected?: components["schemas"]["Rejection"][];
+                    accepted?: number;
+                    duplicates?: number;
+                    correlation_id?: string | null;
+                };
+            };
+        };
+        /** @description This is no HTTP request; or: A parameter can't be read; or: The body can't be read. */
+        "400_invalid_parameter_or_malformed_body_or_malformed_request": {
+            headers: {
+                /** @description The request's, or ours. */
+                "X-Correlation-ID"?: string;
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @enum {unknown} */
+                    code?: "invalid_parameter" | "malformed_body" | "malformed_request";
+                    /** @constant */
+                    status?: 400;
+                };
+            };
+        };
+        /** @description This is no HTTP request; or: A parameter can't be read. */
+        "400_invalid_parameter_or_malformed_request": {
+            headers: {
+                /** @description The request's, or ours. */
+                "X-Correlation-ID"?: string;
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @enum {unknown} */
+                    code?: "invalid_parameter" | "malformed_request";
+                    /** @constant */
+                    status?: 400;
+                };
+            };
+        };
+        /** @description This is no HTTP request; or: The body can't be read. */
+        "400_malformed_body_or_malformed_request": {
+            headers: {
+                /** @description The request's, or ours. */
+                "X-Correlation-ID"?: string;
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @enum {unknown} */
+                    code?: "malformed_body" | "malformed_request";
+                    /** @constant */
+                    status?: 400;
+                };
+            };
+        };
+        /** @description This is no HTTP request. */
+        "400_malformed_request": {
+            headers: {
+                /** @description The request's, or ours. */
+                "X-Correlation-ID"?: string;
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @enum {unknown} */
+                    code?: "malformed_request";
+                    /** @constant */
+                    status?: 400;
+                };
+            };
+        };
+        /** @description This needs a key that is known here. */
+        "401_unauthorized": {
+            headers: {
+                /** @description How to show who one is. */
+                "WWW-Authenticate": string;
+                /** @description The request's, or ours. */
+                "X-Correlation-ID"?: string;
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @enum {unknown} */
+                    code?: "unauthorized";
+                    /** @constant */
+                    status?: 401;
+                };
+            };
+        };
+        /** @description This key may not do that. */
+        "403_forbidden": {
+            headers: {
+                /** @description The request's, or ours. */
+                "X-Correlation-ID"?: string;
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @enum {unknown} */
+                    code?: "forbidden";
+                    /** @constant */
+                    status?: 403;
+                };
+            };
+        };
+        /** @description There is no such thing here. */
+        "404_not_found": {
+            headers: {
+                /** @description The request's, or ours. */
+                "X-Correlation-ID"?: string;
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @enum {unknown} */
+                    code?: "not_found";
+                    /** @constant */
+                    status?: 404;
+                };
+            };
+        };
+        /** @description The request came too slowly. */
+        "408_too_slow": {
+            headers: {
+                /** @description The request's, or ours. */
+                "X-Correlation-ID"?: string;
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @enum {unknown} */
+                    code?: "too_slow";
+                    /** @constant */
+                    status?: 408;
+                };
+            };
+        };
+        /** @description This very request has come already. */
+        "409_already_received": {
+            headers: {
+                /** @description The request's, or ours. */
+                "X-Correlation-ID"?: string;
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @enum {unknown} */
+                    code?: "already_received";
+                    /** @constant */
+                    status?: 409;
+                };
+            };
+        };
+        /** @description The body is over a limit. */
+        "413_too_large": {
+            headers: {
+                /** @description The request's, or ours. */
+                "X-Correlation-ID"?: string;
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @enum {unknown} */
+                    code?: "too_large";
+                    /** @constant */
+                    status?: 413;
+                };
+            };
+        };
+        /** @description The URL is over a limit. */
+        "414_url_too_long": {
+            headers: {
+                /** @description The request's, or ours. */
+                "X-Correlation-ID"?: string;
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @enum {unknown} */
+                    code?: "url_too_long";
+                    /** @constant */
+                    status?: 414;
+                };
+            };
+        };
+        /** @description This content type or encoding isn't spoken here. */
+        "415_unsupported_media": {
+            headers: {
+                /** @description The request's, or ours. */
+                "X-Correlation-ID"?: string;
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @enum {unknown} */
+                    code?: "unsupported_media";
+                    /** @constant */
+                    status?: 415;
+                };
+            };
+        };
+        /** @description Too many listen already; or: Too much in too short a time. */
+        "429_too_many_listeners_or_too_many_requests": {
+            headers: {
+                /** @description After how many seconds to come back. */
+                "Retry-After": number;
+                /** @description The request's, or ours. */
+                "X-Correlation-ID"?: string;
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @enum {unknown} */
+                    code?: "too_many_listeners" | "too_many_requests";
+                    /** @constant */
+                    status?: 429;
+                };
+            };
+        };
+        /** @description Too much in too short a time. */
+        "429_too_many_requests": {
+            headers: {
+                /** @description After how many seconds to come back. */
+                "Retry-After": number;
+                /** @description The request's, or ours. */
+                "X-Correlation-ID"?: string;
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @enum {unknown} */
+                    code?: "too_many_requests";
+                    /** @constant */
+                    status?: 429;
+                };
+            };
+        };
+        /** @description The headers are over a limit. */
+        "431_headers_too_large": {
+            headers: {
+                /** @description The request's, or ours. */
+                "X-Correlation-ID"?: string;
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @enum {unknown} */
+                    code?: "headers_too_large";
+                    /** @constant */
+                    status?: 431;
+                };
+            };
+        };
+        /** @description This needs a part that isn't installed. */
+        "501_extra_missing": {
+            headers: {
+                /** @description The request's, or ours. */
+                "X-Correlation-ID"?: string;
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @enum {unknown} */
+                    code?: "extra_missing";
+                    /** @constant */
+                    status?: 501;
+                };
+            };
+        };
+        /** @description Too many connections are open; or: The database can't be used right now; or: The statistics are being rebuilt; or: This server keeps no statistics; or: Too much is waiting to be stored. */
+        "503_projection_unavailable_or_queue_full_or_statistics_off_or_store_unavailable_or_too_many_connections": {
+            headers: {
+                /** @description After how many seconds to come back. */
+                "Retry-After"?: number;
+                /** @description The request's, or ours. */
+                "X-Correlation-ID"?: string;
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @enum {unknown} */
+                    code?: "projection_unavailable" | "queue_full" | "statistics_off" | "store_unavailable" | "too_many_connections";
+                    /** @constant */
+                    status?: 503;
+                };
+            };
+        };
+        /** @description Too many listen already; or: Too many connections are open; or: The database can't be used right now; or: The statistics are being rebuilt; or: This server keeps no statistics; or: Too much is waiting to be stored. */
+        "503_projection_unavailable_or_queue_full_or_statistics_off_or_store_unavailable_or_too_many_connections_or_too_many_listeners": {
+            headers: {
+                /** @description After how many seconds to come back. */
+                "Retry-After"?: number;
+                /** @description The request's, or ours. */
+                "X-Correlation-ID"?: string;
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @enum {unknown} */
+                    code?: "projection_unavailable" | "queue_full" | "statistics_off" | "store_unavailable" | "too_many_connections" | "too_many_listeners";
+                    /** @constant */
+                    status?: 503;
+                };
+            };
+        };
+        /** @description The database can't be used right now; or: Too many connections are open. */
+        "503_store_unavailable_or_too_many_connections": {
+            headers: {
+                /** @description After how many seconds to come back. */
+                "Retry-After"?: number;
+                /** @description The request's, or ours. */
+                "X-Correlation-ID"?: string;
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @enum {unknown} */
+                    code?: "store_unavailable" | "too_many_connections";
+                    /** @constant */
+                    status?: 503;
+                };
+            };
+        };
+        /** @description Too many connections are open. */
+        "503_too_many_connections": {
+            headers: {
+                /** @description After how many seconds to come back. */
+                "Retry-After"?: number;
+                /** @description The request's, or ours. */
+                "X-Correlation-ID"?: string;
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @enum {unknown} */
+                    code?: "too_many_connections";
+                    /** @constant */
+                    status?: 503;
+                };
+            };
+        };
+    };
     parameters: never;
     requestBodies: never;
     headers: never;
@@ -669,7 +2883,10 @@ export interface operations {
     post_ingest: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description What this request is called, in 1 to 256 visible characters of ASCII; anything else gets a name of ours. */
+                "X-Correlation-ID"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -696,2303 +2913,1615 @@ export interface operations {
                  *       }
                  *     ]
                  */
-                "application/json": Record<string, never> | Record<string, never>[];
-                "application/x-ndjson": string;
+                "application/json": (components["schemas"]["voice_query"] | components["schemas"]["voice_outcome"] | components["schemas"]["voice_conversion"] | components["schemas"]["query"] | components["schemas"]["outcome"] | components["schemas"]["conversion"]) | (components["schemas"]["voice_query"] | components["schemas"]["voice_outcome"] | components["schemas"]["voice_conversion"] | components["schemas"]["query"] | components["schemas"]["outcome"] | components["schemas"]["conversion"])[];
+                /**
+                 * @example [
+                 *       {
+                 *         "event_type": "voice_query",
+                 *         "query_id": "q-1",
+                 *         "store_id": "my-shop",
+                 *         "timestamp": "2026-01-02T10:00:00Z",
+                 *         "query_text": "do you have red shoes",
+                 *         "transcription_confidence": 0.93,
+                 *         "intent": "product_search"
+                 *       },
+                 *       {
+                 *         "event_type": "voice_outcome",
+                 *         "query_id": "q-1",
+                 *         "answer_text": "Yes, in four sizes.",
+                 *         "latency_ms": 1240,
+                 *         "action_taken": "PRODUCT_LOOKUP",
+                 *         "action_success": 1
+                 *       }
+                 *     ]
+                 */
+                "application/x-ndjson": (components["schemas"]["voice_query"] | components["schemas"]["voice_outcome"] | components["schemas"]["voice_conversion"] | components["schemas"]["query"] | components["schemas"]["outcome"] | components["schemas"]["conversion"])[];
             };
         };
         responses: {
             /** @description All are stored, durably, or were there already. */
             200: {
                 headers: {
+                    /** @description The request's, or ours. */
+                    "X-Correlation-ID"?: string;
+                    /** @description What the caller has left, where there is a limit. */
+                    RateLimit?: string;
+                    /** @description The limits. */
+                    "RateLimit-Policy"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": Record<string, never>;
+                    "application/json": components["schemas"]["Receipt"];
                 };
             };
             /** @description Some can't be taken; `rejected` says which and why. The others are stored. */
             207: {
                 headers: {
+                    /** @description The request's, or ours. */
+                    "X-Correlation-ID"?: string;
+                    /** @description What the caller has left, where there is a limit. */
+                    RateLimit?: string;
+                    /** @description The limits. */
+                    "RateLimit-Policy"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": Record<string, never>;
+                    "application/json": components["schemas"]["Receipt"];
                 };
             };
-            /** @description None can be taken. */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": Record<string, never>;
-                };
-            };
-            /** @description No key or none that is known here, or a signature that doesn't fit. */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": Record<string, never>;
-                };
-            };
-            /** @description The key may not send events. */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": Record<string, never>;
-                };
-            };
-            /** @description It came too slowly. */
-            408: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": Record<string, never>;
-                };
-            };
-            /** @description A signed request that has come already. */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": Record<string, never>;
-                };
-            };
-            /** @description Over a limit. */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": Record<string, never>;
-                };
-            };
-            /** @description Not JSON, or packed in another way than gzip. */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": Record<string, never>;
-                };
-            };
-            /** @description Too many; come back after `Retry-After`. */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": Record<string, never>;
-                };
-            };
-            /** @description Not now; come back after `Retry-After`. */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": Record<string, never>;
-                };
-            };
+            400: components["responses"]["400_events_rejected_or_malformed_body_or_malformed_request"];
+            401: components["responses"]["401_unauthorized"];
+            403: components["responses"]["403_forbidden"];
+            408: components["responses"]["408_too_slow"];
+            409: components["responses"]["409_already_received"];
+            413: components["responses"]["413_too_large"];
+            414: components["responses"]["414_url_too_long"];
+            415: components["responses"]["415_unsupported_media"];
+            429: components["responses"]["429_too_many_requests"];
+            431: components["responses"]["431_headers_too_large"];
+            503: components["responses"]["503_projection_unavailable_or_queue_full_or_statistics_off_or_store_unavailable_or_too_many_connections"];
         };
     };
-    get_summary_stats_summary_get: {
+    get_stats_summary: {
         parameters: {
             query?: {
                 /** @description `previous`: beside the window of equal length right before. */
-                compare?: string | null;
+                compare?: "previous";
                 /** @description `<n>m`, `<n>h`, `<n>d` or `all`; default `24h`. */
-                period?: string | null;
+                period?: string;
                 /** @description ISO 8601 or epoch ms, included. */
-                from?: string | null;
+                from?: string | number;
                 /** @description ISO 8601 or epoch ms, included. */
-                to?: string | null;
+                to?: string | number;
                 /** @description Only this store; may be given several times. */
-                store?: string[] | null;
+                store?: string[];
                 /** @description Only this intent, or `(none)`; may be given several times. */
-                intent?: string[] | null;
+                intent?: string[];
                 /** @description Only this model, or `(none)`; may be given several times. */
-                model?: string[] | null;
+                model?: string[];
                 /** @description Only `voice`, `text` or `test`; may be given several times. */
-                source?: string[] | null;
+                source?: ("voice" | "text" | "test" | "(none)")[];
                 /** @description Only `GOOD`, `REVIEW`, `BAD` or `(none)`; may be given several times. */
-                label?: string[] | null;
+                label?: ("GOOD" | "REVIEW" | "BAD" | "(none)")[];
                 /** @description Only this reason of the label, or `(none)`; may be given several times. */
-                reason?: string[] | null;
+                reason?: string[];
                 /** @description Only this action, or `(none)`; may be given several times. */
-                action?: string[] | null;
+                action?: string[];
                 /** @description Only this user. */
-                user?: string | null;
+                user?: string;
                 /** @description Only this session. */
-                session?: string | null;
+                session?: string;
                 /** @description Only what was said with this in it, whatever its case. */
-                text?: string | null;
+                text?: string;
                 /** @description Milliseconds, included. */
-                latency_min?: string | null;
+                latency_min?: number;
                 /** @description Milliseconds, included. */
-                latency_max?: string | null;
+                latency_max?: number;
                 /** @description The recogniser's, 0 to 1, included. */
-                confidence_min?: string | null;
+                confidence_min?: number;
                 /** @description The recogniser's, 0 to 1, included. */
-                confidence_max?: string | null;
+                confidence_max?: number;
                 /** @description `json`, `csv` or `parquet`; without it, what `Accept` asks for. */
-                format?: string | null;
+                format?: "json" | "csv" | "parquet";
             };
-            header?: never;
+            header?: {
+                /** @description What this request is called, in 1 to 256 visible characters of ASCII; anything else gets a name of ours. */
+                "X-Correlation-ID"?: string;
+                /** @description The `ETag` of the answer that the caller has. */
+                "If-None-Match"?: string;
+            };
             path?: never;
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description The numbers. */
+            /** @description What was asked for. */
             200: {
                 headers: {
+                    /** @description Of answers up to 1 MiB. */
+                    ETag?: string;
+                    /** @description The request's, or ours. */
+                    "X-Correlation-ID"?: string;
+                    /** @description What the caller has left, where there is a limit. */
+                    RateLimit?: string;
+                    /** @description The limits. */
+                    "RateLimit-Policy"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        storeId: string;
-                        period: string;
-                        totalQueries: number;
-                        successfulQueries: number;
-                        failedQueries: number;
-                        averageLatencyMs: number | null;
-                        p50LatencyMs: number | null;
-                        p95LatencyMs: number | null;
-                        p99LatencyMs: number | null;
-                        totalCostUsd: number;
-                        costPerSuccessfulQueryUsd: number | null;
-                        totalTokens: number;
-                        promptTokens: number;
-                        completionTokens: number;
-                        uniqueSessions: number;
-                        conversionRate: number;
-                        unansweredRate: number;
-                        /**
-                         * Labels
-                         * @description How many interactions have each label.
-                         */
-                        labels: {
-                            GOOD: number;
-                            REVIEW: number;
-                            BAD: number;
-                            unlabelled: number;
-                        };
-                        evaluationQueue?: {
-                            due: number;
-                            waiting: number;
-                            failed: number;
-                        } | null;
-                        from: number | null;
-                        to: number | null;
-                    };
+                    "application/json": components["schemas"]["ComparedSummary"];
                     "text/csv": string;
                     "application/vnd.apache.parquet": string;
                 };
             };
-            /** @description A parameter can't be read; the problem says what would do. */
-            400: {
+            /** @description The caller has this answer already. */
+            304: {
                 headers: {
+                    /** @description The request's, or ours. */
+                    "X-Correlation-ID"?: string;
+                    /** @description Of answers up to 1 MiB. */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
-                content: {
-                    "application/problem+json": Record<string, never>;
-                };
+                content?: never;
             };
-            /** @description No key, or none that is known here. */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": Record<string, never>;
-                };
-            };
-            /** @description The key may not do this, or doesn't see this store. */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": Record<string, never>;
-                };
-            };
-            /** @description Too many; come back after `Retry-After`. */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": Record<string, never>;
-                };
-            };
-            /** @description Not now; come back after `Retry-After`. */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": Record<string, never>;
-                };
-            };
+            400: components["responses"]["400_invalid_parameter_or_malformed_request"];
+            401: components["responses"]["401_unauthorized"];
+            403: components["responses"]["403_forbidden"];
+            408: components["responses"]["408_too_slow"];
+            409: components["responses"]["409_already_received"];
+            413: components["responses"]["413_too_large"];
+            414: components["responses"]["414_url_too_long"];
+            429: components["responses"]["429_too_many_requests"];
+            431: components["responses"]["431_headers_too_large"];
+            503: components["responses"]["503_projection_unavailable_or_queue_full_or_statistics_off_or_store_unavailable_or_too_many_connections"];
         };
     };
-    get_top_queries_stats_top_queries_get: {
+    get_stats_top_queries: {
         parameters: {
             query?: {
                 /** @description 1 to 100,000. */
-                limit?: string | null;
+                limit?: number;
                 /** @description All spellings of a text as one: case, punctuation, width. */
                 normalize?: boolean;
                 /** @description `<n>m`, `<n>h`, `<n>d` or `all`; default `24h`. */
-                period?: string | null;
+                period?: string;
                 /** @description ISO 8601 or epoch ms, included. */
-                from?: string | null;
+                from?: string | number;
                 /** @description ISO 8601 or epoch ms, included. */
-                to?: string | null;
+                to?: string | number;
                 /** @description Only this store; may be given several times. */
-                store?: string[] | null;
+                store?: string[];
                 /** @description Only this intent, or `(none)`; may be given several times. */
-                intent?: string[] | null;
+                intent?: string[];
                 /** @description Only this model, or `(none)`; may be given several times. */
-                model?: string[] | null;
+                model?: string[];
                 /** @description Only `voice`, `text` or `test`; may be given several times. */
-                source?: string[] | null;
+                source?: ("voice" | "text" | "test" | "(none)")[];
                 /** @description Only `GOOD`, `REVIEW`, `BAD` or `(none)`; may be given several times. */
-                label?: string[] | null;
+                label?: ("GOOD" | "REVIEW" | "BAD" | "(none)")[];
                 /** @description Only this reason of the label, or `(none)`; may be given several times. */
-                reason?: string[] | null;
+                reason?: string[];
                 /** @description Only this action, or `(none)`; may be given several times. */
-                action?: string[] | null;
+                action?: string[];
                 /** @description Only this user. */
-                user?: string | null;
+                user?: string;
                 /** @description Only this session. */
-                session?: string | null;
+                session?: string;
                 /** @description Only what was said with this in it, whatever its case. */
-                text?: string | null;
+                text?: string;
                 /** @description Milliseconds, included. */
-                latency_min?: string | null;
+                latency_min?: number;
                 /** @description Milliseconds, included. */
-                latency_max?: string | null;
+                latency_max?: number;
                 /** @description The recogniser's, 0 to 1, included. */
-                confidence_min?: string | null;
+                confidence_min?: number;
                 /** @description The recogniser's, 0 to 1, included. */
-                confidence_max?: string | null;
+                confidence_max?: number;
                 /** @description `json`, `csv` or `parquet`; without it, what `Accept` asks for. */
-                format?: string | null;
+                format?: "json" | "csv" | "parquet";
             };
-            header?: never;
+            header?: {
+                /** @description What this request is called, in 1 to 256 visible characters of ASCII; anything else gets a name of ours. */
+                "X-Correlation-ID"?: string;
+                /** @description The `ETag` of the answer that the caller has. */
+                "If-None-Match"?: string;
+            };
             path?: never;
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description The numbers. */
+            /** @description What was asked for. */
             200: {
                 headers: {
+                    /** @description Of answers up to 1 MiB. */
+                    ETag?: string;
+                    /** @description The request's, or ours. */
+                    "X-Correlation-ID"?: string;
+                    /** @description What the caller has left, where there is a limit. */
+                    RateLimit?: string;
+                    /** @description The limits. */
+                    "RateLimit-Policy"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        queryText: string;
-                        intent: string | null;
-                        count: number;
-                        avgLatencyMs: number | null;
-                        successRate: number;
-                    }[];
+                    "application/json": components["schemas"]["TopQuery"][];
                     "text/csv": string;
                     "application/vnd.apache.parquet": string;
                 };
             };
-            /** @description A parameter can't be read; the problem says what would do. */
-            400: {
+            /** @description The caller has this answer already. */
+            304: {
                 headers: {
+                    /** @description The request's, or ours. */
+                    "X-Correlation-ID"?: string;
+                    /** @description Of answers up to 1 MiB. */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
-                content: {
-                    "application/problem+json": Record<string, never>;
-                };
+                content?: never;
             };
-            /** @description No key, or none that is known here. */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": Record<string, never>;
-                };
-            };
-            /** @description The key may not do this, or doesn't see this store. */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": Record<string, never>;
-                };
-            };
-            /** @description Too many; come back after `Retry-After`. */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": Record<string, never>;
-                };
-            };
-            /** @description Not now; come back after `Retry-After`. */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": Record<string, never>;
-                };
-            };
+            400: components["responses"]["400_invalid_parameter_or_malformed_request"];
+            401: components["responses"]["401_unauthorized"];
+            403: components["responses"]["403_forbidden"];
+            408: components["responses"]["408_too_slow"];
+            409: components["responses"]["409_already_received"];
+            413: components["responses"]["413_too_large"];
+            414: components["responses"]["414_url_too_long"];
+            429: components["responses"]["429_too_many_requests"];
+            431: components["responses"]["431_headers_too_large"];
+            503: components["responses"]["503_projection_unavailable_or_queue_full_or_statistics_off_or_store_unavailable_or_too_many_connections"];
         };
     };
-    get_unanswered_stats_unanswered_get: {
+    get_stats_unanswered: {
         parameters: {
             query?: {
                 /** @description 1 to 100,000. */
-                limit?: string | null;
+                limit?: number;
                 /** @description All spellings of a text as one: case, punctuation, width. */
                 normalize?: boolean;
                 /** @description `<n>m`, `<n>h`, `<n>d` or `all`; default `24h`. */
-                period?: string | null;
+                period?: string;
                 /** @description ISO 8601 or epoch ms, included. */
-                from?: string | null;
+                from?: string | number;
                 /** @description ISO 8601 or epoch ms, included. */
-                to?: string | null;
+                to?: string | number;
                 /** @description Only this store; may be given several times. */
-                store?: string[] | null;
+                store?: string[];
                 /** @description Only this intent, or `(none)`; may be given several times. */
-                intent?: string[] | null;
+                intent?: string[];
                 /** @description Only this model, or `(none)`; may be given several times. */
-                model?: string[] | null;
+                model?: string[];
                 /** @description Only `voice`, `text` or `test`; may be given several times. */
-                source?: string[] | null;
+                source?: ("voice" | "text" | "test" | "(none)")[];
                 /** @description Only `GOOD`, `REVIEW`, `BAD` or `(none)`; may be given several times. */
-                label?: string[] | null;
+                label?: ("GOOD" | "REVIEW" | "BAD" | "(none)")[];
                 /** @description Only this reason of the label, or `(none)`; may be given several times. */
-                reason?: string[] | null;
+                reason?: string[];
                 /** @description Only this action, or `(none)`; may be given several times. */
-                action?: string[] | null;
+                action?: string[];
                 /** @description Only this user. */
-                user?: string | null;
+                user?: string;
                 /** @description Only this session. */
-                session?: string | null;
+                session?: string;
                 /** @description Only what was said with this in it, whatever its case. */
-                text?: string | null;
+                text?: string;
                 /** @description Milliseconds, included. */
-                latency_min?: string | null;
+                latency_min?: number;
                 /** @description Milliseconds, included. */
-                latency_max?: string | null;
+                latency_max?: number;
                 /** @description The recogniser's, 0 to 1, included. */
-                confidence_min?: string | null;
+                confidence_min?: number;
                 /** @description The recogniser's, 0 to 1, included. */
-                confidence_max?: string | null;
+                confidence_max?: number;
                 /** @description `json`, `csv` or `parquet`; without it, what `Accept` asks for. */
-                format?: string | null;
+                format?: "json" | "csv" | "parquet";
             };
-            header?: never;
+            header?: {
+                /** @description What this request is called, in 1 to 256 visible characters of ASCII; anything else gets a name of ours. */
+                "X-Correlation-ID"?: string;
+                /** @description The `ETag` of the answer that the caller has. */
+                "If-None-Match"?: string;
+            };
             path?: never;
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description The numbers. */
+            /** @description What was asked for. */
             200: {
                 headers: {
+                    /** @description Of answers up to 1 MiB. */
+                    ETag?: string;
+                    /** @description The request's, or ours. */
+                    "X-Correlation-ID"?: string;
+                    /** @description What the caller has left, where there is a limit. */
+                    RateLimit?: string;
+                    /** @description The limits. */
+                    "RateLimit-Policy"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        queryText: string;
-                        intent: string | null;
-                        occurrences: number;
-                        lastSeen: number;
-                        reasons: string[];
-                    }[];
+                    "application/json": components["schemas"]["UnansweredQuery"][];
                     "text/csv": string;
                     "application/vnd.apache.parquet": string;
                 };
             };
-            /** @description A parameter can't be read; the problem says what would do. */
-            400: {
+            /** @description The caller has this answer already. */
+            304: {
                 headers: {
+                    /** @description The request's, or ours. */
+                    "X-Correlation-ID"?: string;
+                    /** @description Of answers up to 1 MiB. */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
-                content: {
-                    "application/problem+json": Record<string, never>;
-                };
+                content?: never;
             };
-            /** @description No key, or none that is known here. */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": Record<string, never>;
-                };
-            };
-            /** @description The key may not do this, or doesn't see this store. */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": Record<string, never>;
-                };
-            };
-            /** @description Too many; come back after `Retry-After`. */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": Record<string, never>;
-                };
-            };
-            /** @description Not now; come back after `Retry-After`. */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": Record<string, never>;
-                };
-            };
+            400: components["responses"]["400_invalid_parameter_or_malformed_request"];
+            401: components["responses"]["401_unauthorized"];
+            403: components["responses"]["403_forbidden"];
+            408: components["responses"]["408_too_slow"];
+            409: components["responses"]["409_already_received"];
+            413: components["responses"]["413_too_large"];
+            414: components["responses"]["414_url_too_long"];
+            429: components["responses"]["429_too_many_requests"];
+            431: components["responses"]["431_headers_too_large"];
+            503: components["responses"]["503_projection_unavailable_or_queue_full_or_statistics_off_or_store_unavailable_or_too_many_connections"];
         };
     };
-    get_hourly_stats_hourly_get: {
+    get_stats_hourly: {
         parameters: {
             query?: {
                 /** @description A time zone, such as `Europe/Berlin`; default `UTC`. */
-                tz?: string | null;
+                tz?: string;
                 /** @description 1 to 100,000. */
-                limit?: string | null;
+                limit?: number;
                 /** @description `<n>m`, `<n>h`, `<n>d` or `all`; default `24h`. */
-                period?: string | null;
+                period?: string;
                 /** @description ISO 8601 or epoch ms, included. */
-                from?: string | null;
+                from?: string | number;
                 /** @description ISO 8601 or epoch ms, included. */
-                to?: string | null;
+                to?: string | number;
                 /** @description Only this store; may be given several times. */
-                store?: string[] | null;
+                store?: string[];
                 /** @description Only this intent, or `(none)`; may be given several times. */
-                intent?: string[] | null;
+                intent?: string[];
                 /** @description Only this model, or `(none)`; may be given several times. */
-                model?: string[] | null;
+                model?: string[];
                 /** @description Only `voice`, `text` or `test`; may be given several times. */
-                source?: string[] | null;
+                source?: ("voice" | "text" | "test" | "(none)")[];
                 /** @description Only `GOOD`, `REVIEW`, `BAD` or `(none)`; may be given several times. */
-                label?: string[] | null;
+                label?: ("GOOD" | "REVIEW" | "BAD" | "(none)")[];
                 /** @description Only this reason of the label, or `(none)`; may be given several times. */
-                reason?: string[] | null;
+                reason?: string[];
                 /** @description Only this action, or `(none)`; may be given several times. */
-                action?: string[] | null;
+                action?: string[];
                 /** @description Only this user. */
-                user?: string | null;
+                user?: string;
                 /** @description Only this session. */
-                session?: string | null;
+                session?: string;
                 /** @description Only what was said with this in it, whatever its case. */
-                text?: string | null;
+                text?: string;
                 /** @description Milliseconds, included. */
-                latency_min?: string | null;
+                latency_min?: number;
                 /** @description Milliseconds, included. */
-                latency_max?: string | null;
+                latency_max?: number;
                 /** @description The recogniser's, 0 to 1, included. */
-                confidence_min?: string | null;
+                confidence_min?: number;
                 /** @description The recogniser's, 0 to 1, included. */
-                confidence_max?: string | null;
+                confidence_max?: number;
                 /** @description `json`, `csv` or `parquet`; without it, what `Accept` asks for. */
-                format?: string | null;
+                format?: "json" | "csv" | "parquet";
             };
-            header?: never;
+            header?: {
+                /** @description What this request is called, in 1 to 256 visible characters of ASCII; anything else gets a name of ours. */
+                "X-Correlation-ID"?: string;
+                /** @description The `ETag` of the answer that the caller has. */
+                "If-None-Match"?: string;
+            };
             path?: never;
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description The numbers. */
+            /** @description What was asked for. */
             200: {
                 headers: {
+                    /** @description Of answers up to 1 MiB. */
+                    ETag?: string;
+                    /** @description The request's, or ours. */
+                    "X-Correlation-ID"?: string;
+                    /** @description What the caller has left, where there is a limit. */
+                    RateLimit?: string;
+                    /** @description The limits. */
+                    "RateLimit-Policy"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        hour: string;
-                        queries: number;
-                        successes: number;
-                        failures: number;
-                        avgLatencyMs: number | null;
-                        costUsd: number;
-                        sessions: number;
-                    }[];
+                    "application/json": components["schemas"]["Hour"][];
                     "text/csv": string;
                     "application/vnd.apache.parquet": string;
                 };
             };
-            /** @description A parameter can't be read; the problem says what would do. */
-            400: {
+            /** @description The caller has this answer already. */
+            304: {
                 headers: {
+                    /** @description The request's, or ours. */
+                    "X-Correlation-ID"?: string;
+                    /** @description Of answers up to 1 MiB. */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
-                content: {
-                    "application/problem+json": Record<string, never>;
-                };
+                content?: never;
             };
-            /** @description No key, or none that is known here. */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": Record<string, never>;
-                };
-            };
-            /** @description The key may not do this, or doesn't see this store. */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": Record<string, never>;
-                };
-            };
-            /** @description Too many; come back after `Retry-After`. */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": Record<string, never>;
-                };
-            };
-            /** @description Not now; come back after `Retry-After`. */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": Record<string, never>;
-                };
-            };
+            400: components["responses"]["400_invalid_parameter_or_malformed_request"];
+            401: components["responses"]["401_unauthorized"];
+            403: components["responses"]["403_forbidden"];
+            408: components["responses"]["408_too_slow"];
+            409: components["responses"]["409_already_received"];
+            413: components["responses"]["413_too_large"];
+            414: components["responses"]["414_url_too_long"];
+            429: components["responses"]["429_too_many_requests"];
+            431: components["responses"]["431_headers_too_large"];
+            503: components["responses"]["503_projection_unavailable_or_queue_full_or_statistics_off_or_store_unavailable_or_too_many_connections"];
         };
     };
-    get_timeseries_stats_timeseries_get: {
+    get_stats_timeseries: {
         parameters: {
             query?: {
                 /** @description What to show; may be given several times. */
-                metric?: string[] | null;
-                /** @description `minute`, `hour`, `day`, `week` or `month`. */
-                step?: string | null;
+                metric?: string[];
+                /** @description `minute`, `hour`, `day`, `week` or `month`; empty is the default. */
+                step?: "minute" | "hour" | "day" | "week" | "month" | "";
                 /** @description A time zone, such as `Europe/Berlin`; default `UTC`. */
-                tz?: string | null;
+                tz?: string;
                 /** @description `store`, `intent`, `model`, `source`, `label` or `action`. */
-                split?: string | null;
+                split?: "store" | "intent" | "model" | "source" | "label" | "action";
                 /** @description How many groups have a series of their own, 1 to 50; default 5. */
-                top?: string | null;
+                top?: number;
                 /** @description `previous`: beside the window of equal length right before. */
-                compare?: string | null;
+                compare?: "previous";
                 /** @description `<n>m`, `<n>h`, `<n>d` or `all`; default `24h`. */
-                period?: string | null;
+                period?: string;
                 /** @description ISO 8601 or epoch ms, included. */
-                from?: string | null;
+                from?: string | number;
                 /** @description ISO 8601 or epoch ms, included. */
-                to?: string | null;
+                to?: string | number;
                 /** @description Only this store; may be given several times. */
-                store?: string[] | null;
+                store?: string[];
                 /** @description Only this intent, or `(none)`; may be given several times. */
-                intent?: string[] | null;
+                intent?: string[];
                 /** @description Only this model, or `(none)`; may be given several times. */
-                model?: string[] | null;
+                model?: string[];
                 /** @description Only `voice`, `text` or `test`; may be given several times. */
-                source?: string[] | null;
+                source?: ("voice" | "text" | "test" | "(none)")[];
                 /** @description Only `GOOD`, `REVIEW`, `BAD` or `(none)`; may be given several times. */
-                label?: string[] | null;
+                label?: ("GOOD" | "REVIEW" | "BAD" | "(none)")[];
                 /** @description Only this reason of the label, or `(none)`; may be given several times. */
-                reason?: string[] | null;
+                reason?: string[];
                 /** @description Only this action, or `(none)`; may be given several times. */
-                action?: string[] | null;
+                action?: string[];
                 /** @description Only this user. */
-                user?: string | null;
+                user?: string;
                 /** @description Only this session. */
-                session?: string | null;
+                session?: string;
                 /** @description Only what was said with this in it, whatever its case. */
-                text?: string | null;
+                text?: string;
                 /** @description Milliseconds, included. */
-                latency_min?: string | null;
+                latency_min?: number;
                 /** @description Milliseconds, included. */
-                latency_max?: string | null;
+                latency_max?: number;
                 /** @description The recogniser's, 0 to 1, included. */
-                confidence_min?: string | null;
+                confidence_min?: number;
                 /** @description The recogniser's, 0 to 1, included. */
-                confidence_max?: string | null;
+                confidence_max?: number;
                 /** @description `json`, `csv` or `parquet`; without it, what `Accept` asks for. */
-                format?: string | null;
+                format?: "json" | "csv" | "parquet";
             };
-            header?: never;
+            header?: {
+                /** @description What this request is called, in 1 to 256 visible characters of ASCII; anything else gets a name of ours. */
+                "X-Correlation-ID"?: string;
+                /** @description The `ETag` of the answer that the caller has. */
+                "If-None-Match"?: string;
+            };
             path?: never;
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description The numbers. */
+            /** @description What was asked for. */
             200: {
                 headers: {
+                    /** @description Of answers up to 1 MiB. */
+                    ETag?: string;
+                    /** @description The request's, or ours. */
+                    "X-Correlation-ID"?: string;
+                    /** @description What the caller has left, where there is a limit. */
+                    RateLimit?: string;
+                    /** @description The limits. */
+                    "RateLimit-Policy"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        /** @enum {unknown} */
-                        step: "day" | "hour" | "minute" | "month" | "week";
-                        tz: string;
-                        metrics: string[];
-                        series: {
-                            split: string | null;
-                            other: boolean;
-                            points: Record<string, never>[];
-                        }[];
-                    };
+                    "application/json": components["schemas"]["Timeseries"];
                     "text/csv": string;
                     "application/vnd.apache.parquet": string;
                 };
             };
-            /** @description A parameter can't be read; the problem says what would do. */
-            400: {
+            /** @description The caller has this answer already. */
+            304: {
                 headers: {
+                    /** @description The request's, or ours. */
+                    "X-Correlation-ID"?: string;
+                    /** @description Of answers up to 1 MiB. */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
-                content: {
-                    "application/problem+json": Record<string, never>;
-                };
+                content?: never;
             };
-            /** @description No key, or none that is known here. */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": Record<string, never>;
-                };
-            };
-            /** @description The key may not do this, or doesn't see this store. */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": Record<string, never>;
-                };
-            };
-            /** @description Too many; come back after `Retry-After`. */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": Record<string, never>;
-                };
-            };
-            /** @description Not now; come back after `Retry-After`. */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": Record<string, never>;
-                };
-            };
+            400: components["responses"]["400_invalid_parameter_or_malformed_request"];
+            401: components["responses"]["401_unauthorized"];
+            403: components["responses"]["403_forbidden"];
+            408: components["responses"]["408_too_slow"];
+            409: components["responses"]["409_already_received"];
+            413: components["responses"]["413_too_large"];
+            414: components["responses"]["414_url_too_long"];
+            429: components["responses"]["429_too_many_requests"];
+            431: components["responses"]["431_headers_too_large"];
+            503: components["responses"]["503_projection_unavailable_or_queue_full_or_statistics_off_or_store_unavailable_or_too_many_connections"];
         };
     };
-    get_intents_stats_intents_get: {
+    get_stats_intents: {
         parameters: {
             query?: {
                 /** @description 1 to 100,000. */
-                limit?: string | null;
+                limit?: number;
                 /** @description `previous`: beside the window of equal length right before. */
-                compare?: string | null;
+                compare?: "previous";
                 /** @description `<n>m`, `<n>h`, `<n>d` or `all`; default `24h`. */
-                period?: string | null;
+                period?: string;
                 /** @description ISO 8601 or epoch ms, included. */
-                from?: string | null;
+                from?: string | number;
                 /** @description ISO 8601 or epoch ms, included. */
-                to?: string | null;
+                to?: string | number;
                 /** @description Only this store; may be given several times. */
-                store?: string[] | null;
+                store?: string[];
                 /** @description Only this intent, or `(none)`; may be given several times. */
-                intent?: string[] | null;
+                intent?: string[];
                 /** @description Only this model, or `(none)`; may be given several times. */
-                model?: string[] | null;
+                model?: string[];
                 /** @description Only `voice`, `text` or `test`; may be given several times. */
-                source?: string[] | null;
+                source?: ("voice" | "text" | "test" | "(none)")[];
                 /** @description Only `GOOD`, `REVIEW`, `BAD` or `(none)`; may be given several times. */
-                label?: string[] | null;
+                label?: ("GOOD" | "REVIEW" | "BAD" | "(none)")[];
                 /** @description Only this reason of the label, or `(none)`; may be given several times. */
-                reason?: string[] | null;
+                reason?: string[];
                 /** @description Only this action, or `(none)`; may be given several times. */
-                action?: string[] | null;
+                action?: string[];
                 /** @description Only this user. */
-                user?: string | null;
+                user?: string;
                 /** @description Only this session. */
-                session?: string | null;
+                session?: string;
                 /** @description Only what was said with this in it, whatever its case. */
-                text?: string | null;
+                text?: string;
                 /** @description Milliseconds, included. */
-                latency_min?: string | null;
+                latency_min?: number;
                 /** @description Milliseconds, included. */
-                latency_max?: string | null;
+                latency_max?: number;
                 /** @description The recogniser's, 0 to 1, included. */
-                confidence_min?: string | null;
+                confidence_min?: number;
                 /** @description The recogniser's, 0 to 1, included. */
-                confidence_max?: string | null;
+                confidence_max?: number;
                 /** @description `json`, `csv` or `parquet`; without it, what `Accept` asks for. */
-                format?: string | null;
+                format?: "json" | "csv" | "parquet";
             };
-            header?: never;
+            header?: {
+                /** @description What this request is called, in 1 to 256 visible characters of ASCII; anything else gets a name of ours. */
+                "X-Correlation-ID"?: string;
+                /** @description The `ETag` of the answer that the caller has. */
+                "If-None-Match"?: string;
+            };
             path?: never;
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description The numbers. */
+            /** @description What was asked for. */
             200: {
                 headers: {
+                    /** @description Of answers up to 1 MiB. */
+                    ETag?: string;
+                    /** @description The request's, or ours. */
+                    "X-Correlation-ID"?: string;
+                    /** @description What the caller has left, where there is a limit. */
+                    RateLimit?: string;
+                    /** @description The limits. */
+                    "RateLimit-Policy"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        intent: string | null;
-                        queries: number;
-                        successes: number;
-                        failures: number;
-                        unanswered: number;
-                        successRate: number;
-                        unansweredRate: number;
-                        avgLatencyMs: number | null;
-                        p95LatencyMs: number | null;
-                        costUsd: number;
-                        tokens: number;
-                        sessions: number;
-                        good: number;
-                        review: number;
-                        bad: number;
-                        quality: number | null;
-                        conversions: number;
-                        conversionRate: number;
-                        revenue: {
-                            [key: string]: number;
-                        };
-                    }[];
+                    "application/json": components["schemas"]["ComparedIntentFigures"][];
                     "text/csv": string;
                     "application/vnd.apache.parquet": string;
                 };
             };
-            /** @description A parameter can't be read; the problem says what would do. */
-            400: {
+            /** @description The caller has this answer already. */
+            304: {
                 headers: {
+                    /** @description The request's, or ours. */
+                    "X-Correlation-ID"?: string;
+                    /** @description Of answers up to 1 MiB. */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
-                content: {
-                    "application/problem+json": Record<string, never>;
-                };
+                content?: never;
             };
-            /** @description No key, or none that is known here. */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": Record<string, never>;
-                };
-            };
-            /** @description The key may not do this, or doesn't see this store. */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": Record<string, never>;
-                };
-            };
-            /** @description Too many; come back after `Retry-After`. */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": Record<string, never>;
-                };
-            };
-            /** @description Not now; come back after `Retry-After`. */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": Record<string, never>;
-                };
-            };
+            400: components["responses"]["400_invalid_parameter_or_malformed_request"];
+            401: components["responses"]["401_unauthorized"];
+            403: components["responses"]["403_forbidden"];
+            408: components["responses"]["408_too_slow"];
+            409: components["responses"]["409_already_received"];
+            413: components["responses"]["413_too_large"];
+            414: components["responses"]["414_url_too_long"];
+            429: components["responses"]["429_too_many_requests"];
+            431: components["responses"]["431_headers_too_large"];
+            503: components["responses"]["503_projection_unavailable_or_queue_full_or_statistics_off_or_store_unavailable_or_too_many_connections"];
         };
     };
-    get_models_stats_models_get: {
+    get_stats_models: {
         parameters: {
             query?: {
                 /** @description 1 to 100,000. */
-                limit?: string | null;
+                limit?: number;
                 /** @description `previous`: beside the window of equal length right before. */
-                compare?: string | null;
+                compare?: "previous";
                 /** @description `<n>m`, `<n>h`, `<n>d` or `all`; default `24h`. */
-                period?: string | null;
+                period?: string;
                 /** @description ISO 8601 or epoch ms, included. */
-                from?: string | null;
+                from?: string | number;
                 /** @description ISO 8601 or epoch ms, included. */
-                to?: string | null;
+                to?: string | number;
                 /** @description Only this store; may be given several times. */
-                store?: string[] | null;
+                store?: string[];
                 /** @description Only this intent, or `(none)`; may be given several times. */
-                intent?: string[] | null;
+                intent?: string[];
                 /** @description Only this model, or `(none)`; may be given several times. */
-                model?: string[] | null;
+                model?: string[];
                 /** @description Only `voice`, `text` or `test`; may be given several times. */
-                source?: string[] | null;
+                source?: ("voice" | "text" | "test" | "(none)")[];
                 /** @description Only `GOOD`, `REVIEW`, `BAD` or `(none)`; may be given several times. */
-                label?: string[] | null;
+                label?: ("GOOD" | "REVIEW" | "BAD" | "(none)")[];
                 /** @description Only this reason of the label, or `(none)`; may be given several times. */
-                reason?: string[] | null;
+                reason?: string[];
                 /** @description Only this action, or `(none)`; may be given several times. */
-                action?: string[] | null;
+                action?: string[];
                 /** @description Only this user. */
-                user?: string | null;
+                user?: string;
                 /** @description Only this session. */
-                session?: string | null;
+                session?: string;
                 /** @description Only what was said with this in it, whatever its case. */
-                text?: string | null;
+                text?: string;
                 /** @description Milliseconds, included. */
-                latency_min?: string | null;
+                latency_min?: number;
                 /** @description Milliseconds, included. */
-                latency_max?: string | null;
+                latency_max?: number;
                 /** @description The recogniser's, 0 to 1, included. */
-                confidence_min?: string | null;
+                confidence_min?: number;
                 /** @description The recogniser's, 0 to 1, included. */
-                confidence_max?: string | null;
+                confidence_max?: number;
                 /** @description `json`, `csv` or `parquet`; without it, what `Accept` asks for. */
-                format?: string | null;
+                format?: "json" | "csv" | "parquet";
             };
-            header?: never;
+            header?: {
+                /** @description What this request is called, in 1 to 256 visible characters of ASCII; anything else gets a name of ours. */
+                "X-Correlation-ID"?: string;
+                /** @description The `ETag` of the answer that the caller has. */
+                "If-None-Match"?: string;
+            };
             path?: never;
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description The numbers. */
+            /** @description What was asked for. */
             200: {
                 headers: {
+                    /** @description Of answers up to 1 MiB. */
+                    ETag?: string;
+                    /** @description The request's, or ours. */
+                    "X-Correlation-ID"?: string;
+                    /** @description What the caller has left, where there is a limit. */
+                    RateLimit?: string;
+                    /** @description The limits. */
+                    "RateLimit-Policy"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        modelName: string | null;
-                        queries: number;
-                        successes: number;
-                        failures: number;
-                        unanswered: number;
-                        successRate: number;
-                        unansweredRate: number;
-                        avgLatencyMs: number | null;
-                        p95LatencyMs: number | null;
-                        costUsd: number;
-                        tokens: number;
-                        sessions: number;
-                        good: number;
-                        review: number;
-                        bad: number;
-                        quality: number | null;
-                        conversions: number;
-                        conversionRate: number;
-                        revenue: {
-                            [key: string]: number;
-                        };
-                    }[];
+                    "application/json": components["schemas"]["ComparedModelFigures"][];
                     "text/csv": string;
                     "application/vnd.apache.parquet": string;
                 };
             };
-            /** @description A parameter can't be read; the problem says what would do. */
-            400: {
+            /** @description The caller has this answer already. */
+            304: {
                 headers: {
+                    /** @description The request's, or ours. */
+                    "X-Correlation-ID"?: string;
+                    /** @description Of answers up to 1 MiB. */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
-                content: {
-                    "application/problem+json": Record<string, never>;
-                };
+                content?: never;
             };
-            /** @description No key, or none that is known here. */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": Record<string, never>;
-                };
-            };
-            /** @description The key may not do this, or doesn't see this store. */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": Record<string, never>;
-                };
-            };
-            /** @description Too many; come back after `Retry-After`. */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": Record<string, never>;
-                };
-            };
-            /** @description Not now; come back after `Retry-After`. */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": Record<string, never>;
-                };
-            };
+            400: components["responses"]["400_invalid_parameter_or_malformed_request"];
+            401: components["responses"]["401_unauthorized"];
+            403: components["responses"]["403_forbidden"];
+            408: components["responses"]["408_too_slow"];
+            409: components["responses"]["409_already_received"];
+            413: components["responses"]["413_too_large"];
+            414: components["responses"]["414_url_too_long"];
+            429: components["responses"]["429_too_many_requests"];
+            431: components["responses"]["431_headers_too_large"];
+            503: components["responses"]["503_projection_unavailable_or_queue_full_or_statistics_off_or_store_unavailable_or_too_many_connections"];
         };
     };
-    get_stores_stats_stores_get: {
+    get_stats_stores: {
         parameters: {
             query?: {
                 /** @description 1 to 100,000. */
-                limit?: string | null;
+                limit?: number;
                 /** @description `previous`: beside the window of equal length right before. */
-                compare?: string | null;
+                compare?: "previous";
                 /** @description `<n>m`, `<n>h`, `<n>d` or `all`; default `24h`. */
-                period?: string | null;
+                period?: string;
                 /** @description ISO 8601 or epoch ms, included. */
-                from?: string | null;
+                from?: string | number;
                 /** @description ISO 8601 or epoch ms, included. */
-                to?: string | null;
+                to?: string | number;
                 /** @description Only this store; may be given several times. */
-                store?: string[] | null;
+                store?: string[];
                 /** @description Only this intent, or `(none)`; may be given several times. */
-                intent?: string[] | null;
+                intent?: string[];
                 /** @description Only this model, or `(none)`; may be given several times. */
-                model?: string[] | null;
+                model?: string[];
                 /** @description Only `voice`, `text` or `test`; may be given several times. */
-                source?: string[] | null;
+                source?: ("voice" | "text" | "test" | "(none)")[];
                 /** @description Only `GOOD`, `REVIEW`, `BAD` or `(none)`; may be given several times. */
-                label?: string[] | null;
+                label?: ("GOOD" | "REVIEW" | "BAD" | "(none)")[];
                 /** @description Only this reason of the label, or `(none)`; may be given several times. */
-                reason?: string[] | null;
+                reason?: string[];
                 /** @description Only this action, or `(none)`; may be given several times. */
-                action?: string[] | null;
+                action?: string[];
                 /** @description Only this user. */
-                user?: string | null;
+                user?: string;
                 /** @description Only this session. */
-                session?: string | null;
+                session?: string;
                 /** @description Only what was said with this in it, whatever its case. */
-                text?: string | null;
+                text?: string;
                 /** @description Milliseconds, included. */
-                latency_min?: string | null;
+                latency_min?: number;
                 /** @description Milliseconds, included. */
-                latency_max?: string | null;
+                latency_max?: number;
                 /** @description The recogniser's, 0 to 1, included. */
-                confidence_min?: string | null;
+                confidence_min?: number;
                 /** @description The recogniser's, 0 to 1, included. */
-                confidence_max?: string | null;
+                confidence_max?: number;
                 /** @description `json`, `csv` or `parquet`; without it, what `Accept` asks for. */
-                format?: string | null;
+                format?: "json" | "csv" | "parquet";
             };
-            header?: never;
+            header?: {
+                /** @description What this request is called, in 1 to 256 visible characters of ASCII; anything else gets a name of ours. */
+                "X-Correlation-ID"?: string;
+                /** @description The `ETag` of the answer that the caller has. */
+                "If-None-Match"?: string;
+            };
             path?: never;
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description The numbers. */
+            /** @description What was asked for. */
             200: {
                 headers: {
+                    /** @description Of answers up to 1 MiB. */
+                    ETag?: string;
+                    /** @description The request's, or ours. */
+                    "X-Correlation-ID"?: string;
+                    /** @description What the caller has left, where there is a limit. */
+                    RateLimit?: string;
+                    /** @description The limits. */
+                    "RateLimit-Policy"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        storeId: string | null;
-                        queries: number;
-                        successes: number;
-                        failures: number;
-                        unanswered: number;
-                        successRate: number;
-                        unansweredRate: number;
-                        avgLatencyMs: number | null;
-                        p95LatencyMs: number | null;
-                        costUsd: number;
-                        tokens: number;
-                        sessions: number;
-                        good: number;
-                        review: number;
-                        bad: number;
-                        quality: number | null;
-                        conversions: number;
-                        conversionRate: number;
-                        revenue: {
-                            [key: string]: number;
-                        };
-                    }[];
+                    "application/json": components["schemas"]["ComparedStoreFigures"][];
                     "text/csv": string;
                     "application/vnd.apache.parquet": string;
                 };
             };
-            /** @description A parameter can't be read; the problem says what would do. */
-            400: {
+            /** @description The caller has this answer already. */
+            304: {
                 headers: {
+                    /** @description The request's, or ours. */
+                    "X-Correlation-ID"?: string;
+                    /** @description Of answers up to 1 MiB. */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
-                content: {
-                    "application/problem+json": Record<string, never>;
-                };
+                content?: never;
             };
-            /** @description No key, or none that is known here. */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": Record<string, never>;
-                };
-            };
-            /** @description The key may not do this, or doesn't see this store. */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": Record<string, never>;
-                };
-            };
-            /** @description Too many; come back after `Retry-After`. */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": Record<string, never>;
-                };
-            };
-            /** @description Not now; come back after `Retry-After`. */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": Record<string, never>;
-                };
-            };
+            400: components["responses"]["400_invalid_parameter_or_malformed_request"];
+            401: components["responses"]["401_unauthorized"];
+            403: components["responses"]["403_forbidden"];
+            408: components["responses"]["408_too_slow"];
+            409: components["responses"]["409_already_received"];
+            413: components["responses"]["413_too_large"];
+            414: components["responses"]["414_url_too_long"];
+            429: components["responses"]["429_too_many_requests"];
+            431: components["responses"]["431_headers_too_large"];
+            503: components["responses"]["503_projection_unavailable_or_queue_full_or_statistics_off_or_store_unavailable_or_too_many_connections"];
         };
     };
-    get_latency_stats_latency_get: {
+    get_stats_latency: {
         parameters: {
             query?: {
-                /** @description A histogram of so many bars of equal width. */
-                buckets?: string | null;
+                /** @description A histogram of so many bars of equal width, 1 to 1,000. */
+                buckets?: number;
                 /** @description `previous`: beside the window of equal length right before. */
-                compare?: string | null;
+                compare?: "previous";
                 /** @description `<n>m`, `<n>h`, `<n>d` or `all`; default `24h`. */
-                period?: string | null;
+                period?: string;
                 /** @description ISO 8601 or epoch ms, included. */
-                from?: string | null;
+                from?: string | number;
                 /** @description ISO 8601 or epoch ms, included. */
-                to?: string | null;
+                to?: string | number;
                 /** @description Only this store; may be given several times. */
-                store?: string[] | null;
+                store?: string[];
                 /** @description Only this intent, or `(none)`; may be given several times. */
-                intent?: string[] | null;
+                intent?: string[];
                 /** @description Only this model, or `(none)`; may be given several times. */
-                model?: string[] | null;
+                model?: string[];
                 /** @description Only `voice`, `text` or `test`; may be given several times. */
-                source?: string[] | null;
+                source?: ("voice" | "text" | "test" | "(none)")[];
                 /** @description Only `GOOD`, `REVIEW`, `BAD` or `(none)`; may be given several times. */
-                label?: string[] | null;
+                label?: ("GOOD" | "REVIEW" | "BAD" | "(none)")[];
                 /** @description Only this reason of the label, or `(none)`; may be given several times. */
-                reason?: string[] | null;
+                reason?: string[];
                 /** @description Only this action, or `(none)`; may be given several times. */
-                action?: string[] | null;
+                action?: string[];
                 /** @description Only this user. */
-                user?: string | null;
+                user?: string;
                 /** @description Only this session. */
-                session?: string | null;
+                session?: string;
                 /** @description Only what was said with this in it, whatever its case. */
-                text?: string | null;
+                text?: string;
                 /** @description Milliseconds, included. */
-                latency_min?: string | null;
+                latency_min?: number;
                 /** @description Milliseconds, included. */
-                latency_max?: string | null;
+                latency_max?: number;
                 /** @description The recogniser's, 0 to 1, included. */
-                confidence_min?: string | null;
+                confidence_min?: number;
                 /** @description The recogniser's, 0 to 1, included. */
-                confidence_max?: string | null;
+                confidence_max?: number;
                 /** @description `json`, `csv` or `parquet`; without it, what `Accept` asks for. */
-                format?: string | null;
+                format?: "json" | "csv" | "parquet";
             };
-            header?: never;
+            header?: {
+                /** @description What this request is called, in 1 to 256 visible characters of ASCII; anything else gets a name of ours. */
+                "X-Correlation-ID"?: string;
+                /** @description The `ETag` of the answer that the caller has. */
+                "If-None-Match"?: string;
+            };
             path?: never;
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description The numbers. */
+            /** @description What was asked for. */
             200: {
                 headers: {
+                    /** @description Of answers up to 1 MiB. */
+                    ETag?: string;
+                    /** @description The request's, or ours. */
+                    "X-Correlation-ID"?: string;
+                    /** @description What the caller has left, where there is a limit. */
+                    RateLimit?: string;
+                    /** @description The limits. */
+                    "RateLimit-Policy"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        storeId: string;
-                        period: string;
-                        count: number;
-                        averageLatencyMs: number | null;
-                        minLatencyMs: number | null;
-                        maxLatencyMs: number | null;
-                        p50LatencyMs: number | null;
-                        p75LatencyMs: number | null;
-                        p90LatencyMs: number | null;
-                        p95LatencyMs: number | null;
-                        p99LatencyMs: number | null;
-                        histogram: {
-                            from: number;
-                            below: number | null;
-                            count: number;
-                        }[];
-                    };
+                    "application/json": components["schemas"]["ComparedLatency"];
                     "text/csv": string;
                     "application/vnd.apache.parquet": string;
                 };
             };
-            /** @description A parameter can't be read; the problem says what would do. */
-            400: {
+            /** @description The caller has this answer already. */
+            304: {
                 headers: {
+                    /** @description The request's, or ours. */
+                    "X-Correlation-ID"?: string;
+                    /** @description Of answers up to 1 MiB. */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
-                content: {
-                    "application/problem+json": Record<string, never>;
-                };
+                content?: never;
             };
-            /** @description No key, or none that is known here. */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": Record<string, never>;
-                };
-            };
-            /** @description The key may not do this, or doesn't see this store. */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": Record<string, never>;
-                };
-            };
-            /** @description Too many; come back after `Retry-After`. */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": Record<string, never>;
-                };
-            };
-            /** @description Not now; come back after `Retry-After`. */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": Record<string, never>;
-                };
-            };
+            400: components["responses"]["400_invalid_parameter_or_malformed_request"];
+            401: components["responses"]["401_unauthorized"];
+            403: components["responses"]["403_forbidden"];
+            408: components["responses"]["408_too_slow"];
+            409: components["responses"]["409_already_received"];
+            413: components["responses"]["413_too_large"];
+            414: components["responses"]["414_url_too_long"];
+            429: components["responses"]["429_too_many_requests"];
+            431: components["responses"]["431_headers_too_large"];
+            503: components["responses"]["503_projection_unavailable_or_queue_full_or_statistics_off_or_store_unavailable_or_too_many_connections"];
         };
     };
-    get_quality_stats_quality_get: {
+    get_stats_quality: {
         parameters: {
             query?: {
-                /** @description `minute`, `hour`, `day`, `week` or `month`. */
-                step?: string | null;
+                /** @description `minute`, `hour`, `day`, `week` or `month`; empty is the default. */
+                step?: "minute" | "hour" | "day" | "week" | "month" | "";
                 /** @description A time zone, such as `Europe/Berlin`; default `UTC`. */
-                tz?: string | null;
+                tz?: string;
                 /** @description `<n>m`, `<n>h`, `<n>d` or `all`; default `24h`. */
-                period?: string | null;
+                period?: string;
                 /** @description ISO 8601 or epoch ms, included. */
-                from?: string | null;
+                from?: string | number;
                 /** @description ISO 8601 or epoch ms, included. */
-                to?: string | null;
+                to?: string | number;
                 /** @description Only this store; may be given several times. */
-                store?: string[] | null;
+                store?: string[];
                 /** @description Only this intent, or `(none)`; may be given several times. */
-                intent?: string[] | null;
+                intent?: string[];
                 /** @description Only this model, or `(none)`; may be given several times. */
-                model?: string[] | null;
+                model?: string[];
                 /** @description Only `voice`, `text` or `test`; may be given several times. */
-                source?: string[] | null;
+                source?: ("voice" | "text" | "test" | "(none)")[];
                 /** @description Only `GOOD`, `REVIEW`, `BAD` or `(none)`; may be given several times. */
-                label?: string[] | null;
+                label?: ("GOOD" | "REVIEW" | "BAD" | "(none)")[];
                 /** @description Only this reason of the label, or `(none)`; may be given several times. */
-                reason?: string[] | null;
+                reason?: string[];
                 /** @description Only this action, or `(none)`; may be given several times. */
-                action?: string[] | null;
+                action?: string[];
                 /** @description Only this user. */
-                user?: string | null;
+                user?: string;
                 /** @description Only this session. */
-                session?: string | null;
+                session?: string;
                 /** @description Only what was said with this in it, whatever its case. */
-                text?: string | null;
+                text?: string;
                 /** @description Milliseconds, included. */
-                latency_min?: string | null;
+                latency_min?: number;
                 /** @description Milliseconds, included. */
-                latency_max?: string | null;
+                latency_max?: number;
                 /** @description The recogniser's, 0 to 1, included. */
-                confidence_min?: string | null;
+                confidence_min?: number;
                 /** @description The recogniser's, 0 to 1, included. */
-                confidence_max?: string | null;
+                confidence_max?: number;
                 /** @description `json`, `csv` or `parquet`; without it, what `Accept` asks for. */
-                format?: string | null;
+                format?: "json" | "csv" | "parquet";
             };
-            header?: never;
+            header?: {
+                /** @description What this request is called, in 1 to 256 visible characters of ASCII; anything else gets a name of ours. */
+                "X-Correlation-ID"?: string;
+                /** @description The `ETag` of the answer that the caller has. */
+                "If-None-Match"?: string;
+            };
             path?: never;
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description The numbers. */
+            /** @description What was asked for. */
             200: {
                 headers: {
+                    /** @description Of answers up to 1 MiB. */
+                    ETag?: string;
+                    /** @description The request's, or ours. */
+                    "X-Correlation-ID"?: string;
+                    /** @description What the caller has left, where there is a limit. */
+                    RateLimit?: string;
+                    /** @description The limits. */
+                    "RateLimit-Policy"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        storeId: string;
-                        period: string;
-                        /**
-                         * Labels
-                         * @description How many interactions have each label.
-                         */
-                        labels: {
-                            GOOD: number;
-                            REVIEW: number;
-                            BAD: number;
-                            unlabelled: number;
-                        };
-                        quality: number | null;
-                        reasons: {
-                            label: string;
-                            reason: string | null;
-                            evaluatedBy: string | null;
-                            count: number;
-                            share: number;
-                        }[];
-                        /** @enum {unknown} */
-                        step: "day" | "hour" | "minute" | "month" | "week";
-                        tz: string;
-                        series: Record<string, never>[];
-                    };
+                    "application/json": components["schemas"]["Quality"];
                     "text/csv": string;
                     "application/vnd.apache.parquet": string;
                 };
             };
-            /** @description A parameter can't be read; the problem says what would do. */
-            400: {
+            /** @description The caller has this answer already. */
+            304: {
                 headers: {
+                    /** @description The request's, or ours. */
+                    "X-Correlation-ID"?: string;
+                    /** @description Of answers up to 1 MiB. */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
-                content: {
-                    "application/problem+json": Record<string, never>;
-                };
+                content?: never;
             };
-            /** @description No key, or none that is known here. */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": Record<string, never>;
-                };
-            };
-            /** @description The key may not do this, or doesn't see this store. */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": Record<string, never>;
-                };
-            };
-            /** @description Too many; come back after `Retry-After`. */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": Record<string, never>;
-                };
-            };
-            /** @description Not now; come back after `Retry-After`. */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": Record<string, never>;
-                };
-            };
+            400: components["responses"]["400_invalid_parameter_or_malformed_request"];
+            401: components["responses"]["401_unauthorized"];
+            403: components["responses"]["403_forbidden"];
+            408: components["responses"]["408_too_slow"];
+            409: components["responses"]["409_already_received"];
+            413: components["responses"]["413_too_large"];
+            414: components["responses"]["414_url_too_long"];
+            429: components["responses"]["429_too_many_requests"];
+            431: components["responses"]["431_headers_too_large"];
+            503: components["responses"]["503_projection_unavailable_or_queue_full_or_statistics_off_or_store_unavailable_or_too_many_connections"];
         };
     };
-    get_sessions_stats_sessions_get: {
+    get_stats_sessions: {
         parameters: {
             query?: {
                 /** @description `previous`: beside the window of equal length right before. */
-                compare?: string | null;
+                compare?: "previous";
                 /** @description `<n>m`, `<n>h`, `<n>d` or `all`; default `24h`. */
-                period?: string | null;
+                period?: string;
                 /** @description ISO 8601 or epoch ms, included. */
-                from?: string | null;
+                from?: string | number;
                 /** @description ISO 8601 or epoch ms, included. */
-                to?: string | null;
+                to?: string | number;
                 /** @description Only this store; may be given several times. */
-                store?: string[] | null;
+                store?: string[];
                 /** @description Only this intent, or `(none)`; may be given several times. */
-                intent?: string[] | null;
+                intent?: string[];
                 /** @description Only this model, or `(none)`; may be given several times. */
-                model?: string[] | null;
+                model?: string[];
                 /** @description Only `voice`, `text` or `test`; may be given several times. */
-                source?: string[] | null;
+                source?: ("voice" | "text" | "test" | "(none)")[];
                 /** @description Only `GOOD`, `REVIEW`, `BAD` or `(none)`; may be given several times. */
-                label?: string[] | null;
+                label?: ("GOOD" | "REVIEW" | "BAD" | "(none)")[];
                 /** @description Only this reason of the label, or `(none)`; may be given several times. */
-                reason?: string[] | null;
+                reason?: string[];
                 /** @description Only this action, or `(none)`; may be given several times. */
-                action?: string[] | null;
+                action?: string[];
                 /** @description Only this user. */
-                user?: string | null;
+                user?: string;
                 /** @description Only this session. */
-                session?: string | null;
+                session?: string;
                 /** @description Only what was said with this in it, whatever its case. */
-                text?: string | null;
+                text?: string;
                 /** @description Milliseconds, included. */
-                latency_min?: string | null;
+                latency_min?: number;
                 /** @description Milliseconds, included. */
-                latency_max?: string | null;
+                latency_max?: number;
                 /** @description The recogniser's, 0 to 1, included. */
-                confidence_min?: string | null;
+                confidence_min?: number;
                 /** @description The recogniser's, 0 to 1, included. */
-                confidence_max?: string | null;
+                confidence_max?: number;
                 /** @description `json`, `csv` or `parquet`; without it, what `Accept` asks for. */
-                format?: string | null;
+                format?: "json" | "csv" | "parquet";
             };
-            header?: never;
+            header?: {
+                /** @description What this request is called, in 1 to 256 visible characters of ASCII; anything else gets a name of ours. */
+                "X-Correlation-ID"?: string;
+                /** @description The `ETag` of the answer that the caller has. */
+                "If-None-Match"?: string;
+            };
             path?: never;
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description The numbers. */
+            /** @description What was asked for. */
             200: {
                 headers: {
+                    /** @description Of answers up to 1 MiB. */
+                    ETag?: string;
+                    /** @description The request's, or ours. */
+                    "X-Correlation-ID"?: string;
+                    /** @description What the caller has left, where there is a limit. */
+                    RateLimit?: string;
+                    /** @description The limits. */
+                    "RateLimit-Policy"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        storeId: string;
-                        period: string;
-                        sessions: number;
-                        successfulSessions: number;
-                        abandonedSessions: number;
-                        successShare: number;
-                        abandonedShare: number;
-                        singleTurnShare: number;
-                        averageTurns: number | null;
-                        p50Turns: number | null;
-                        p95Turns: number | null;
-                        maxTurns: number | null;
-                        averageLengthMs: number | null;
-                        p50LengthMs: number | null;
-                        p95LengthMs: number | null;
-                        turns: {
-                            from: number;
-                            below: number | null;
-                            count: number;
-                        }[];
-                    };
+                    "application/json": components["schemas"]["ComparedVisits"];
                     "text/csv": string;
                     "application/vnd.apache.parquet": string;
                 };
             };
-            /** @description A parameter can't be read; the problem says what would do. */
-            400: {
+            /** @description The caller has this answer already. */
+            304: {
                 headers: {
+                    /** @description The request's, or ours. */
+                    "X-Correlation-ID"?: string;
+                    /** @description Of answers up to 1 MiB. */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
-                content: {
-                    "application/problem+json": Record<string, never>;
-                };
+                content?: never;
             };
-            /** @description No key, or none that is known here. */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": Record<string, never>;
-                };
-            };
-            /** @description The key may not do this, or doesn't see this store. */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": Record<string, never>;
-                };
-            };
-            /** @description Too many; come back after `Retry-After`. */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": Record<string, never>;
-                };
-            };
-            /** @description Not now; come back after `Retry-After`. */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": Record<string, never>;
-                };
-            };
+            400: components["responses"]["400_invalid_parameter_or_malformed_request"];
+            401: components["responses"]["401_unauthorized"];
+            403: components["responses"]["403_forbidden"];
+            408: components["responses"]["408_too_slow"];
+            409: components["responses"]["409_already_received"];
+            413: components["responses"]["413_too_large"];
+            414: components["responses"]["414_url_too_long"];
+            429: components["responses"]["429_too_many_requests"];
+            431: components["responses"]["431_headers_too_large"];
+            503: components["responses"]["503_projection_unavailable_or_queue_full_or_statistics_off_or_store_unavailable_or_too_many_connections"];
         };
     };
-    get_dataset_stats_dataset_get: {
+    get_stats_dataset: {
         parameters: {
             query?: {
-                /** @description Only `GOOD`, `REVIEW`, `BAD` or `(none)`; may be given several times. */
-                label?: string[] | null;
+                /** @description `GOOD`, `REVIEW` or `BAD`; default `GOOD`. */
+                label?: "GOOD" | "REVIEW" | "BAD";
                 /** @description 1 to 100,000. */
-                limit?: string | null;
+                limit?: number;
                 /** @description `<n>m`, `<n>h`, `<n>d` or `all`; default `24h`. */
-                period?: string | null;
+                period?: string;
                 /** @description ISO 8601 or epoch ms, included. */
-                from?: string | null;
+                from?: string | number;
                 /** @description ISO 8601 or epoch ms, included. */
-                to?: string | null;
+                to?: string | number;
                 /** @description Only this store; may be given several times. */
-                store?: string[] | null;
+                store?: string[];
                 /** @description Only this intent, or `(none)`; may be given several times. */
-                intent?: string[] | null;
+                intent?: string[];
                 /** @description Only this model, or `(none)`; may be given several times. */
-                model?: string[] | null;
+                model?: string[];
                 /** @description Only `voice`, `text` or `test`; may be given several times. */
-                source?: string[] | null;
+                source?: ("voice" | "text" | "test" | "(none)")[];
                 /** @description Only this reason of the label, or `(none)`; may be given several times. */
-                reason?: string[] | null;
+                reason?: string[];
                 /** @description Only this action, or `(none)`; may be given several times. */
-                action?: string[] | null;
+                action?: string[];
                 /** @description Only this user. */
-                user?: string | null;
+                user?: string;
                 /** @description Only this session. */
-                session?: string | null;
+                session?: string;
                 /** @description Only what was said with this in it, whatever its case. */
-                text?: string | null;
+                text?: string;
                 /** @description Milliseconds, included. */
-                latency_min?: string | null;
+                latency_min?: number;
                 /** @description Milliseconds, included. */
-                latency_max?: string | null;
+                latency_max?: number;
                 /** @description The recogniser's, 0 to 1, included. */
-                confidence_min?: string | null;
+                confidence_min?: number;
                 /** @description The recogniser's, 0 to 1, included. */
-                confidence_max?: string | null;
+                confidence_max?: number;
                 /** @description `json`, `csv` or `parquet`; without it, what `Accept` asks for. */
-                format?: string | null;
+                format?: "json" | "csv" | "parquet";
             };
-            header?: never;
+            header?: {
+                /** @description What this request is called, in 1 to 256 visible characters of ASCII; anything else gets a name of ours. */
+                "X-Correlation-ID"?: string;
+                /** @description The `ETag` of the answer that the caller has. */
+                "If-None-Match"?: string;
+            };
             path?: never;
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description The numbers. */
+            /** @description What was asked for. */
             200: {
                 headers: {
+                    /** @description Of answers up to 1 MiB. */
+                    ETag?: string;
+                    /** @description The request's, or ours. */
+                    "X-Correlation-ID"?: string;
+                    /** @description What the caller has left, where there is a limit. */
+                    RateLimit?: string;
+                    /** @description The limits. */
+                    "RateLimit-Policy"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        prompt: string;
-                        completion: string | null;
-                        store_id: string;
-                        intent: string | null;
-                        model_name: string | null;
-                        action_taken: string | null;
-                        created_at: number;
-                    }[];
+                    "application/json": components["schemas"]["LabelledInteraction"][];
                     "text/csv": string;
                     "application/vnd.apache.parquet": string;
                 };
             };
-            /** @description A parameter can't be read; the problem says what would do. */
-            400: {
+            /** @description The caller has this answer already. */
+            304: {
                 headers: {
+                    /** @description The request's, or ours. */
+                    "X-Correlation-ID"?: string;
+                    /** @description Of answers up to 1 MiB. */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
-                content: {
-                    "application/problem+json": Record<string, never>;
-                };
+                content?: never;
             };
-            /** @description No key, or none that is known here. */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": Record<string, never>;
-                };
-            };
-            /** @description The key may not do this, or doesn't see this store. */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": Record<string, never>;
-                };
-            };
-            /** @description Too many; come back after `Retry-After`. */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": Record<string, never>;
-                };
-            };
-            /** @description Not now; come back after `Retry-After`. */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": Record<string, never>;
-                };
-            };
+            400: components["responses"]["400_invalid_parameter_or_malformed_request"];
+            401: components["responses"]["401_unauthorized"];
+            403: components["responses"]["403_forbidden"];
+            408: components["responses"]["408_too_slow"];
+            409: components["responses"]["409_already_received"];
+            413: components["responses"]["413_too_large"];
+            414: components["responses"]["414_url_too_long"];
+            429: components["responses"]["429_too_many_requests"];
+            431: components["responses"]["431_headers_too_large"];
+            503: components["responses"]["503_projection_unavailable_or_queue_full_or_statistics_off_or_store_unavailable_or_too_many_connections"];
         };
     };
-    get_training_data_export_training_data_get: {
+    get_export_training_data: {
         parameters: {
             query?: {
-                /** @description Only `GOOD`, `REVIEW`, `BAD` or `(none)`; may be given several times. */
-                label?: string[] | null;
-                min_confidence?: string | null;
-                max_latency?: string | null;
+                /** @description `GOOD`, `REVIEW` or `BAD`; default `GOOD`. */
+                label?: "GOOD" | "REVIEW" | "BAD";
+                /** @description The label's, 0 to 1, included; default 0.8. */
+                min_confidence?: number;
+                /** @description Milliseconds, included; default 8,000. */
+                max_latency?: number;
                 /** @description 1 to 100,000. */
-                limit?: string | null;
-                /** @description openai, anthropic or gemini */
-                format?: string | null;
+                limit?: number;
+                /** @description `openai`, `anthropic` or `gemini`; default `openai`. */
+                format?: "openai" | "anthropic" | "gemini";
                 /** @description `<n>m`, `<n>h`, `<n>d` or `all`; default `24h`. */
-                period?: string | null;
+                period?: string;
                 /** @description ISO 8601 or epoch ms, included. */
-                from?: string | null;
+                from?: string | number;
                 /** @description ISO 8601 or epoch ms, included. */
-                to?: string | null;
+                to?: string | number;
                 /** @description Only this store; may be given several times. */
-                store?: string[] | null;
+                store?: string[];
                 /** @description Only this intent, or `(none)`; may be given several times. */
-                intent?: string[] | null;
+                intent?: string[];
                 /** @description Only this model, or `(none)`; may be given several times. */
-                model?: string[] | null;
+                model?: string[];
                 /** @description Only `voice`, `text` or `test`; may be given several times. */
-                source?: string[] | null;
+                source?: ("voice" | "text" | "test" | "(none)")[];
                 /** @description Only this reason of the label, or `(none)`; may be given several times. */
-                reason?: string[] | null;
+                reason?: string[];
                 /** @description Only this action, or `(none)`; may be given several times. */
-                action?: string[] | null;
+                action?: string[];
                 /** @description Only this user. */
-                user?: string | null;
+                user?: string;
                 /** @description Only this session. */
-                session?: string | null;
+                session?: string;
                 /** @description Only what was said with this in it, whatever its case. */
-                text?: string | null;
+                text?: string;
                 /** @description Milliseconds, included. */
-                latency_min?: string | null;
+                latency_min?: number;
                 /** @description Milliseconds, included. */
-                latency_max?: string | null;
+                latency_max?: number;
                 /** @description The recogniser's, 0 to 1, included. */
-                confidence_min?: string | null;
+                confidence_min?: number;
                 /** @description The recogniser's, 0 to 1, included. */
-                confidence_max?: string | null;
+                confidence_max?: number;
             };
-            header?: never;
+            header?: {
+                /** @description What this request is called, in 1 to 256 visible characters of ASCII; anything else gets a name of ours. */
+                "X-Correlation-ID"?: string;
+            };
             path?: never;
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description One example a line. */
+            /** @description What was asked for. */
             200: {
                 headers: {
+                    /** @description The request's, or ours. */
+                    "X-Correlation-ID"?: string;
+                    /** @description What the caller has left, where there is a limit. */
+                    RateLimit?: string;
+                    /** @description The limits. */
+                    "RateLimit-Policy"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/x-ndjson": unknown;
+                    "application/x-ndjson": ({
+                        messages: unknown[];
+                    } | {
+                        contents: unknown[];
+                    })[];
                 };
             };
-            /** @description A parameter can't be read; the problem says what would do. */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": Record<string, never>;
-                };
-            };
-            /** @description No key, or none that is known here. */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": Record<string, never>;
-                };
-            };
-            /** @description The key may not do this, or doesn't see this store. */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": Record<string, never>;
-                };
-            };
-            /** @description Too many; come back after `Retry-After`. */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": Record<string, never>;
-                };
-            };
-            /** @description Not now; come back after `Retry-After`. */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": Record<string, never>;
-                };
-            };
+            400: components["responses"]["400_invalid_parameter_or_malformed_request"];
+            401: components["responses"]["401_unauthorized"];
+            403: components["responses"]["403_forbidden"];
+            408: components["responses"]["408_too_slow"];
+            409: components["responses"]["409_already_received"];
+            413: components["responses"]["413_too_large"];
+            414: components["responses"]["414_url_too_long"];
+            429: components["responses"]["429_too_many_requests"];
+            431: components["responses"]["431_headers_too_large"];
+            503: components["responses"]["503_projection_unavailable_or_queue_full_or_statistics_off_or_store_unavailable_or_too_many_connections"];
         };
     };
-    get_interactions_interactions_get: {
+    get_interactions: {
         parameters: {
             query?: {
                 /** @description `created_at`, `latency`, `cost` or `confidence` (the recogniser's). */
-                sort?: string | null;
+                sort?: "created_at" | "latency" | "cost" | "confidence";
                 /** @description `desc` or `asc`; what has no such value comes last either way. */
-                order?: string | null;
+                order?: "desc" | "asc";
                 /** @description The last answer's `nextCursor`. */
-                cursor?: string | null;
+                cursor?: string;
                 /** @description 1 to 1,000; default 50. */
-                limit?: string | null;
+                limit?: number;
                 /** @description `<n>m`, `<n>h`, `<n>d` or `all`; default `24h`. */
-                period?: string | null;
+                period?: string;
                 /** @description ISO 8601 or epoch ms, included. */
-                from?: string | null;
+                from?: string | number;
                 /** @description ISO 8601 or epoch ms, included. */
-                to?: string | null;
+                to?: string | number;
                 /** @description Only this store; may be given several times. */
-                store?: string[] | null;
+                store?: string[];
                 /** @description Only this intent, or `(none)`; may be given several times. */
-                intent?: string[] | null;
+                intent?: string[];
                 /** @description Only this model, or `(none)`; may be given several times. */
-                model?: string[] | null;
+                model?: string[];
                 /** @description Only `voice`, `text` or `test`; may be given several times. */
-                source?: string[] | null;
+                source?: ("voice" | "text" | "test" | "(none)")[];
                 /** @description Only `GOOD`, `REVIEW`, `BAD` or `(none)`; may be given several times. */
-                label?: string[] | null;
+                label?: ("GOOD" | "REVIEW" | "BAD" | "(none)")[];
                 /** @description Only this reason of the label, or `(none)`; may be given several times. */
-                reason?: string[] | null;
+                reason?: string[];
                 /** @description Only this action, or `(none)`; may be given several times. */
-                action?: string[] | null;
+                action?: string[];
                 /** @description Only this user. */
-                user?: string | null;
+                user?: string;
                 /** @description Only this session. */
-                session?: string | null;
+                session?: string;
                 /** @description Only what was said with this in it, whatever its case. */
-                text?: string | null;
+                text?: string;
                 /** @description Milliseconds, included. */
-                latency_min?: string | null;
+                latency_min?: number;
                 /** @description Milliseconds, included. */
-                latency_max?: string | null;
+                latency_max?: number;
                 /** @description The recogniser's, 0 to 1, included. */
-                confidence_min?: string | null;
+                confidence_min?: number;
                 /** @description The recogniser's, 0 to 1, included. */
-                confidence_max?: string | null;
+                confidence_max?: number;
                 /** @description `json`, `csv` or `parquet`; without it, what `Accept` asks for. */
-                format?: string | null;
+                format?: "json" | "csv" | "parquet";
             };
-            header?: never;
+            header?: {
+                /** @description What this request is called, in 1 to 256 visible characters of ASCII; anything else gets a name of ours. */
+                "X-Correlation-ID"?: string;
+                /** @description The `ETag` of the answer that the caller has. */
+                "If-None-Match"?: string;
+            };
             path?: never;
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description The numbers. */
+            /** @description What was asked for. */
             200: {
                 headers: {
+                    /** @description Of answers up to 1 MiB. */
+                    ETag?: string;
+                    /** @description The request's, or ours. */
+                    "X-Correlation-ID"?: string;
+                    /** @description What the caller has left, where there is a limit. */
+                    RateLimit?: string;
+                    /** @description The limits. */
+                    "RateLimit-Policy"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        interactions: {
-                            id: string;
-                            storeId: string;
-                            sessionId: string | null;
-                            userId: string | null;
-                            createdAt: number;
-                            queryText: string;
-                            querySource: string | null;
-                            transcriptionConfidence: number | null;
-                            intent: string | null;
-                            fastPath: boolean | null;
-                            answerText: string | null;
-                            modelName: string | null;
-                            latencyMs: number | null;
-                            tokens: number | null;
-                            costUsd: number | null;
-                            actionTaken: string | null;
-                            actionSuccess: boolean | null;
-                            errorFlag: boolean | null;
-                            errorMessage: string | null;
-                            toolCalls: unknown[] | null;
-                            label: string | null;
-                            reason: string | null;
-                            confidence: number | null;
-                            evaluatedAt: number | null;
-                            evaluatedBy: string | null;
-                        }[];
-                        nextCursor: string | null;
-                    };
+                    "application/json": components["schemas"]["Page"];
                     "text/csv": string;
                     "application/vnd.apache.parquet": string;
                 };
             };
-            /** @description A parameter can't be read; the problem says what would do. */
-            400: {
+            /** @description The caller has this answer already. */
+            304: {
                 headers: {
+                    /** @description The request's, or ours. */
+                    "X-Correlation-ID"?: string;
+                    /** @description Of answers up to 1 MiB. */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
-                content: {
-                    "application/problem+json": Record<string, never>;
-                };
+                content?: never;
             };
-            /** @description No key, or none that is known here. */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": Record<string, never>;
-                };
-            };
-            /** @description The key may not do this, or doesn't see this store. */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": Record<string, never>;
-                };
-            };
-            /** @description Too many; come back after `Retry-After`. */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": Record<string, never>;
-                };
-            };
-            /** @description Not now; come back after `Retry-After`. */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": Record<string, never>;
-                };
-            };
+            400: components["responses"]["400_invalid_parameter_or_malformed_request"];
+            401: components["responses"]["401_unauthorized"];
+            403: components["responses"]["403_forbidden"];
+            408: components["responses"]["408_too_slow"];
+            409: components["responses"]["409_already_received"];
+            413: components["responses"]["413_too_large"];
+            414: components["responses"]["414_url_too_long"];
+            429: components["responses"]["429_too_many_requests"];
+            431: components["responses"]["431_headers_too_large"];
+            503: components["responses"]["503_projection_unavailable_or_queue_full_or_statistics_off_or_store_unavailable_or_too_many_connections"];
         };
     };
-    get_interaction_interactions__query_id__get: {
+    get_interactions_query_id: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description What this request is called, in 1 to 256 visible characters of ASCII; anything else gets a name of ours. */
+                "X-Correlation-ID"?: string;
+                /** @description The `ETag` of the answer that the caller has. */
+                "If-None-Match"?: string;
+            };
             path: {
+                /** @description An id; what isn't a letter or a digit in it is percent-encoded. */
                 query_id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description The numbers. */
+            /** @description What was asked for. */
             200: {
                 headers: {
+                    /** @description Of answers up to 1 MiB. */
+                    ETag?: string;
+                    /** @description The request's, or ours. */
+                    "X-Correlation-ID"?: string;
+                    /** @description What the caller has left, where there is a limit. */
+                    RateLimit?: string;
+                    /** @description The limits. */
+                    "RateLimit-Policy"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        /**
-                         * Query
-                         * @description A query as it was told; `extra` holds the caller's own fields.
-                         */
-                        query: {
-                            id: string;
-                            storeId: string;
-                            sessionId: string | null;
-                            userId: string | null;
-                            createdAt: number;
-                            receivedAt: number;
-                            queryText: string;
-                            querySource: string;
-                            transcriptionConfidence: number | null;
-                            audioDurationMs: number | null;
-                            intent: string | null;
-                            fastPath: boolean;
-                            correlationId: string | null;
-                            extra: Record<string, never> | null;
-                        };
-                        outcome: {
-                            occurredAt: number;
-                            receivedAt: number;
-                            answerText: string | null;
-                            modelName: string | null;
-                            latencyMs: number | null;
-                            tokensPrompt: number | null;
-                            tokensCompletion: number | null;
-                            tokensTotal: number | null;
-                            costUsd: number | null;
-                            actionTaken: string | null;
-                            actionSuccess: boolean | null;
-                            errorFlag: boolean | null;
-                            errorMessage: string | null;
-                            toolCalls: unknown[] | null;
-                            correlationId: string | null;
-                            extra: Record<string, never> | null;
-                        } | null;
-                        verdict: {
-                            label: string;
-                            reason: string;
-                            confidence: number;
-                            evaluatedAt: number;
-                            evaluatedBy: string;
-                            method: string;
-                            explanation: string | null;
-                            rubric: string | null;
-                            tokensPrompt: number | null;
-                            tokensCompletion: number | null;
-                            costUsd: number | null;
-                            durationMs: number | null;
-                        } | null;
-                        history: {
-                            label: string;
-                            reason: string;
-                            confidence: number;
-                            evaluatedAt: number;
-                            evaluatedBy: string;
-                            method: string;
-                            explanation: string | null;
-                            rubric: string | null;
-                            tokensPrompt: number | null;
-                            tokensCompletion: number | null;
-                            costUsd: number | null;
-                            durationMs: number | null;
-                        }[];
-                        conversions: {
-                            id: string;
-                            occurredAt: number;
-                            receivedAt: number;
-                            value: number | null;
-                            currency: string | null;
-                            orderId: string | null;
-                            storeId: string | null;
-                            sessionId: string | null;
-                            correlationId: string | null;
-                            extra: Record<string, never> | null;
-                        }[];
-                        rephrased: boolean | null;
-                        repeated: boolean | null;
-                        saidAgain: {
-                            id: string;
-                            createdAt: number;
-                            queryText: string;
-                            intent: string | null;
-                            answerText: string | null;
-                            latencyMs: number | null;
-                            actionTaken: string | null;
-                            actionSuccess: boolean | null;
-                            errorFlag: boolean | null;
-                            label: string | null;
-                            rephrased: boolean;
-                            repeated: boolean;
-                            cause: string | null;
-                            nextId: string | null;
-                        } | null;
-                        cause: string | null;
-                        turns: {
-                            id: string;
-                            createdAt: number;
-                            queryText: string;
-                            intent: string | null;
-                            answerText: string | null;
-                            latencyMs: number | null;
-                            actionTaken: string | null;
-                            actionSuccess: boolean | null;
-                            errorFlag: boolean | null;
-                            label: string | null;
-                            rephrased: boolean;
-                            repeated: boolean;
-                            cause: string | null;
-                            nextId: string | null;
-                        }[];
-                    };
+                    "application/json": components["schemas"]["Details"];
                 };
             };
-            /** @description A parameter can't be read; the problem says what would do. */
-            400: {
+            /** @description The caller has this answer already. */
+            304: {
                 headers: {
+                    /** @description The request's, or ours. */
+                    "X-Correlation-ID"?: string;
+                    /** @description Of answers up to 1 MiB. */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
-                content: {
-                    "application/problem+json": Record<string, never>;
-                };
+                content?: never;
             };
-            /** @description No key, or none that is known here. */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": Record<string, never>;
-                };
-            };
-            /** @description The key may not do this, or doesn't see this store. */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": Record<string, never>;
-                };
-            };
-            /** @description No interaction has this id. */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": Record<string, never>;
-                };
-            };
-            /** @description Too many; come back after `Retry-After`. */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": Record<string, never>;
-                };
-            };
-            /** @description Not now; come back after `Retry-After`. */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": Record<string, never>;
-                };
-            };
+            400: components["responses"]["400_malformed_request"];
+            401: components["responses"]["401_unauthorized"];
+            403: components["responses"]["403_forbidden"];
+            404: components["responses"]["404_not_found"];
+            408: components["responses"]["408_too_slow"];
+            409: components["responses"]["409_already_received"];
+            413: components["responses"]["413_too_large"];
+            414: components["responses"]["414_url_too_long"];
+            429: components["responses"]["429_too_many_requests"];
+            431: components["responses"]["431_headers_too_large"];
+            503: components["responses"]["503_projection_unavailable_or_queue_full_or_statistics_off_or_store_unavailable_or_too_many_connections"];
         };
     };
-    get_agreement_stats_agreement_get: {
+    get_stats_agreement: {
         parameters: {
             query?: {
                 /** @description `<n>m`, `<n>h`, `<n>d` or `all`; default `24h`. */
-                period?: string | null;
+                period?: string;
                 /** @description ISO 8601 or epoch ms, included. */
-                from?: string | null;
+                from?: string | number;
                 /** @description ISO 8601 or epoch ms, included. */
-                to?: string | null;
+                to?: string | number;
                 /** @description Only this store; may be given several times. */
-                store?: string[] | null;
+                store?: string[];
                 /** @description Only this intent, or `(none)`; may be given several times. */
-                intent?: string[] | null;
+                intent?: string[];
                 /** @description Only this model, or `(none)`; may be given several times. */
-                model?: string[] | null;
+                model?: string[];
                 /** @description Only `voice`, `text` or `test`; may be given several times. */
-                source?: string[] | null;
-                /** @description Only `GOOD`, `REVIEW`, `BAD` or `(none)`; may be given several times. */
-                label?: string[] | null;
-                /** @description Only this reason of the label, or `(none)`; may be given several times. */
-                reason?: string[] | null;
+                source?: ("voice" | "text" | "test" | "(none)")[];
                 /** @description Only this action, or `(none)`; may be given several times. */
-                action?: string[] | null;
+                action?: string[];
                 /** @description Only this user. */
-                user?: string | null;
+                user?: string;
                 /** @description Only this session. */
-                session?: string | null;
+                session?: string;
                 /** @description Only what was said with this in it, whatever its case. */
-                text?: string | null;
+                text?: string;
                 /** @description Milliseconds, included. */
-                latency_min?: string | null;
+                latency_min?: number;
                 /** @description Milliseconds, included. */
-                latency_max?: string | null;
+                latency_max?: number;
                 /** @description The recogniser's, 0 to 1, included. */
-                confidence_min?: string | null;
+                confidence_min?: number;
                 /** @description The recogniser's, 0 to 1, included. */
-                confidence_max?: string | null;
+                confidence_max?: number;
                 /** @description `json`, `csv` or `parquet`; without it, what `Accept` asks for. */
-                format?: string | null;
+                format?: "json" | "csv" | "parquet";
             };
-            header?: never;
+            header?: {
+                /** @description What this request is called, in 1 to 256 visible characters of ASCII; anything else gets a name of ours. */
+                "X-Correlation-ID"?: string;
+                /** @description The `ETag` of the answer that the caller has. */
+                "If-None-Match"?: string;
+            };
             path?: never;
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description The numbers. */
+            /** @description What was asked for. */
             200: {
                 headers: {
+                    /** @description Of answers up to 1 MiB. */
+                    ETag?: string;
+                    /** @description The request's, or ours. */
+                    "X-Correlation-ID"?: string;
+                    /** @description What the caller has left, where there is a limit. */
+                    RateLimit?: string;
+                    /** @description The limits. */
+                    "RateLimit-Policy"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        storeId: string;
-                        period: string;
-                        /** @enum {unknown} */
-                        truth: "human" | "reference";
-                        known: number;
-                        pairs: number;
-                        others: number;
-                        confusion: {
-                            /** @enum {unknown} */
-                            automatic: "BAD" | "GOOD" | "REVIEW";
-                            /** @enum {unknown} */
-                            truth: "BAD" | "GOOD" | "REVIEW";
-                            count: number;
-                        }[] | null;
-                        accuracy: {
-                            value: number;
-                            low: number;
-                            high: number;
-                            of: number;
-                        } | null;
-                        kappa: {
-                            value: number;
-                            low: number | null;
-                            high: number | null;
-                        } | null;
-                        calibration: {
-                            labels: number;
-                            ece: number;
-                            brier: number;
-                            bins: {
-                                low: number;
-                                high: number;
-                                count: number;
-                                confidence: number;
-                                accuracy: number;
-                            }[];
-                        } | null;
-                        methods: {
-                            method: string | null;
-                            rubric: string | null;
-                            pairs: number;
-                            /**
-                             * Share
-                             * @description A share of `of` trials, and the 95 % interval that the true one lies in; all 0…1.
-                             */
-                            accuracy: {
-                                value: number;
-                                low: number;
-                                high: number;
-                                of: number;
-                            };
-                            kappa: {
-                                value: number;
-                                low: number | null;
-                                high: number | null;
-                            } | null;
-                        }[];
-                        /**
-                         * BadRate
-                         * @description How much is BAD: by the automatic labels of all, by the true ones of some, and by both together in two ways.
-                         *
-                         *         `sampling_p`: how likely automatic labels would differ as much between those whose truth is known and all others, had
-                         *         they been drawn at random. Where it is small they weren't, and neither `plain` nor `corrected` is about all;
-                         *         `stratified` still is, if they were chosen by the automatic label only.
-                         */
-                        badRate: {
-                            automatic: number | null;
-                            plain: {
-                                value: number;
-                                low: number;
-                                high: number;
-                                of: number;
-                            } | null;
-                            corrected: {
-                                value: number;
-                                low: number;
-                                high: number;
-                                pairs: number;
-                                others: number;
-                                weight: number;
-                                worth: number;
-                            } | null;
-                            stratified: {
-                                value: number;
-                                low: number;
-                                high: number;
-                                pairs: number;
-                                others: number;
-                            } | null;
-                            samplingP: number | null;
-                        };
-                        behaviour: {
-                            /** @enum {unknown} */
-                            label: "BAD" | "GOOD" | "REVIEW";
-                            queries: number;
-                            rephrased: number;
-                            repeated: number;
-                            /**
-                             * Share
-                             * @description A share of `of` trials, and the 95 % interval that the true one lies in; all 0…1.
-                             */
-                            saidAgain: {
-                                value: number;
-                                low: number;
-                                high: number;
-                                of: number;
-                            };
-                        }[];
-                    };
+                    "application/json": components["schemas"]["Agreement"];
                     "text/csv": string;
                     "application/vnd.apache.parquet": string;
                 };
             };
-            /** @description A parameter can't be read; the problem says what would do. */
-            400: {
+            /** @description The caller has this answer already. */
+            304: {
                 headers: {
+                    /** @description The request's, or ours. */
+                    "X-Correlation-ID"?: string;
+                    /** @description Of answers up to 1 MiB. */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
-                content: {
-                    "application/problem+json": Record<string, never>;
-                };
+                content?: never;
             };
-            /** @description No key, or none that is known here. */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": Record<string, never>;
-                };
-            };
-            /** @description The key may not do this, or doesn't see this store. */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": Record<string, never>;
-                };
-            };
-            /** @description Too many; come back after `Retry-After`. */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": Record<string, never>;
-                };
-            };
-            /** @description Not now; come back after `Retry-After`. */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": Record<string, never>;
-                };
-            };
+            400: components["responses"]["400_invalid_parameter_or_malformed_request"];
+            401: components["responses"]["401_unauthorized"];
+            403: components["responses"]["403_forbidden"];
+            408: components["responses"]["408_too_slow"];
+            409: components["responses"]["409_already_received"];
+            413: components["responses"]["413_too_large"];
+            414: components["responses"]["414_url_too_long"];
+            429: components["responses"]["429_too_many_requests"];
+            431: components["responses"]["431_headers_too_large"];
+            503: components["responses"]["503_projection_unavailable_or_queue_full_or_statistics_off_or_store_unavailable_or_too_many_connections"];
         };
     };
-    post_agreement_stats_agreement_post: {
+    post_stats_agreement: {
         parameters: {
             query?: {
                 /** @description `<n>m`, `<n>h`, `<n>d` or `all`; default `24h`. */
-                period?: string | null;
+                period?: string;
                 /** @description ISO 8601 or epoch ms, included. */
-                from?: string | null;
+                from?: string | number;
                 /** @description ISO 8601 or epoch ms, included. */
-                to?: string | null;
+                to?: string | number;
                 /** @description Only this store; may be given several times. */
-                store?: string[] | null;
+                store?: string[];
                 /** @description Only this intent, or `(none)`; may be given several times. */
-                intent?: string[] | null;
+                intent?: string[];
                 /** @description Only this model, or `(none)`; may be given several times. */
-                model?: string[] | null;
+                model?: string[];
                 /** @description Only `voice`, `text` or `test`; may be given several times. */
-                source?: string[] | null;
-                /** @description Only `GOOD`, `REVIEW`, `BAD` or `(none)`; may be given several times. */
-                label?: string[] | null;
-                /** @description Only this reason of the label, or `(none)`; may be given several times. */
-                reason?: string[] | null;
+                source?: ("voice" | "text" | "test" | "(none)")[];
                 /** @description Only this action, or `(none)`; may be given several times. */
-                action?: string[] | null;
+                action?: string[];
                 /** @description Only this user. */
-                user?: string | null;
+                user?: string;
                 /** @description Only this session. */
-                session?: string | null;
+                session?: string;
                 /** @description Only what was said with this in it, whatever its case. */
-                text?: string | null;
+                text?: string;
                 /** @description Milliseconds, included. */
-                latency_min?: string | null;
+                latency_min?: number;
                 /** @description Milliseconds, included. */
-                latency_max?: string | null;
+                latency_max?: number;
                 /** @description The recogniser's, 0 to 1, included. */
-                confidence_min?: string | null;
+                confidence_min?: number;
                 /** @description The recogniser's, 0 to 1, included. */
-                confidence_max?: string | null;
+                confidence_max?: number;
                 /** @description `json`, `csv` or `parquet`; without it, what `Accept` asks for. */
-                format?: string | null;
+                format?: "json" | "csv" | "parquet";
             };
-            header?: never;
+            header?: {
+                /** @description What this request is called, in 1 to 256 visible characters of ASCII; anything else gets a name of ours. */
+                "X-Correlation-ID"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -3005,507 +4534,150 @@ export interface operations {
                  *     }
                  */
                 "application/json": {
-                    [key: string]: "GOOD" | "REVIEW" | "BAD";
+                    [key: string]: "BAD" | "GOOD" | "REVIEW";
                 };
             };
         };
         responses: {
-            /** @description The numbers. */
+            /** @description What was asked for. */
             200: {
                 headers: {
+                    /** @description The request's, or ours. */
+                    "X-Correlation-ID"?: string;
+                    /** @description What the caller has left, where there is a limit. */
+                    RateLimit?: string;
+                    /** @description The limits. */
+                    "RateLimit-Policy"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        storeId: string;
-                        period: string;
-                        /** @enum {unknown} */
-                        truth: "human" | "reference";
-                        known: number;
-                        pairs: number;
-                        others: number;
-                        confusion: {
-                            /** @enum {unknown} */
-                            automatic: "BAD" | "GOOD" | "REVIEW";
-                            /** @enum {unknown} */
-                            truth: "BAD" | "GOOD" | "REVIEW";
-                            count: number;
-                        }[] | null;
-                        accuracy: {
-                            value: number;
-                            low: number;
-                            high: number;
-                            of: number;
-                        } | null;
-                        kappa: {
-                            value: number;
-                            low: number | null;
-                            high: number | null;
-                        } | null;
-                        calibration: {
-                            labels: number;
-                            ece: number;
-                            brier: number;
-                            bins: {
-                                low: number;
-                                high: number;
-                                count: number;
-                                confidence: number;
-                                accuracy: number;
-                            }[];
-                        } | null;
-                        methods: {
-                            method: string | null;
-                            rubric: string | null;
-                            pairs: number;
-                            /**
-                             * Share
-                             * @description A share of `of` trials, and the 95 % interval that the true one lies in; all 0…1.
-                             */
-                            accuracy: {
-                                value: number;
-                                low: number;
-                                high: number;
-                                of: number;
-                            };
-                            kappa: {
-                                value: number;
-                                low: number | null;
-                                high: number | null;
-                            } | null;
-                        }[];
-                        /**
-                         * BadRate
-                         * @description How much is BAD: by the automatic labels of all, by the true ones of some, and by both together in two ways.
-                         *
-                         *         `sampling_p`: how likely automatic labels would differ as much between those whose truth is known and all others, had
-                         *         they been drawn at random. Where it is small they weren't, and neither `plain` nor `corrected` is about all;
-                         *         `stratified` still is, if they were chosen by the automatic label only.
-                         */
-                        badRate: {
-                            automatic: number | null;
-                            plain: {
-                                value: number;
-                                low: number;
-                                high: number;
-                                of: number;
-                            } | null;
-                            corrected: {
-                                value: number;
-                                low: number;
-                                high: number;
-                                pairs: number;
-                                others: number;
-                                weight: number;
-                                worth: number;
-                            } | null;
-                            stratified: {
-                                value: number;
-                                low: number;
-                                high: number;
-                                pairs: number;
-                                others: number;
-                            } | null;
-                            samplingP: number | null;
-                        };
-                        behaviour: {
-                            /** @enum {unknown} */
-                            label: "BAD" | "GOOD" | "REVIEW";
-                            queries: number;
-                            rephrased: number;
-                            repeated: number;
-                            /**
-                             * Share
-                             * @description A share of `of` trials, and the 95 % interval that the true one lies in; all 0…1.
-                             */
-                            saidAgain: {
-                                value: number;
-                                low: number;
-                                high: number;
-                                of: number;
-                            };
-                        }[];
-                    };
+                    "application/json": components["schemas"]["Agreement"];
                     "text/csv": string;
                     "application/vnd.apache.parquet": string;
                 };
             };
-            /** @description A parameter can't be read; the problem says what would do. */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": Record<string, never>;
-                };
-            };
-            /** @description No key, or none that is known here. */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": Record<string, never>;
-                };
-            };
-            /** @description The key may not do this, or doesn't see this store. */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": Record<string, never>;
-                };
-            };
-            /** @description The reference is over 16 MiB. */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": Record<string, never>;
-                };
-            };
-            /** @description Too many; come back after `Retry-After`. */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": Record<string, never>;
-                };
-            };
-            /** @description Not now; come back after `Retry-After`. */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": Record<string, never>;
-                };
-            };
+            400: components["responses"]["400_invalid_parameter_or_malformed_body_or_malformed_request"];
+            401: components["responses"]["401_unauthorized"];
+            403: components["responses"]["403_forbidden"];
+            408: components["responses"]["408_too_slow"];
+            409: components["responses"]["409_already_received"];
+            413: components["responses"]["413_too_large"];
+            414: components["responses"]["414_url_too_long"];
+            429: components["responses"]["429_too_many_requests"];
+            431: components["responses"]["431_headers_too_large"];
+            503: components["responses"]["503_projection_unavailable_or_queue_full_or_statistics_off_or_store_unavailable_or_too_many_connections"];
         };
     };
-    get_judge_stats_judge_get: {
+    get_stats_judge: {
         parameters: {
             query?: {
                 /** @description `<n>m`, `<n>h`, `<n>d` or `all`; default `24h`. */
-                period?: string | null;
+                period?: string;
                 /** @description ISO 8601 or epoch ms, included. */
-                from?: string | null;
+                from?: string | number;
                 /** @description ISO 8601 or epoch ms, included. */
-                to?: string | null;
-                /** @description Only this store; may be given several times. */
-                store?: string[] | null;
-                /** @description Only this intent, or `(none)`; may be given several times. */
-                intent?: string[] | null;
-                /** @description Only this model, or `(none)`; may be given several times. */
-                model?: string[] | null;
-                /** @description Only `voice`, `text` or `test`; may be given several times. */
-                source?: string[] | null;
-                /** @description Only `GOOD`, `REVIEW`, `BAD` or `(none)`; may be given several times. */
-                label?: string[] | null;
-                /** @description Only this reason of the label, or `(none)`; may be given several times. */
-                reason?: string[] | null;
-                /** @description Only this action, or `(none)`; may be given several times. */
-                action?: string[] | null;
-                /** @description Only this user. */
-                user?: string | null;
-                /** @description Only this session. */
-                session?: string | null;
-                /** @description Only what was said with this in it, whatever its case. */
-                text?: string | null;
-                /** @description Milliseconds, included. */
-                latency_min?: string | null;
-                /** @description Milliseconds, included. */
-                latency_max?: string | null;
-                /** @description The recogniser's, 0 to 1, included. */
-                confidence_min?: string | null;
-                /** @description The recogniser's, 0 to 1, included. */
-                confidence_max?: string | null;
+                to?: string | number;
+                /** @description Only this store. */
+                store?: string[];
                 /** @description `json`, `csv` or `parquet`; without it, what `Accept` asks for. */
-                format?: string | null;
+                format?: "json" | "csv" | "parquet";
             };
-            header?: never;
+            header?: {
+                /** @description What this request is called, in 1 to 256 visible characters of ASCII; anything else gets a name of ours. */
+                "X-Correlation-ID"?: string;
+            };
             path?: never;
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description The numbers. */
+            /** @description What was asked for. */
             200: {
                 headers: {
+                    /** @description The request's, or ours. */
+                    "X-Correlation-ID"?: string;
+                    /** @description What the caller has left, where there is a limit. */
+                    RateLimit?: string;
+                    /** @description The limits. */
+                    "RateLimit-Policy"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        calls: number;
-                        answered: number;
-                        failures: {
-                            [key: string]: number;
-                        };
-                        failureRate: number | null;
-                        tokensPrompt: number;
-                        tokensCompletion: number;
-                        costUsd: number | null;
-                        unpricedCalls: number;
-                        costPerLabelUsd: number | null;
-                        latencyMs: {
-                            p50: number;
-                            p95: number;
-                            p99: number;
-                            mean: number;
-                        } | null;
-                        storeId: string;
-                        period: string;
-                        from: number | null;
-                        to: number | null;
-                        byModel: {
-                            model: string;
-                            rubric: string;
-                            calls: number;
-                            answered: number;
-                            failures: {
-                                [key: string]: number;
-                            };
-                            failureRate: number | null;
-                            tokensPrompt: number;
-                            tokensCompletion: number;
-                            costUsd: number | null;
-                            unpricedCalls: number;
-                            costPerLabelUsd: number | null;
-                            latencyMs: {
-                                p50: number;
-                                p95: number;
-                                p99: number;
-                                mean: number;
-                            } | null;
-                        }[];
-                        queue: {
-                            due: number;
-                            waiting: number;
-                            failed: number;
-                            oldestAgeMs: number | null;
-                        } | null;
-                        today: {
-                            spentUsd: number;
-                            budgetUsd: number | null;
-                            resetsAt: number;
-                        } | null;
-                    };
+                    "application/json": components["schemas"]["JudgeCalls"];
                     "text/csv": string;
                     "application/vnd.apache.parquet": string;
                 };
             };
-            /** @description A parameter can't be read; the problem says what would do. */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": Record<string, never>;
-                };
-            };
-            /** @description No key, or none that is known here. */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": Record<string, never>;
-                };
-            };
-            /** @description The key may not do this, or doesn't see this store. */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": Record<string, never>;
-                };
-            };
-            /** @description Too many; come back after `Retry-After`. */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": Record<string, never>;
-                };
-            };
-            /** @description Not now; come back after `Retry-After`. */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": Record<string, never>;
-                };
-            };
+            400: components["responses"]["400_invalid_parameter_or_malformed_request"];
+            401: components["responses"]["401_unauthorized"];
+            403: components["responses"]["403_forbidden"];
+            408: components["responses"]["408_too_slow"];
+            409: components["responses"]["409_already_received"];
+            413: components["responses"]["413_too_large"];
+            414: components["responses"]["414_url_too_long"];
+            429: components["responses"]["429_too_many_requests"];
+            431: components["responses"]["431_headers_too_large"];
+            503: components["responses"]["503_projection_unavailable_or_queue_full_or_statistics_off_or_store_unavailable_or_too_many_connections"];
         };
     };
-    get_failed_evaluations_failed_get: {
+    get_evaluations_failed: {
         parameters: {
             query?: {
                 /** @description Only those that failed for this. */
-                cause?: string | null;
+                cause?: string;
                 /** @description 1 to 500; default 50. */
-                limit?: string | null;
+                limit?: number;
                 /** @description Where the page before ended. */
-                cursor?: string | null;
-                /** @description `<n>m`, `<n>h`, `<n>d` or `all`; default `24h`. */
-                period?: string | null;
-                /** @description ISO 8601 or epoch ms, included. */
-                from?: string | null;
-                /** @description ISO 8601 or epoch ms, included. */
-                to?: string | null;
+                cursor?: string;
                 /** @description Only this store; may be given several times. */
-                store?: string[] | null;
-                /** @description Only this intent, or `(none)`; may be given several times. */
-                intent?: string[] | null;
-                /** @description Only this model, or `(none)`; may be given several times. */
-                model?: string[] | null;
-                /** @description Only `voice`, `text` or `test`; may be given several times. */
-                source?: string[] | null;
-                /** @description Only `GOOD`, `REVIEW`, `BAD` or `(none)`; may be given several times. */
-                label?: string[] | null;
-                /** @description Only this reason of the label, or `(none)`; may be given several times. */
-                reason?: string[] | null;
-                /** @description Only this action, or `(none)`; may be given several times. */
-                action?: string[] | null;
-                /** @description Only this user. */
-                user?: string | null;
-                /** @description Only this session. */
-                session?: string | null;
-                /** @description Only what was said with this in it, whatever its case. */
-                text?: string | null;
-                /** @description Milliseconds, included. */
-                latency_min?: string | null;
-                /** @description Milliseconds, included. */
-                latency_max?: string | null;
-                /** @description The recogniser's, 0 to 1, included. */
-                confidence_min?: string | null;
-                /** @description The recogniser's, 0 to 1, included. */
-                confidence_max?: string | null;
+                store?: string[];
             };
-            header?: never;
+            header?: {
+                /** @description What this request is called, in 1 to 256 visible characters of ASCII; anything else gets a name of ours. */
+                "X-Correlation-ID"?: string;
+            };
             path?: never;
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description The numbers. */
+            /** @description What was asked for. */
             200: {
                 headers: {
+                    /** @description The request's, or ours. */
+                    "X-Correlation-ID"?: string;
+                    /** @description What the caller has left, where there is a limit. */
+                    RateLimit?: string;
+                    /** @description The limits. */
+                    "RateLimit-Policy"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        total: number;
-                        causes: {
-                            cause: string;
-                            count: number;
-                            lastAt: number;
-                        }[];
-                        items: {
-                            queryId: string;
-                            cause: string;
-                            attempts: number;
-                            failedAt: number;
-                            storeId: string | null;
-                            createdAt: number | null;
-                            queryText: string | null;
-                        }[];
-                        nextCursor: string | null;
-                    };
+                    "application/json": components["schemas"]["FailedList"];
                 };
             };
-            /** @description A parameter can't be read; the problem says what would do. */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": Record<string, never>;
-                };
-            };
-            /** @description No key, or none that is known here. */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": Record<string, never>;
-                };
-            };
-            /** @description The key may not do this, or doesn't see this store. */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": Record<string, never>;
-                };
-            };
-            /** @description Too many; come back after `Retry-After`. */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": Record<string, never>;
-                };
-            };
-            /** @description Not now; come back after `Retry-After`. */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": Record<string, never>;
-                };
-            };
+            400: components["responses"]["400_invalid_parameter_or_malformed_request"];
+            401: components["responses"]["401_unauthorized"];
+            403: components["responses"]["403_forbidden"];
+            408: components["responses"]["408_too_slow"];
+            409: components["responses"]["409_already_received"];
+            413: components["responses"]["413_too_large"];
+            414: components["responses"]["414_url_too_long"];
+            429: components["responses"]["429_too_many_requests"];
+            431: components["responses"]["431_headers_too_large"];
+            503: components["responses"]["503_projection_unavailable_or_queue_full_or_statistics_off_or_store_unavailable_or_too_many_connections"];
         };
     };
-    post_retry_evaluations_retry_post: {
+    post_evaluations_retry: {
         parameters: {
             query?: {
-                /** @description `<n>m`, `<n>h`, `<n>d` or `all`; default `24h`. */
-                period?: string | null;
-                /** @description ISO 8601 or epoch ms, included. */
-                from?: string | null;
-                /** @description ISO 8601 or epoch ms, included. */
-                to?: string | null;
                 /** @description Only this store; may be given several times. */
-                store?: string[] | null;
-                /** @description Only this intent, or `(none)`; may be given several times. */
-                intent?: string[] | null;
-                /** @description Only this model, or `(none)`; may be given several times. */
-                model?: string[] | null;
-                /** @description Only `voice`, `text` or `test`; may be given several times. */
-                source?: string[] | null;
-                /** @description Only `GOOD`, `REVIEW`, `BAD` or `(none)`; may be given several times. */
-                label?: string[] | null;
-                /** @description Only this reason of the label, or `(none)`; may be given several times. */
-                reason?: string[] | null;
-                /** @description Only this action, or `(none)`; may be given several times. */
-                action?: string[] | null;
-                /** @description Only this user. */
-                user?: string | null;
-                /** @description Only this session. */
-                session?: string | null;
-                /** @description Only what was said with this in it, whatever its case. */
-                text?: string | null;
-                /** @description Milliseconds, included. */
-                latency_min?: string | null;
-                /** @description Milliseconds, included. */
-                latency_max?: string | null;
-                /** @description The recogniser's, 0 to 1, included. */
-                confidence_min?: string | null;
-                /** @description The recogniser's, 0 to 1, included. */
-                confidence_max?: string | null;
+                store?: string[];
             };
-            header?: never;
+            header?: {
+                /** @description What this request is called, in 1 to 256 visible characters of ASCII; anything else gets a name of ours. */
+                "X-Correlation-ID"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -3516,249 +4688,126 @@ export interface operations {
                  *       "cause": "the model's answer was cut off"
                  *     }
                  */
-                "application/json": {
-                    queryIds?: string[];
-                    cause?: string;
-                    all?: boolean;
-                };
+                "application/json": components["schemas"]["Retry"];
             };
         };
         responses: {
-            /** @description The numbers. */
+            /** @description What was asked for. */
             200: {
                 headers: {
+                    /** @description The request's, or ours. */
+                    "X-Correlation-ID"?: string;
+                    /** @description What the caller has left, where there is a limit. */
+                    RateLimit?: string;
+                    /** @description The limits. */
+                    "RateLimit-Policy"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        retried: number;
-                    };
+                    "application/json": components["schemas"]["Retried"];
                 };
             };
-            /** @description A parameter can't be read; the problem says what would do. */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": Record<string, never>;
-                };
-            };
-            /** @description No key, or none that is known here. */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": Record<string, never>;
-                };
-            };
-            /** @description The key may not do this, or doesn't see this store. */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": Record<string, never>;
-                };
-            };
-            /** @description Too many; come back after `Retry-After`. */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": Record<string, never>;
-                };
-            };
-            /** @description Not now; come back after `Retry-After`. */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": Record<string, never>;
-                };
-            };
+            400: components["responses"]["400_invalid_parameter_or_malformed_body_or_malformed_request"];
+            401: components["responses"]["401_unauthorized"];
+            403: components["responses"]["403_forbidden"];
+            408: components["responses"]["408_too_slow"];
+            409: components["responses"]["409_already_received"];
+            413: components["responses"]["413_too_large"];
+            414: components["responses"]["414_url_too_long"];
+            429: components["responses"]["429_too_many_requests"];
+            431: components["responses"]["431_headers_too_large"];
+            503: components["responses"]["503_projection_unavailable_or_queue_full_or_statistics_off_or_store_unavailable_or_too_many_connections"];
         };
     };
-    get_queue_evaluations_queue_get: {
+    get_evaluations_queue: {
         parameters: {
             query?: {
                 /** @description 1 to 500; default 20. */
-                limit?: string | null;
+                limit?: number;
                 /** @description Who looks; without it a name is made up. */
-                reviewer?: string | null;
+                reviewer?: string;
                 /** @description `value` or `random`. */
-                order?: string | null;
+                order?: "value" | "random";
                 /** @description `<n>m`, `<n>h`, `<n>d` or `all`; default `24h`. */
-                period?: string | null;
+                period?: string;
                 /** @description ISO 8601 or epoch ms, included. */
-                from?: string | null;
+                from?: string | number;
                 /** @description ISO 8601 or epoch ms, included. */
-                to?: string | null;
+                to?: string | number;
                 /** @description Only this store; may be given several times. */
-                store?: string[] | null;
+                store?: string[];
                 /** @description Only this intent, or `(none)`; may be given several times. */
-                intent?: string[] | null;
+                intent?: string[];
                 /** @description Only this model, or `(none)`; may be given several times. */
-                model?: string[] | null;
+                model?: string[];
                 /** @description Only `voice`, `text` or `test`; may be given several times. */
-                source?: string[] | null;
+                source?: ("voice" | "text" | "test" | "(none)")[];
                 /** @description Only `GOOD`, `REVIEW`, `BAD` or `(none)`; may be given several times. */
-                label?: string[] | null;
+                label?: ("GOOD" | "REVIEW" | "BAD" | "(none)")[];
                 /** @description Only this reason of the label, or `(none)`; may be given several times. */
-                reason?: string[] | null;
+                reason?: string[];
                 /** @description Only this action, or `(none)`; may be given several times. */
-                action?: string[] | null;
+                action?: string[];
                 /** @description Only this user. */
-                user?: string | null;
+                user?: string;
                 /** @description Only this session. */
-                session?: string | null;
+                session?: string;
                 /** @description Only what was said with this in it, whatever its case. */
-                text?: string | null;
+                text?: string;
                 /** @description Milliseconds, included. */
-                latency_min?: string | null;
+                latency_min?: number;
                 /** @description Milliseconds, included. */
-                latency_max?: string | null;
+                latency_max?: number;
                 /** @description The recogniser's, 0 to 1, included. */
-                confidence_min?: string | null;
+                confidence_min?: number;
                 /** @description The recogniser's, 0 to 1, included. */
-                confidence_max?: string | null;
+                confidence_max?: number;
             };
-            header?: never;
+            header?: {
+                /** @description What this request is called, in 1 to 256 visible characters of ASCII; anything else gets a name of ours. */
+                "X-Correlation-ID"?: string;
+            };
             path?: never;
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description The numbers. */
+            /** @description What was asked for. */
             200: {
                 headers: {
+                    /** @description The request's, or ours. */
+                    "X-Correlation-ID"?: string;
+                    /** @description What the caller has left, where there is a limit. */
+                    RateLimit?: string;
+                    /** @description The limits. */
+                    "RateLimit-Policy"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        storeId: string;
-                        period: string;
-                        /** @enum {unknown} */
-                        order: "random" | "value";
-                        reviewer: string;
-                        leasedUntil: number;
-                        waiting: number;
-                        items: {
-                            /**
-                             * Interaction
-                             * @description One interaction. Moments are epoch milliseconds; `reason` to `evaluated_by` are the label's.
-                             */
-                            interaction: {
-                                id: string;
-                                storeId: string;
-                                sessionId: string | null;
-                                userId: string | null;
-                                createdAt: number;
-                                queryText: string;
-                                querySource: string | null;
-                                transcriptionConfidence: number | null;
-                                intent: string | null;
-                                fastPath: boolean | null;
-                                answerText: string | null;
-                                modelName: string | null;
-                                latencyMs: number | null;
-                                tokens: number | null;
-                                costUsd: number | null;
-                                actionTaken: string | null;
-                                actionSuccess: boolean | null;
-                                errorFlag: boolean | null;
-                                errorMessage: string | null;
-                                toolCalls: unknown[] | null;
-                                label: string | null;
-                                reason: string | null;
-                                confidence: number | null;
-                                evaluatedAt: number | null;
-                                evaluatedBy: string | null;
-                            };
-                            /**
-                             * Judgement
-                             * @description A label, why, how sure, and by whom: `method` is `rules`, a model's name, or a person's.
-                             *
-                             *         `rubric` is the instructions that a model had, the rest what all its requests for this label took.
-                             */
-                            verdict: {
-                                label: string;
-                                reason: string;
-                                confidence: number;
-                                evaluatedAt: number;
-                                evaluatedBy: string;
-                                method: string;
-                                explanation: string | null;
-                                rubric: string | null;
-                                tokensPrompt: number | null;
-                                tokensCompletion: number | null;
-                                costUsd: number | null;
-                                durationMs: number | null;
-                            };
-                            score: number;
-                            doubt: number;
-                            occurrences: number;
-                            place: number;
-                            why: ("disputed" | "frequent" | "review" | "unsure")[];
-                        }[];
-                    };
+                    "application/json": components["schemas"]["Queue"];
                 };
             };
-            /** @description A parameter can't be read; the problem says what would do. */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": Record<string, never>;
-                };
-            };
-            /** @description No key, or none that is known here. */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": Record<string, never>;
-                };
-            };
-            /** @description The key may not do this, or doesn't see this store. */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": Record<string, never>;
-                };
-            };
-            /** @description Too many; come back after `Retry-After`. */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": Record<string, never>;
-                };
-            };
-            /** @description Not now; come back after `Retry-After`. */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": Record<string, never>;
-                };
-            };
+            400: components["responses"]["400_invalid_parameter_or_malformed_request"];
+            401: components["responses"]["401_unauthorized"];
+            403: components["responses"]["403_forbidden"];
+            408: components["responses"]["408_too_slow"];
+            409: components["responses"]["409_already_received"];
+            413: components["responses"]["413_too_large"];
+            414: components["responses"]["414_url_too_long"];
+            429: components["responses"]["429_too_many_requests"];
+            431: components["responses"]["431_headers_too_large"];
+            503: components["responses"]["503_projection_unavailable_or_queue_full_or_statistics_off_or_store_unavailable_or_too_many_connections"];
         };
     };
-    post_label_evaluations__query_id__post: {
+    post_evaluations_query_id: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description What this request is called, in 1 to 256 visible characters of ASCII; anything else gets a name of ours. */
+                "X-Correlation-ID"?: string;
+            };
             path: {
+                /** @description An id; what isn't a letter or a digit in it is percent-encoded. */
                 query_id: string;
             };
             cookie?: never;
@@ -3772,1738 +4821,1107 @@ export interface operations {
                  *       "reviewer": "Ada"
                  *     }
                  */
-                "application/json": {
-                    /** @enum {unknown} */
-                    label: "GOOD" | "REVIEW" | "BAD";
-                    /**
-                     * @description A code in snake_case.
-                     * @default reviewed
-                     */
-                    reason?: string;
-                    explanation?: string;
-                    /** @description Who says it. */
-                    reviewer?: string;
-                };
+                "application/json": components["schemas"]["Review"];
             };
         };
         responses: {
-            /** @description The numbers. */
+            /** @description What was asked for. */
             200: {
                 headers: {
+                    /** @description The request's, or ours. */
+                    "X-Correlation-ID"?: string;
+                    /** @description What the caller has left, where there is a limit. */
+                    RateLimit?: string;
+                    /** @description The limits. */
+                    "RateLimit-Policy"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        label: string;
-                        reason: string;
-                        confidence: number;
-                        evaluatedAt: number;
-                        evaluatedBy: string;
-                        method: string;
-                        explanation: string | null;
-                        rubric: string | null;
-                        tokensPrompt: number | null;
-                        tokensCompletion: number | null;
-                        costUsd: number | null;
-                        durationMs: number | null;
-                        queryId: string;
-                    };
+                    "application/json": components["schemas"]["Labelled"];
                 };
             };
-            /** @description A parameter can't be read; the problem says what would do. */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": Record<string, never>;
-                };
-            };
-            /** @description No key, or none that is known here. */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": Record<string, never>;
-                };
-            };
-            /** @description The key may not do this, or doesn't see this store. */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": Record<string, never>;
-                };
-            };
-            /** @description No interaction has this id. */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": Record<string, never>;
-                };
-            };
-            /** @description The body is over 64 KiB. */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": Record<string, never>;
-                };
-            };
-            /** @description Too many; come back after `Retry-After`. */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": Record<string, never>;
-                };
-            };
-            /** @description Not now; come back after `Retry-After`. */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": Record<string, never>;
-                };
-            };
+            400: components["responses"]["400_malformed_body_or_malformed_request"];
+            401: components["responses"]["401_unauthorized"];
+            403: components["responses"]["403_forbidden"];
+            404: components["responses"]["404_not_found"];
+            408: components["responses"]["408_too_slow"];
+            409: components["responses"]["409_already_received"];
+            413: components["responses"]["413_too_large"];
+            414: components["responses"]["414_url_too_long"];
+            429: components["responses"]["429_too_many_requests"];
+            431: components["responses"]["431_headers_too_large"];
+            503: components["responses"]["503_projection_unavailable_or_queue_full_or_statistics_off_or_store_unavailable_or_too_many_connections"];
         };
     };
-    delete_label_evaluations__query_id__delete: {
+    delete_evaluations_query_id: {
         parameters: {
             query?: {
                 /** @description Only the label of this moment, its `evaluatedAt`. */
-                givenAt?: string | null;
+                givenAt?: number;
             };
-            header?: never;
+            header?: {
+                /** @description What this request is called, in 1 to 256 visible characters of ASCII; anything else gets a name of ours. */
+                "X-Correlation-ID"?: string;
+            };
             path: {
+                /** @description An id; what isn't a letter or a digit in it is percent-encoded. */
                 query_id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description The numbers. */
+            /** @description What was asked for. */
             200: {
                 headers: {
+                    /** @description The request's, or ours. */
+                    "X-Correlation-ID"?: string;
+                    /** @description What the caller has left, where there is a limit. */
+                    RateLimit?: string;
+                    /** @description The limits. */
+                    "RateLimit-Policy"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        queryId: string;
-                        verdict: {
-                            label: string;
-                            reason: string;
-                            confidence: number;
-                            evaluatedAt: number;
-                            evaluatedBy: string;
-                            method: string;
-                            explanation: string | null;
-                            rubric: string | null;
-                            tokensPrompt: number | null;
-                            tokensCompletion: number | null;
-                            costUsd: number | null;
-                            durationMs: number | null;
-                        } | null;
-                    };
+                    "application/json": components["schemas"]["LabelledBefore"];
                 };
             };
-            /** @description A parameter can't be read; the problem says what would do. */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": Record<string, never>;
-                };
-            };
-            /** @description No key, or none that is known here. */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": Record<string, never>;
-                };
-            };
-            /** @description The key may not do this, or doesn't see this store. */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": Record<string, never>;
-                };
-            };
-            /** @description no label of a person's stands there, or not the one that is meant */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": Record<string, never>;
-                };
-            };
-            /** @description Too many; come back after `Retry-After`. */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": Record<string, never>;
-                };
-            };
-            /** @description Not now; come back after `Retry-After`. */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": Record<string, never>;
-                };
-            };
+            400: components["responses"]["400_invalid_parameter_or_malformed_request"];
+            401: components["responses"]["401_unauthorized"];
+            403: components["responses"]["403_forbidden"];
+            404: components["responses"]["404_not_found"];
+            408: components["responses"]["408_too_slow"];
+            409: components["responses"]["409_already_received"];
+            413: components["responses"]["413_too_large"];
+            414: components["responses"]["414_url_too_long"];
+            429: components["responses"]["429_too_many_requests"];
+            431: components["responses"]["431_headers_too_large"];
+            503: components["responses"]["503_projection_unavailable_or_queue_full_or_statistics_off_or_store_unavailable_or_too_many_connections"];
         };
     };
-    get_user_users__user_id__get: {
+    get_users_user_id: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description What this request is called, in 1 to 256 visible characters of ASCII; anything else gets a name of ours. */
+                "X-Correlation-ID"?: string;
+            };
             path: {
+                /** @description Who; what isn't a letter or a digit in it is percent-encoded. */
                 user_id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description One thing a line; `kind` says which. */
+            /** @description What was asked for. */
             200: {
                 headers: {
+                    /** @description The request's, or ours. */
+                    "X-Correlation-ID"?: string;
+                    /** @description What the caller has left, where there is a limit. */
+                    RateLimit?: string;
+                    /** @description The limits. */
+                    "RateLimit-Policy"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/x-ndjson": unknown;
+                    "application/x-ndjson": {
+                        kind: string;
+                    }[];
                 };
             };
-            /** @description A parameter can't be read; the problem says what would do. */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": Record<string, never>;
-                };
-            };
-            /** @description No key, or none that is known here. */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": Record<string, never>;
-                };
-            };
-            /** @description The key may not do this, or doesn't see this store. */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": Record<string, never>;
-                };
-            };
-            /** @description Too many; come back after `Retry-After`. */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": Record<string, never>;
-                };
-            };
-            /** @description Not now; come back after `Retry-After`. */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": Record<string, never>;
-                };
-            };
+            400: components["responses"]["400_invalid_parameter_or_malformed_request"];
+            401: components["responses"]["401_unauthorized"];
+            403: components["responses"]["403_forbidden"];
+            408: components["responses"]["408_too_slow"];
+            409: components["responses"]["409_already_received"];
+            413: components["responses"]["413_too_large"];
+            414: components["responses"]["414_url_too_long"];
+            429: components["responses"]["429_too_many_requests"];
+            431: components["responses"]["431_headers_too_large"];
+            503: components["responses"]["503_projection_unavailable_or_queue_full_or_statistics_off_or_store_unavailable_or_too_many_connections"];
         };
     };
-    delete_user_users__user_id__delete: {
+    delete_users_user_id: {
         parameters: {
             query?: {
                 /** @description Take their events in no more. */
                 block?: boolean;
             };
-            header?: never;
+            header?: {
+                /** @description What this request is called, in 1 to 256 visible characters of ASCII; anything else gets a name of ours. */
+                "X-Correlation-ID"?: string;
+            };
             path: {
+                /** @description Who; what isn't a letter or a digit in it is percent-encoded. */
                 user_id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description What was erased where, counted. */
+            /** @description What was asked for. */
             200: {
                 headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": unknown;
-                };
-            };
-            /** @description A parameter can't be read; the problem says what would do. */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": Record<string, never>;
-                };
-            };
-            /** @description No key, or none that is known here. */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": Record<string, never>;
-                };
-            };
-            /** @description The key may not do this, or doesn't see this store. */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": Record<string, never>;
-                };
-            };
-            /** @description Too many; come back after `Retry-After`. */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": Record<string, never>;
-                };
-            };
-            /** @description Not now; come back after `Retry-After`. */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": Record<string, never>;
-                };
-            };
-        };
-    };
-    get_audit_audit_get: {
-        parameters: {
-            query?: {
-                /** @description ISO 8601 or epoch ms, included. */
-                since?: string | null;
-                /** @description Only this, such as `person.forgotten`. */
-                action?: string | null;
-                /** @description 1 to 100,000; default 100. */
-                limit?: string | null;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description The latest first. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": unknown;
-                };
-            };
-            /** @description A parameter can't be read; the problem says what would do. */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": Record<string, never>;
-                };
-            };
-            /** @description No key, or none that is known here. */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": Record<string, never>;
-                };
-            };
-            /** @description The key may not do this, or doesn't see this store. */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": Record<string, never>;
-                };
-            };
-            /** @description Too many; come back after `Retry-After`. */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": Record<string, never>;
-                };
-            };
-            /** @description Not now; come back after `Retry-After`. */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": Record<string, never>;
-                };
-            };
-        };
-    };
-    get_rephrasings_insights_rephrasings_get: {
-        parameters: {
-            query?: {
-                /** @description `newest`, or the most `frequent` pairs of texts. */
-                examples?: string | null;
-                /** @description How many queries an intent must have to be listed; default 20. */
-                min_queries?: string | null;
-                /** @description 1 to 100,000; default 20. */
-                limit?: string | null;
-                /** @description `<n>m`, `<n>h`, `<n>d` or `all`; default `24h`. */
-                period?: string | null;
-                /** @description ISO 8601 or epoch ms, included. */
-                from?: string | null;
-                /** @description ISO 8601 or epoch ms, included. */
-                to?: string | null;
-                /** @description Only this store; may be given several times. */
-                store?: string[] | null;
-                /** @description Only this intent, or `(none)`; may be given several times. */
-                intent?: string[] | null;
-                /** @description Only this model, or `(none)`; may be given several times. */
-                model?: string[] | null;
-                /** @description Only `voice`, `text` or `test`; may be given several times. */
-                source?: string[] | null;
-                /** @description Only `GOOD`, `REVIEW`, `BAD` or `(none)`; may be given several times. */
-                label?: string[] | null;
-                /** @description Only this reason of the label, or `(none)`; may be given several times. */
-                reason?: string[] | null;
-                /** @description Only this action, or `(none)`; may be given several times. */
-                action?: string[] | null;
-                /** @description Only this user. */
-                user?: string | null;
-                /** @description Only this session. */
-                session?: string | null;
-                /** @description Only what was said with this in it, whatever its case. */
-                text?: string | null;
-                /** @description Milliseconds, included. */
-                latency_min?: string | null;
-                /** @description Milliseconds, included. */
-                latency_max?: string | null;
-                /** @description The recogniser's, 0 to 1, included. */
-                confidence_min?: string | null;
-                /** @description The recogniser's, 0 to 1, included. */
-                confidence_max?: string | null;
-                /** @description `json`, `csv` or `parquet`; without it, what `Accept` asks for. */
-                format?: string | null;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description The numbers. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": {
-                        storeId: string;
-                        period: string;
-                        queries: number;
-                        rephrased: number;
-                        repeated: number;
-                        rate: number;
-                        repeatedRate: number;
-                        intents: {
-                            intent: string | null;
-                            queries: number;
-                            rephrased: number;
-                            repeated: number;
-                            rate: number;
-                        }[];
-                        examples: {
-                            id: string;
-                            nextId: string;
-                            storeId: string;
-                            sessionId: string;
-                            createdAt: number;
-                            gapMs: number;
-                            queryText: string;
-                            nextText: string;
-                            intent: string | null;
-                            nextIntent: string | null;
-                            count: number;
-                        }[];
-                    };
-                    "text/csv": string;
-                    "application/vnd.apache.parquet": string;
-                };
-            };
-            /** @description A parameter can't be read; the problem says what would do. */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": Record<string, never>;
-                };
-            };
-            /** @description No key, or none that is known here. */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": Record<string, never>;
-                };
-            };
-            /** @description The key may not do this, or doesn't see this store. */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": Record<string, never>;
-                };
-            };
-            /** @description Too many; come back after `Retry-After`. */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": Record<string, never>;
-                };
-            };
-            /** @description Not now; come back after `Retry-After`. */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": Record<string, never>;
-                };
-            };
-        };
-    };
-    get_causes_insights_causes_get: {
-        parameters: {
-            query?: {
-                /** @description `store`, `intent`, `model`, `source`, `label` or `action`. */
-                split?: string | null;
-                /** @description Over time too: `minute`, `hour`, `day`, `week` or `month`. */
-                step?: string | null;
-                /** @description A time zone, such as `Europe/Berlin`; default `UTC`. */
-                tz?: string | null;
-                /** @description How many interactions of each cause, 0 to 100; default 3. */
-                examples?: string | null;
-                /** @description 1 to 100,000; default 20. */
-                limit?: string | null;
-                /** @description `<n>m`, `<n>h`, `<n>d` or `all`; default `24h`. */
-                period?: string | null;
-                /** @description ISO 8601 or epoch ms, included. */
-                from?: string | null;
-                /** @description ISO 8601 or epoch ms, included. */
-                to?: string | null;
-                /** @description Only this store; may be given several times. */
-                store?: string[] | null;
-                /** @description Only this intent, or `(none)`; may be given several times. */
-                intent?: string[] | null;
-                /** @description Only this model, or `(none)`; may be given several times. */
-                model?: string[] | null;
-                /** @description Only `voice`, `text` or `test`; may be given several times. */
-                source?: string[] | null;
-                /** @description Only `GOOD`, `REVIEW`, `BAD` or `(none)`; may be given several times. */
-                label?: string[] | null;
-                /** @description Only this reason of the label, or `(none)`; may be given several times. */
-                reason?: string[] | null;
-                /** @description Only this action, or `(none)`; may be given several times. */
-                action?: string[] | null;
-                /** @description Only this user. */
-                user?: string | null;
-                /** @description Only this session. */
-                session?: string | null;
-                /** @description Only what was said with this in it, whatever its case. */
-                text?: string | null;
-                /** @description Milliseconds, included. */
-                latency_min?: string | null;
-                /** @description Milliseconds, included. */
-                latency_max?: string | null;
-                /** @description The recogniser's, 0 to 1, included. */
-                confidence_min?: string | null;
-                /** @description The recogniser's, 0 to 1, included. */
-                confidence_max?: string | null;
-                /** @description `json`, `csv` or `parquet`; without it, what `Accept` asks for. */
-                format?: string | null;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description The numbers. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": {
-                        storeId: string;
-                        period: string;
-                        queries: number;
-                        broken: number;
-                        rate: number;
-                        causes: {
-                            cause: string;
-                            count: number;
-                            share: number;
-                            rate: number;
-                        }[];
-                        split: ("action" | "intent" | "label" | "model" | "source" | "store") | null;
-                        parts: {
-                            queries: number;
-                            broken: number;
-                            heardWrong: number;
-                            understoodWrong: number;
-                            didWrong: number;
-                            tooSlow: number;
-                            noAnswer: number;
-                            answeredBadly: number;
-                            value: string | null;
-                        }[];
-                        steps: {
-                            queries: number;
-                            broken: number;
-                            heardWrong: number;
-                            understoodWrong: number;
-                            didWrong: number;
-                            tooSlow: number;
-                            noAnswer: number;
-                            answeredBadly: number;
-                            start: string;
-                        }[];
-                        examples: {
-                            cause: string;
-                            id: string;
-                            storeId: string;
-                            sessionId: string | null;
-                            createdAt: number;
-                            queryText: string;
-                            intent: string | null;
-                            answerText: string | null;
-                            transcriptionConfidence: number | null;
-                            latencyMs: number | null;
-                            actionTaken: string | null;
-                            actionSuccess: boolean | null;
-                            errorFlag: boolean | null;
-                            label: string | null;
-                            reason: string | null;
-                        }[];
-                    };
-                    "text/csv": string;
-                    "application/vnd.apache.parquet": string;
-                };
-            };
-            /** @description A parameter can't be read; the problem says what would do. */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": Record<string, never>;
-                };
-            };
-            /** @description No key, or none that is known here. */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": Record<string, never>;
-                };
-            };
-            /** @description The key may not do this, or doesn't see this store. */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": Record<string, never>;
-                };
-            };
-            /** @description Too many; come back after `Retry-After`. */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": Record<string, never>;
-                };
-            };
-            /** @description Not now; come back after `Retry-After`. */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": Record<string, never>;
-                };
-            };
-        };
-    };
-    get_demand_insights_demand_get: {
-        parameters: {
-            query?: {
-                /** @description 1 to 100,000; default 20. */
-                limit?: string | null;
-                /** @description `<n>m`, `<n>h`, `<n>d` or `all`; default `24h`. */
-                period?: string | null;
-                /** @description ISO 8601 or epoch ms, included. */
-                from?: string | null;
-                /** @description ISO 8601 or epoch ms, included. */
-                to?: string | null;
-                /** @description Only this store; may be given several times. */
-                store?: string[] | null;
-                /** @description Only this intent, or `(none)`; may be given several times. */
-                intent?: string[] | null;
-                /** @description Only this model, or `(none)`; may be given several times. */
-                model?: string[] | null;
-                /** @description Only `voice`, `text` or `test`; may be given several times. */
-                source?: string[] | null;
-                /** @description Only `GOOD`, `REVIEW`, `BAD` or `(none)`; may be given several times. */
-                label?: string[] | null;
-                /** @description Only this reason of the label, or `(none)`; may be given several times. */
-                reason?: string[] | null;
-                /** @description Only this action, or `(none)`; may be given several times. */
-                action?: string[] | null;
-                /** @description Only this user. */
-                user?: string | null;
-                /** @description Only this session. */
-                session?: string | null;
-                /** @description Only what was said with this in it, whatever its case. */
-                text?: string | null;
-                /** @description Milliseconds, included. */
-                latency_min?: string | null;
-                /** @description Milliseconds, included. */
-                latency_max?: string | null;
-                /** @description The recogniser's, 0 to 1, included. */
-                confidence_min?: string | null;
-                /** @description The recogniser's, 0 to 1, included. */
-                confidence_max?: string | null;
-                /** @description `json`, `csv` or `parquet`; without it, what `Accept` asks for. */
-                format?: string | null;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description The numbers. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": {
-                        storeId: string;
-                        period: string;
-                        unanswered: number;
-                        topics: {
-                            name: string;
-                            volume: number;
-                            texts: number;
-                            earlier: number;
-                            later: number;
-                            trend: number | null;
-                            stores: {
-                                storeId: string;
-                                count: number;
-                            }[];
-                            reasons: {
-                                [key: string]: number;
-                            };
-                            examples: {
-                                queryText: string;
-                                count: number;
-                            }[];
-                            moneyAtStake: {
-                                currency: string | null;
-                                value: number;
-                            }[] | null;
-                        }[];
-                    };
-                    "text/csv": string;
-                    "application/vnd.apache.parquet": string;
-                };
-            };
-            /** @description A parameter can't be read; the problem says what would do. */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": Record<string, never>;
-                };
-            };
-            /** @description No key, or none that is known here. */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": Record<string, never>;
-                };
-            };
-            /** @description The key may not do this, or doesn't see this store. */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": Record<string, never>;
-                };
-            };
-            /** @description Too many; come back after `Retry-After`. */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": Record<string, never>;
-                };
-            };
-            /** @description The extra `topics` isn't installed. */
-            501: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": Record<string, never>;
-                };
-            };
-            /** @description Not now; come back after `Retry-After`. */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": Record<string, never>;
-                };
-            };
-        };
-    };
-    get_key_terms_insights_key_terms_get: {
-        parameters: {
-            query?: {
-                /** @description 1 to 100,000; default 20. */
-                limit?: string | null;
-                /** @description `<n>m`, `<n>h`, `<n>d` or `all`; default `24h`. */
-                period?: string | null;
-                /** @description ISO 8601 or epoch ms, included. */
-                from?: string | null;
-                /** @description ISO 8601 or epoch ms, included. */
-                to?: string | null;
-                /** @description Only this store; may be given several times. */
-                store?: string[] | null;
-                /** @description Only this intent, or `(none)`; may be given several times. */
-                intent?: string[] | null;
-                /** @description Only this model, or `(none)`; may be given several times. */
-                model?: string[] | null;
-                /** @description Only `voice`, `text` or `test`; may be given several times. */
-                source?: string[] | null;
-                /** @description Only `GOOD`, `REVIEW`, `BAD` or `(none)`; may be given several times. */
-                label?: string[] | null;
-                /** @description Only this reason of the label, or `(none)`; may be given several times. */
-                reason?: string[] | null;
-                /** @description Only this action, or `(none)`; may be given several times. */
-                action?: string[] | null;
-                /** @description Only this user. */
-                user?: string | null;
-                /** @description Only this session. */
-                session?: string | null;
-                /** @description Only what was said with this in it, whatever its case. */
-                text?: string | null;
-                /** @description Milliseconds, included. */
-                latency_min?: string | null;
-                /** @description Milliseconds, included. */
-                latency_max?: string | null;
-                /** @description The recogniser's, 0 to 1, included. */
-                confidence_min?: string | null;
-                /** @description The recogniser's, 0 to 1, included. */
-                confidence_max?: string | null;
-                /** @description `json`, `csv` or `parquet`; without it, what `Accept` asks for. */
-                format?: string | null;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description The numbers. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": {
-                        term: string;
-                        count: number;
-                        weight: number;
-                    }[];
-                    "text/csv": string;
-                    "application/vnd.apache.parquet": string;
-                };
-            };
-            /** @description A parameter can't be read; the problem says what would do. */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": Record<string, never>;
-                };
-            };
-            /** @description No key, or none that is known here. */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": Record<string, never>;
-                };
-            };
-            /** @description The key may not do this, or doesn't see this store. */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": Record<string, never>;
-                };
-            };
-            /** @description Too many; come back after `Retry-After`. */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": Record<string, never>;
-                };
-            };
-            /** @description Not now; come back after `Retry-After`. */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": Record<string, never>;
-                };
-            };
-        };
-    };
-    get_synonyms_insights_synonyms_get: {
-        parameters: {
-            query?: {
-                /** @description 1 to 100,000; default 20. */
-                limit?: string | null;
-                /** @description `<n>m`, `<n>h`, `<n>d` or `all`; default `24h`. */
-                period?: string | null;
-                /** @description ISO 8601 or epoch ms, included. */
-                from?: string | null;
-                /** @description ISO 8601 or epoch ms, included. */
-                to?: string | null;
-                /** @description Only this store; may be given several times. */
-                store?: string[] | null;
-                /** @description Only this intent, or `(none)`; may be given several times. */
-                intent?: string[] | null;
-                /** @description Only this model, or `(none)`; may be given several times. */
-                model?: string[] | null;
-                /** @description Only `voice`, `text` or `test`; may be given several times. */
-                source?: string[] | null;
-                /** @description Only `GOOD`, `REVIEW`, `BAD` or `(none)`; may be given several times. */
-                label?: string[] | null;
-                /** @description Only this reason of the label, or `(none)`; may be given several times. */
-                reason?: string[] | null;
-                /** @description Only this action, or `(none)`; may be given several times. */
-                action?: string[] | null;
-                /** @description Only this user. */
-                user?: string | null;
-                /** @description Only this session. */
-                session?: string | null;
-                /** @description Only what was said with this in it, whatever its case. */
-                text?: string | null;
-                /** @description Milliseconds, included. */
-                latency_min?: string | null;
-                /** @description Milliseconds, included. */
-                latency_max?: string | null;
-                /** @description The recogniser's, 0 to 1, included. */
-                confidence_min?: string | null;
-                /** @description The recogniser's, 0 to 1, included. */
-                confidence_max?: string | null;
-                /** @description `json`, `csv` or `parquet`; without it, what `Accept` asks for. */
-                format?: string | null;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description The numbers. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": {
-                        said: string;
-                        known: string;
-                        places: number;
-                        count: number;
-                    }[];
-                    "text/csv": string;
-                    "application/vnd.apache.parquet": string;
-                };
-            };
-            /** @description A parameter can't be read; the problem says what would do. */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": Record<string, never>;
-                };
-            };
-            /** @description No key, or none that is known here. */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": Record<string, never>;
-                };
-            };
-            /** @description The key may not do this, or doesn't see this store. */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": Record<string, never>;
-                };
-            };
-            /** @description Too many; come back after `Retry-After`. */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": Record<string, never>;
-                };
-            };
-            /** @description Not now; come back after `Retry-After`. */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": Record<string, never>;
-                };
-            };
-        };
-    };
-    get_conversions_stats_conversions_get: {
-        parameters: {
-            query?: {
-                /** @description `<n>m`, `<n>h`, `<n>d` or `all`; default `24h`. */
-                period?: string | null;
-                /** @description ISO 8601 or epoch ms, included. */
-                from?: string | null;
-                /** @description ISO 8601 or epoch ms, included. */
-                to?: string | null;
-                /** @description Only this store; may be given several times. */
-                store?: string[] | null;
-                /** @description Only this intent, or `(none)`; may be given several times. */
-                intent?: string[] | null;
-                /** @description Only this model, or `(none)`; may be given several times. */
-                model?: string[] | null;
-                /** @description Only `voice`, `text` or `test`; may be given several times. */
-                source?: string[] | null;
-                /** @description Only `GOOD`, `REVIEW`, `BAD` or `(none)`; may be given several times. */
-                label?: string[] | null;
-                /** @description Only this reason of the label, or `(none)`; may be given several times. */
-                reason?: string[] | null;
-                /** @description Only this action, or `(none)`; may be given several times. */
-                action?: string[] | null;
-                /** @description Only this user. */
-                user?: string | null;
-                /** @description Only this session. */
-                session?: string | null;
-                /** @description Only what was said with this in it, whatever its case. */
-                text?: string | null;
-                /** @description Milliseconds, included. */
-                latency_min?: string | null;
-                /** @description Milliseconds, included. */
-                latency_max?: string | null;
-                /** @description The recogniser's, 0 to 1, included. */
-                confidence_min?: string | null;
-                /** @description The recogniser's, 0 to 1, included. */
-                confidence_max?: string | null;
-                /** @description `json`, `csv` or `parquet`; without it, what `Accept` asks for. */
-                format?: string | null;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description The numbers. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": {
-                        storeId: string;
-                        period: string;
-                        queries: number;
-                        conversions: number;
-                        convertedQueries: number;
-                        conversionRate: number;
-                        revenue: {
-                            currency: string | null;
-                            value: number;
-                            conversions: number;
-                        }[];
-                        unattributed: number | null;
-                        byIntent: {
-                            intent: string | null;
-                            queries: number;
-                            conversions: number;
-                            convertedQueries: number;
-                            conversionRate: number;
-                            revenue: {
-                                currency: string | null;
-                                value: number;
-                                conversions: number;
-                            }[];
-                        }[];
-                    };
-                    "text/csv": string;
-                    "application/vnd.apache.parquet": string;
-                };
-            };
-            /** @description A parameter can't be read; the problem says what would do. */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": Record<string, never>;
-                };
-            };
-            /** @description No key, or none that is known here. */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": Record<string, never>;
-                };
-            };
-            /** @description The key may not do this, or doesn't see this store. */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": Record<string, never>;
-                };
-            };
-            /** @description Too many; come back after `Retry-After`. */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": Record<string, never>;
-                };
-            };
-            /** @description Not now; come back after `Retry-After`. */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": Record<string, never>;
-                };
-            };
-        };
-    };
-    get_alerts_alerts_get: {
-        parameters: {
-            query?: {
-                /** @description Measure each now, instead of telling what was seen last. */
-                measure?: boolean;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description The numbers. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": {
-                        watched: boolean;
-                        alerts: {
-                            name: string;
-                            metric: string;
-                            above: number;
-                            clear: number;
-                            window: string;
-                            store: string | null;
-                            state: string;
-                            since?: number | null;
-                            lookedAt?: number | null;
-                            value?: number | null;
-                            heldAgainst?: number | null;
-                            /** @default 0 */
-                            interactions: number;
-                        }[];
-                        messages: {
-                            id: string;
-                            host: string;
-                            name: string;
-                            kind: string;
-                            madeAt: number;
-                            outcome: string;
-                            attempts: number;
-                            error: string | null;
-                        }[];
-                    };
-                };
-            };
-            /** @description A parameter can't be read; the problem says what would do. */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": Record<string, never>;
-                };
-            };
-            /** @description No key, or none that is known here. */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": Record<string, never>;
-                };
-            };
-            /** @description The key may not do this, or doesn't see this store. */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": Record<string, never>;
-                };
-            };
-            /** @description Too many; come back after `Retry-After`. */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": Record<string, never>;
-                };
-            };
-            /** @description Not now; come back after `Retry-After`. */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": Record<string, never>;
-                };
-            };
-        };
-    };
-    post_test_alerts_test_post: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description The numbers. */
-            200: {
-                headers: {
+                    /** @description The request's, or ours. */
+                    "X-Correlation-ID"?: string;
+                    /** @description What the caller has left, where there is a limit. */
+                    RateLimit?: string;
+                    /** @description The limits. */
+                    "RateLimit-Policy"?: string;
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": {
                         id: string;
-                        host: string;
-                        name: string;
-                        kind: string;
-                        madeAt: number;
-                        outcome: string;
-                        attempts: number;
-                        error: string | null;
-                    }[];
+                        person: string;
+                        actor: string;
+                        begunAt: number;
+                        endedAt: number;
+                        rows: {
+                            [key: string]: number;
+                        };
+                        places: {
+                            [key: string]: number;
+                        };
+                        blocked: boolean;
+                        remains: string[];
+                    };
                 };
             };
-            /** @description A parameter can't be read; the problem says what would do. */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": Record<string, never>;
-                };
-            };
-            /** @description No key, or none that is known here. */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": Record<string, never>;
-                };
-            };
-            /** @description The key may not do this, or doesn't see this store. */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": Record<string, never>;
-                };
-            };
-            /** @description Too many; come back after `Retry-After`. */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": Record<string, never>;
-                };
-            };
-            /** @description Not now; come back after `Retry-After`. */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": Record<string, never>;
-                };
-            };
+            400: components["responses"]["400_invalid_parameter_or_malformed_request"];
+            401: components["responses"]["401_unauthorized"];
+            403: components["responses"]["403_forbidden"];
+            408: components["responses"]["408_too_slow"];
+            409: components["responses"]["409_already_received"];
+            413: components["responses"]["413_too_large"];
+            414: components["responses"]["414_url_too_long"];
+            429: components["responses"]["429_too_many_requests"];
+            431: components["responses"]["431_headers_too_large"];
+            503: components["responses"]["503_projection_unavailable_or_queue_full_or_statistics_off_or_store_unavailable_or_too_many_connections"];
         };
     };
-    get_session_session_get: {
+    get_audit: {
         parameters: {
-            query?: never;
-            header?: never;
+            query?: {
+                /** @description ISO 8601 or epoch ms, included. */
+                since?: string | number;
+                /** @description Only this, such as `person.forgotten`. */
+                action?: string;
+                /** @description 1 to 100,000; default 100. */
+                limit?: number;
+            };
+            header?: {
+                /** @description What this request is called, in 1 to 256 visible characters of ASCII; anything else gets a name of ours. */
+                "X-Correlation-ID"?: string;
+            };
             path?: never;
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description The numbers. */
+            /** @description What was asked for. */
             200: {
                 headers: {
+                    /** @description The request's, or ours. */
+                    "X-Correlation-ID"?: string;
+                    /** @description What the caller has left, where there is a limit. */
+                    RateLimit?: string;
+                    /** @description The limits. */
+                    "RateLimit-Policy"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        /** @enum {unknown} */
-                        by: "key" | "nothing" | "session";
-                        name: string;
-                        keyId: string | null;
-                        scopes: ("admin" | "ingest" | "metrics" | "read" | "review")[];
-                        stores: string[] | null;
-                        expiresAt: number | null;
-                    };
+                    "application/json": components["schemas"]["AuditEntry"][];
                 };
             };
-            /** @description A parameter can't be read; the problem says what would do. */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": Record<string, never>;
-                };
-            };
-            /** @description No key, or none that is known here. */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": Record<string, never>;
-                };
-            };
-            /** @description The key may not do this, or doesn't see this store. */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": Record<string, never>;
-                };
-            };
-            /** @description Too many; come back after `Retry-After`. */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": Record<string, never>;
-                };
-            };
-            /** @description Not now; come back after `Retry-After`. */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": Record<string, never>;
-                };
-            };
+            400: components["responses"]["400_invalid_parameter_or_malformed_request"];
+            401: components["responses"]["401_unauthorized"];
+            403: components["responses"]["403_forbidden"];
+            408: components["responses"]["408_too_slow"];
+            409: components["responses"]["409_already_received"];
+            413: components["responses"]["413_too_large"];
+            414: components["responses"]["414_url_too_long"];
+            429: components["responses"]["429_too_many_requests"];
+            431: components["responses"]["431_headers_too_large"];
+            503: components["responses"]["503_projection_unavailable_or_queue_full_or_statistics_off_or_store_unavailable_or_too_many_connections"];
         };
     };
-    post_session_session_post: {
+    get_insights_rephrasings: {
+        parameters: {
+            query?: {
+                /** @description `newest`, or the most `frequent` pairs of texts. */
+                examples?: "newest" | "frequent";
+                /** @description How many queries an intent must have to be listed; default 20. */
+                min_queries?: number;
+                /** @description 1 to 100,000; default 20. */
+                limit?: number;
+                /** @description `<n>m`, `<n>h`, `<n>d` or `all`; default `24h`. */
+                period?: string;
+                /** @description ISO 8601 or epoch ms, included. */
+                from?: string | number;
+                /** @description ISO 8601 or epoch ms, included. */
+                to?: string | number;
+                /** @description Only this store; may be given several times. */
+                store?: string[];
+                /** @description Only this intent, or `(none)`; may be given several times. */
+                intent?: string[];
+                /** @description Only this model, or `(none)`; may be given several times. */
+                model?: string[];
+                /** @description Only `voice`, `text` or `test`; may be given several times. */
+                source?: ("voice" | "text" | "test" | "(none)")[];
+                /** @description Only `GOOD`, `REVIEW`, `BAD` or `(none)`; may be given several times. */
+                label?: ("GOOD" | "REVIEW" | "BAD" | "(none)")[];
+                /** @description Only this reason of the label, or `(none)`; may be given several times. */
+                reason?: string[];
+                /** @description Only this action, or `(none)`; may be given several times. */
+                action?: string[];
+                /** @description Only this user. */
+                user?: string;
+                /** @description Only this session. */
+                session?: string;
+                /** @description Only what was said with this in it, whatever its case. */
+                text?: string;
+                /** @description Milliseconds, included. */
+                latency_min?: number;
+                /** @description Milliseconds, included. */
+                latency_max?: number;
+                /** @description The recogniser's, 0 to 1, included. */
+                confidence_min?: number;
+                /** @description The recogniser's, 0 to 1, included. */
+                confidence_max?: number;
+                /** @description `json`, `csv` or `parquet`; without it, what `Accept` asks for. */
+                format?: "json" | "csv" | "parquet";
+            };
+            header?: {
+                /** @description What this request is called, in 1 to 256 visible characters of ASCII; anything else gets a name of ours. */
+                "X-Correlation-ID"?: string;
+                /** @description The `ETag` of the answer that the caller has. */
+                "If-None-Match"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What was asked for. */
+            200: {
+                headers: {
+                    /** @description Of answers up to 1 MiB. */
+                    ETag?: string;
+                    /** @description The request's, or ours. */
+                    "X-Correlation-ID"?: string;
+                    /** @description What the caller has left, where there is a limit. */
+                    RateLimit?: string;
+                    /** @description The limits. */
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Rephrasings"];
+                    "text/csv": string;
+                    "application/vnd.apache.parquet": string;
+                };
+            };
+            /** @description The caller has this answer already. */
+            304: {
+                headers: {
+                    /** @description The request's, or ours. */
+                    "X-Correlation-ID"?: string;
+                    /** @description Of answers up to 1 MiB. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["400_invalid_parameter_or_malformed_request"];
+            401: components["responses"]["401_unauthorized"];
+            403: components["responses"]["403_forbidden"];
+            408: components["responses"]["408_too_slow"];
+            409: components["responses"]["409_already_received"];
+            413: components["responses"]["413_too_large"];
+            414: components["responses"]["414_url_too_long"];
+            429: components["responses"]["429_too_many_requests"];
+            431: components["responses"]["431_headers_too_large"];
+            503: components["responses"]["503_projection_unavailable_or_queue_full_or_statistics_off_or_store_unavailable_or_too_many_connections"];
+        };
+    };
+    get_insights_causes: {
+        parameters: {
+            query?: {
+                /** @description `store`, `intent`, `model`, `source`, `label` or `action`. */
+                split?: "store" | "intent" | "model" | "source" | "label" | "action";
+                /** @description Over time too: `minute`, `hour`, `day`, `week` or `month`. */
+                step?: "minute" | "hour" | "day" | "week" | "month" | "";
+                /** @description A time zone, such as `Europe/Berlin`; default `UTC`. */
+                tz?: string;
+                /** @description How many interactions of each cause, 0 to 100; default 3. */
+                examples?: number;
+                /** @description 1 to 100,000; default 20. */
+                limit?: number;
+                /** @description `<n>m`, `<n>h`, `<n>d` or `all`; default `24h`. */
+                period?: string;
+                /** @description ISO 8601 or epoch ms, included. */
+                from?: string | number;
+                /** @description ISO 8601 or epoch ms, included. */
+                to?: string | number;
+                /** @description Only this store; may be given several times. */
+                store?: string[];
+                /** @description Only this intent, or `(none)`; may be given several times. */
+                intent?: string[];
+                /** @description Only this model, or `(none)`; may be given several times. */
+                model?: string[];
+                /** @description Only `voice`, `text` or `test`; may be given several times. */
+                source?: ("voice" | "text" | "test" | "(none)")[];
+                /** @description Only `GOOD`, `REVIEW`, `BAD` or `(none)`; may be given several times. */
+                label?: ("GOOD" | "REVIEW" | "BAD" | "(none)")[];
+                /** @description Only this reason of the label, or `(none)`; may be given several times. */
+                reason?: string[];
+                /** @description Only this action, or `(none)`; may be given several times. */
+                action?: string[];
+                /** @description Only this user. */
+                user?: string;
+                /** @description Only this session. */
+                session?: string;
+                /** @description Only what was said with this in it, whatever its case. */
+                text?: string;
+                /** @description Milliseconds, included. */
+                latency_min?: number;
+                /** @description Milliseconds, included. */
+                latency_max?: number;
+                /** @description The recogniser's, 0 to 1, included. */
+                confidence_min?: number;
+                /** @description The recogniser's, 0 to 1, included. */
+                confidence_max?: number;
+                /** @description `json`, `csv` or `parquet`; without it, what `Accept` asks for. */
+                format?: "json" | "csv" | "parquet";
+            };
+            header?: {
+                /** @description What this request is called, in 1 to 256 visible characters of ASCII; anything else gets a name of ours. */
+                "X-Correlation-ID"?: string;
+                /** @description The `ETag` of the answer that the caller has. */
+                "If-None-Match"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What was asked for. */
+            200: {
+                headers: {
+                    /** @description Of answers up to 1 MiB. */
+                    ETag?: string;
+                    /** @description The request's, or ours. */
+                    "X-Correlation-ID"?: string;
+                    /** @description What the caller has left, where there is a limit. */
+                    RateLimit?: string;
+                    /** @description The limits. */
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Causes"];
+                    "text/csv": string;
+                    "application/vnd.apache.parquet": string;
+                };
+            };
+            /** @description The caller has this answer already. */
+            304: {
+                headers: {
+                    /** @description The request's, or ours. */
+                    "X-Correlation-ID"?: string;
+                    /** @description Of answers up to 1 MiB. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["400_invalid_parameter_or_malformed_request"];
+            401: components["responses"]["401_unauthorized"];
+            403: components["responses"]["403_forbidden"];
+            408: components["responses"]["408_too_slow"];
+            409: components["responses"]["409_already_received"];
+            413: components["responses"]["413_too_large"];
+            414: components["responses"]["414_url_too_long"];
+            429: components["responses"]["429_too_many_requests"];
+            431: components["responses"]["431_headers_too_large"];
+            503: components["responses"]["503_projection_unavailable_or_queue_full_or_statistics_off_or_store_unavailable_or_too_many_connections"];
+        };
+    };
+    get_insights_demand: {
+        parameters: {
+            query?: {
+                /** @description 1 to 100,000; default 20. */
+                limit?: number;
+                /** @description `<n>m`, `<n>h`, `<n>d` or `all`; default `24h`. */
+                period?: string;
+                /** @description ISO 8601 or epoch ms, included. */
+                from?: string | number;
+                /** @description ISO 8601 or epoch ms, included. */
+                to?: string | number;
+                /** @description Only this store; may be given several times. */
+                store?: string[];
+                /** @description Only this intent, or `(none)`; may be given several times. */
+                intent?: string[];
+                /** @description Only this model, or `(none)`; may be given several times. */
+                model?: string[];
+                /** @description Only `voice`, `text` or `test`; may be given several times. */
+                source?: ("voice" | "text" | "test" | "(none)")[];
+                /** @description Only `GOOD`, `REVIEW`, `BAD` or `(none)`; may be given several times. */
+                label?: ("GOOD" | "REVIEW" | "BAD" | "(none)")[];
+                /** @description Only this reason of the label, or `(none)`; may be given several times. */
+                reason?: string[];
+                /** @description Only this action, or `(none)`; may be given several times. */
+                action?: string[];
+                /** @description Only this user. */
+                user?: string;
+                /** @description Only this session. */
+                session?: string;
+                /** @description Only what was said with this in it, whatever its case. */
+                text?: string;
+                /** @description Milliseconds, included. */
+                latency_min?: number;
+                /** @description Milliseconds, included. */
+                latency_max?: number;
+                /** @description The recogniser's, 0 to 1, included. */
+                confidence_min?: number;
+                /** @description The recogniser's, 0 to 1, included. */
+                confidence_max?: number;
+                /** @description `json`, `csv` or `parquet`; without it, what `Accept` asks for. */
+                format?: "json" | "csv" | "parquet";
+            };
+            header?: {
+                /** @description What this request is called, in 1 to 256 visible characters of ASCII; anything else gets a name of ours. */
+                "X-Correlation-ID"?: string;
+                /** @description The `ETag` of the answer that the caller has. */
+                "If-None-Match"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What was asked for. */
+            200: {
+                headers: {
+                    /** @description Of answers up to 1 MiB. */
+                    ETag?: string;
+                    /** @description The request's, or ours. */
+                    "X-Correlation-ID"?: string;
+                    /** @description What the caller has left, where there is a limit. */
+                    RateLimit?: string;
+                    /** @description The limits. */
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Demand"];
+                    "text/csv": string;
+                    "application/vnd.apache.parquet": string;
+                };
+            };
+            /** @description The caller has this answer already. */
+            304: {
+                headers: {
+                    /** @description The request's, or ours. */
+                    "X-Correlation-ID"?: string;
+                    /** @description Of answers up to 1 MiB. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["400_invalid_parameter_or_malformed_request"];
+            401: components["responses"]["401_unauthorized"];
+            403: components["responses"]["403_forbidden"];
+            408: components["responses"]["408_too_slow"];
+            409: components["responses"]["409_already_received"];
+            413: components["responses"]["413_too_large"];
+            414: components["responses"]["414_url_too_long"];
+            429: components["responses"]["429_too_many_requests"];
+            431: components["responses"]["431_headers_too_large"];
+            501: components["responses"]["501_extra_missing"];
+            503: components["responses"]["503_projection_unavailable_or_queue_full_or_statistics_off_or_store_unavailable_or_too_many_connections"];
+        };
+    };
+    get_insights_key_terms: {
+        parameters: {
+            query?: {
+                /** @description 1 to 100,000; default 20. */
+                limit?: number;
+                /** @description `<n>m`, `<n>h`, `<n>d` or `all`; default `24h`. */
+                period?: string;
+                /** @description ISO 8601 or epoch ms, included. */
+                from?: string | number;
+                /** @description ISO 8601 or epoch ms, included. */
+                to?: string | number;
+                /** @description Only this store; may be given several times. */
+                store?: string[];
+                /** @description Only this intent, or `(none)`; may be given several times. */
+                intent?: string[];
+                /** @description Only this model, or `(none)`; may be given several times. */
+                model?: string[];
+                /** @description Only `voice`, `text` or `test`; may be given several times. */
+                source?: ("voice" | "text" | "test" | "(none)")[];
+                /** @description Only `GOOD`, `REVIEW`, `BAD` or `(none)`; may be given several times. */
+                label?: ("GOOD" | "REVIEW" | "BAD" | "(none)")[];
+                /** @description Only this reason of the label, or `(none)`; may be given several times. */
+                reason?: string[];
+                /** @description Only this action, or `(none)`; may be given several times. */
+                action?: string[];
+                /** @description Only this user. */
+                user?: string;
+                /** @description Only this session. */
+                session?: string;
+                /** @description Only what was said with this in it, whatever its case. */
+                text?: string;
+                /** @description Milliseconds, included. */
+                latency_min?: number;
+                /** @description Milliseconds, included. */
+                latency_max?: number;
+                /** @description The recogniser's, 0 to 1, included. */
+                confidence_min?: number;
+                /** @description The recogniser's, 0 to 1, included. */
+                confidence_max?: number;
+                /** @description `json`, `csv` or `parquet`; without it, what `Accept` asks for. */
+                format?: "json" | "csv" | "parquet";
+            };
+            header?: {
+                /** @description What this request is called, in 1 to 256 visible characters of ASCII; anything else gets a name of ours. */
+                "X-Correlation-ID"?: string;
+                /** @description The `ETag` of the answer that the caller has. */
+                "If-None-Match"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What was asked for. */
+            200: {
+                headers: {
+                    /** @description Of answers up to 1 MiB. */
+                    ETag?: string;
+                    /** @description The request's, or ours. */
+                    "X-Correlation-ID"?: string;
+                    /** @description What the caller has left, where there is a limit. */
+                    RateLimit?: string;
+                    /** @description The limits. */
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KeyTerm"][];
+                    "text/csv": string;
+                    "application/vnd.apache.parquet": string;
+                };
+            };
+            /** @description The caller has this answer already. */
+            304: {
+                headers: {
+                    /** @description The request's, or ours. */
+                    "X-Correlation-ID"?: string;
+                    /** @description Of answers up to 1 MiB. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["400_invalid_parameter_or_malformed_request"];
+            401: components["responses"]["401_unauthorized"];
+            403: components["responses"]["403_forbidden"];
+            408: components["responses"]["408_too_slow"];
+            409: components["responses"]["409_already_received"];
+            413: components["responses"]["413_too_large"];
+            414: components["responses"]["414_url_too_long"];
+            429: components["responses"]["429_too_many_requests"];
+            431: components["responses"]["431_headers_too_large"];
+            503: components["responses"]["503_projection_unavailable_or_queue_full_or_statistics_off_or_store_unavailable_or_too_many_connections"];
+        };
+    };
+    get_insights_synonyms: {
+        parameters: {
+            query?: {
+                /** @description 1 to 100,000; default 20. */
+                limit?: number;
+                /** @description `<n>m`, `<n>h`, `<n>d` or `all`; default `24h`. */
+                period?: string;
+                /** @description ISO 8601 or epoch ms, included. */
+                from?: string | number;
+                /** @description ISO 8601 or epoch ms, included. */
+                to?: string | number;
+                /** @description Only this store; may be given several times. */
+                store?: string[];
+                /** @description Only this intent, or `(none)`; may be given several times. */
+                intent?: string[];
+                /** @description Only this model, or `(none)`; may be given several times. */
+                model?: string[];
+                /** @description Only `voice`, `text` or `test`; may be given several times. */
+                source?: ("voice" | "text" | "test" | "(none)")[];
+                /** @description Only `GOOD`, `REVIEW`, `BAD` or `(none)`; may be given several times. */
+                label?: ("GOOD" | "REVIEW" | "BAD" | "(none)")[];
+                /** @description Only this reason of the label, or `(none)`; may be given several times. */
+                reason?: string[];
+                /** @description Only this action, or `(none)`; may be given several times. */
+                action?: string[];
+                /** @description Only this user. */
+                user?: string;
+                /** @description Only this session. */
+                session?: string;
+                /** @description Only what was said with this in it, whatever its case. */
+                text?: string;
+                /** @description Milliseconds, included. */
+                latency_min?: number;
+                /** @description Milliseconds, included. */
+                latency_max?: number;
+                /** @description The recogniser's, 0 to 1, included. */
+                confidence_min?: number;
+                /** @description The recogniser's, 0 to 1, included. */
+                confidence_max?: number;
+                /** @description `json`, `csv` or `parquet`; without it, what `Accept` asks for. */
+                format?: "json" | "csv" | "parquet";
+            };
+            header?: {
+                /** @description What this request is called, in 1 to 256 visible characters of ASCII; anything else gets a name of ours. */
+                "X-Correlation-ID"?: string;
+                /** @description The `ETag` of the answer that the caller has. */
+                "If-None-Match"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What was asked for. */
+            200: {
+                headers: {
+                    /** @description Of answers up to 1 MiB. */
+                    ETag?: string;
+                    /** @description The request's, or ours. */
+                    "X-Correlation-ID"?: string;
+                    /** @description What the caller has left, where there is a limit. */
+                    RateLimit?: string;
+                    /** @description The limits. */
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SynonymCandidate"][];
+                    "text/csv": string;
+                    "application/vnd.apache.parquet": string;
+                };
+            };
+            /** @description The caller has this answer already. */
+            304: {
+                headers: {
+                    /** @description The request's, or ours. */
+                    "X-Correlation-ID"?: string;
+                    /** @description Of answers up to 1 MiB. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["400_invalid_parameter_or_malformed_request"];
+            401: components["responses"]["401_unauthorized"];
+            403: components["responses"]["403_forbidden"];
+            408: components["responses"]["408_too_slow"];
+            409: components["responses"]["409_already_received"];
+            413: components["responses"]["413_too_large"];
+            414: components["responses"]["414_url_too_long"];
+            429: components["responses"]["429_too_many_requests"];
+            431: components["responses"]["431_headers_too_large"];
+            503: components["responses"]["503_projection_unavailable_or_queue_full_or_statistics_off_or_store_unavailable_or_too_many_connections"];
+        };
+    };
+    get_stats_conversions: {
+        parameters: {
+            query?: {
+                /** @description `<n>m`, `<n>h`, `<n>d` or `all`; default `24h`. */
+                period?: string;
+                /** @description ISO 8601 or epoch ms, included. */
+                from?: string | number;
+                /** @description ISO 8601 or epoch ms, included. */
+                to?: string | number;
+                /** @description Only this store; may be given several times. */
+                store?: string[];
+                /** @description Only this intent, or `(none)`; may be given several times. */
+                intent?: string[];
+                /** @description Only this model, or `(none)`; may be given several times. */
+                model?: string[];
+                /** @description Only `voice`, `text` or `test`; may be given several times. */
+                source?: ("voice" | "text" | "test" | "(none)")[];
+                /** @description Only `GOOD`, `REVIEW`, `BAD` or `(none)`; may be given several times. */
+                label?: ("GOOD" | "REVIEW" | "BAD" | "(none)")[];
+                /** @description Only this reason of the label, or `(none)`; may be given several times. */
+                reason?: string[];
+                /** @description Only this action, or `(none)`; may be given several times. */
+                action?: string[];
+                /** @description Only this user. */
+                user?: string;
+                /** @description Only this session. */
+                session?: string;
+                /** @description Only what was said with this in it, whatever its case. */
+                text?: string;
+                /** @description Milliseconds, included. */
+                latency_min?: number;
+                /** @description Milliseconds, included. */
+                latency_max?: number;
+                /** @description The recogniser's, 0 to 1, included. */
+                confidence_min?: number;
+                /** @description The recogniser's, 0 to 1, included. */
+                confidence_max?: number;
+                /** @description `json`, `csv` or `parquet`; without it, what `Accept` asks for. */
+                format?: "json" | "csv" | "parquet";
+            };
+            header?: {
+                /** @description What this request is called, in 1 to 256 visible characters of ASCII; anything else gets a name of ours. */
+                "X-Correlation-ID"?: string;
+                /** @description The `ETag` of the answer that the caller has. */
+                "If-None-Match"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What was asked for. */
+            200: {
+                headers: {
+                    /** @description Of answers up to 1 MiB. */
+                    ETag?: string;
+                    /** @description The request's, or ours. */
+                    "X-Correlation-ID"?: string;
+                    /** @description What the caller has left, where there is a limit. */
+                    RateLimit?: string;
+                    /** @description The limits. */
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Conversions"];
+                    "text/csv": string;
+                    "application/vnd.apache.parquet": string;
+                };
+            };
+            /** @description The caller has this answer already. */
+            304: {
+                headers: {
+                    /** @description The request's, or ours. */
+                    "X-Correlation-ID"?: string;
+                    /** @description Of answers up to 1 MiB. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["400_invalid_parameter_or_malformed_request"];
+            401: components["responses"]["401_unauthorized"];
+            403: components["responses"]["403_forbidden"];
+            408: components["responses"]["408_too_slow"];
+            409: components["responses"]["409_already_received"];
+            413: components["responses"]["413_too_large"];
+            414: components["responses"]["414_url_too_long"];
+            429: components["responses"]["429_too_many_requests"];
+            431: components["responses"]["431_headers_too_large"];
+            503: components["responses"]["503_projection_unavailable_or_queue_full_or_statistics_off_or_store_unavailable_or_too_many_connections"];
+        };
+    };
+    get_alerts: {
+        parameters: {
+            query?: {
+                /** @description Measure each now, instead of telling what was seen last. */
+                measure?: boolean;
+            };
+            header?: {
+                /** @description What this request is called, in 1 to 256 visible characters of ASCII; anything else gets a name of ours. */
+                "X-Correlation-ID"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What was asked for. */
+            200: {
+                headers: {
+                    /** @description The request's, or ours. */
+                    "X-Correlation-ID"?: string;
+                    /** @description What the caller has left, where there is a limit. */
+                    RateLimit?: string;
+                    /** @description The limits. */
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Alerts"];
+                };
+            };
+            400: components["responses"]["400_invalid_parameter_or_malformed_request"];
+            401: components["responses"]["401_unauthorized"];
+            403: components["responses"]["403_forbidden"];
+            408: components["responses"]["408_too_slow"];
+            409: components["responses"]["409_already_received"];
+            413: components["responses"]["413_too_large"];
+            414: components["responses"]["414_url_too_long"];
+            429: components["responses"]["429_too_many_requests"];
+            431: components["responses"]["431_headers_too_large"];
+            503: components["responses"]["503_projection_unavailable_or_queue_full_or_statistics_off_or_store_unavailable_or_too_many_connections"];
+        };
+    };
+    post_alerts_test: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description What this request is called, in 1 to 256 visible characters of ASCII; anything else gets a name of ours. */
+                "X-Correlation-ID"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What was asked for. */
+            200: {
+                headers: {
+                    /** @description The request's, or ours. */
+                    "X-Correlation-ID"?: string;
+                    /** @description What the caller has left, where there is a limit. */
+                    RateLimit?: string;
+                    /** @description The limits. */
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Telling"][];
+                };
+            };
+            400: components["responses"]["400_malformed_request"];
+            401: components["responses"]["401_unauthorized"];
+            403: components["responses"]["403_forbidden"];
+            408: components["responses"]["408_too_slow"];
+            409: components["responses"]["409_already_received"];
+            413: components["responses"]["413_too_large"];
+            414: components["responses"]["414_url_too_long"];
+            429: components["responses"]["429_too_many_requests"];
+            431: components["responses"]["431_headers_too_large"];
+            503: components["responses"]["503_projection_unavailable_or_queue_full_or_statistics_off_or_store_unavailable_or_too_many_connections"];
+        };
+    };
+    get_session: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description What this request is called, in 1 to 256 visible characters of ASCII; anything else gets a name of ours. */
+                "X-Correlation-ID"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What was asked for. */
+            200: {
+                headers: {
+                    /** @description The request's, or ours. */
+                    "X-Correlation-ID"?: string;
+                    /** @description What the caller has left, where there is a limit. */
+                    RateLimit?: string;
+                    /** @description The limits. */
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Who"];
+                };
+            };
+            400: components["responses"]["400_malformed_request"];
+            401: components["responses"]["401_unauthorized"];
+            403: components["responses"]["403_forbidden"];
+            408: components["responses"]["408_too_slow"];
+            409: components["responses"]["409_already_received"];
+            413: components["responses"]["413_too_large"];
+            414: components["responses"]["414_url_too_long"];
+            429: components["responses"]["429_too_many_requests"];
+            431: components["responses"]["431_headers_too_large"];
+            503: components["responses"]["503_projection_unavailable_or_queue_full_or_statistics_off_or_store_unavailable_or_too_many_connections"];
+        };
+    };
+    post_session: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description Anything: a page of another origin can't send it. */
+                "X-Aura-Page": string;
+                /** @description What this request is called, in 1 to 256 visible characters of ASCII; anything else gets a name of ours. */
+                "X-Correlation-ID"?: string;
+            };
             path?: never;
             cookie?: never;
         };
         requestBody: {
             content: {
-                "application/json": {
-                    key: string;
-                };
+                /**
+                 * @example {
+                 *       "key": "aura_sk_…"
+                 *     }
+                 */
+                "application/json": components["schemas"]["SignIn"];
             };
         };
         responses: {
-            /** @description The numbers. */
+            /** @description What was asked for. */
             200: {
                 headers: {
+                    /** @description The request's, or ours. */
+                    "X-Correlation-ID"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        /** @enum {unknown} */
-                        by: "key" | "nothing" | "session";
-                        name: string;
-                        keyId: string | null;
-                        scopes: ("admin" | "ingest" | "metrics" | "read" | "review")[];
-                        stores: string[] | null;
-                        expiresAt: number | null;
-                    };
+                    "application/json": components["schemas"]["Who"];
                 };
             };
-            /** @description A parameter can't be read; the problem says what would do. */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": Record<string, never>;
-                };
-            };
-            /** @description No key, or none that is known here. */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": Record<string, never>;
-                };
-            };
-            /** @description The key may not do this, or doesn't see this store. */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": Record<string, never>;
-                };
-            };
-            /** @description Too many; come back after `Retry-After`. */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": Record<string, never>;
-                };
-            };
-            /** @description Not now; come back after `Retry-After`. */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": Record<string, never>;
-                };
-            };
+            400: components["responses"]["400_malformed_body_or_malformed_request"];
+            401: components["responses"]["401_unauthorized"];
+            403: components["responses"]["403_forbidden"];
+            408: components["responses"]["408_too_slow"];
+            413: components["responses"]["413_too_large"];
+            414: components["responses"]["414_url_too_long"];
+            429: components["responses"]["429_too_many_requests"];
+            431: components["responses"]["431_headers_too_large"];
+            503: components["responses"]["503_store_unavailable_or_too_many_connections"];
         };
     };
-    delete_session_session_delete: {
+    delete_session: {
         parameters: {
             query?: never;
-            header?: never;
+            header: {
+                /** @description Anything: a page of another origin can't send it. */
+                "X-Aura-Page": string;
+                /** @description What this request is called, in 1 to 256 visible characters of ASCII; anything else gets a name of ours. */
+                "X-Correlation-ID"?: string;
+            };
             path?: never;
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description Successful Response */
+            /** @description Its cookies are taken away. */
             204: {
                 headers: {
+                    /** @description The request's, or ours. */
+                    "X-Correlation-ID"?: string;
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description A parameter can't be read; the problem says what would do. */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": Record<string, never>;
-                };
-            };
-            /** @description No key, or none that is known here. */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": Record<string, never>;
-                };
-            };
-            /** @description The key may not do this, or doesn't see this store. */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": Record<string, never>;
-                };
-            };
-            /** @description Too many; come back after `Retry-After`. */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": Record<string, never>;
-                };
-            };
-            /** @description Not now; come back after `Retry-After`. */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": Record<string, never>;
-                };
-            };
+            400: components["responses"]["400_malformed_request"];
+            403: components["responses"]["403_forbidden"];
+            408: components["responses"]["408_too_slow"];
+            414: components["responses"]["414_url_too_long"];
+            431: components["responses"]["431_headers_too_large"];
+            503: components["responses"]["503_store_unavailable_or_too_many_connections"];
         };
     };
-    get_health_health_get: {
+    get_health: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description What this request is called, in 1 to 256 visible characters of ASCII; anything else gets a name of ours. */
+                "X-Correlation-ID"?: string;
+            };
             path?: never;
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description The numbers. */
+            /** @description What was asked for. */
             200: {
                 headers: {
+                    /** @description The request's, or ours. */
+                    "X-Correlation-ID"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        /** @enum {unknown} */
-                        status: "healthy" | "unhealthy";
-                        /** @default analytics */
-                        worker: string;
-                        version: string;
-                        database: "usable" | ("away" | "busy" | "full" | "read-only" | "slow" | "stopping");
-                        statistics: string;
-                    };
+                    "application/json": components["schemas"]["Health"];
                 };
             };
-            /** @description A parameter can't be read; the problem says what would do. */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": Record<string, never>;
-                };
-            };
-            /** @description No key, or none that is known here. */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": Record<string, never>;
-                };
-            };
-            /** @description The key may not do this, or doesn't see this store. */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": Record<string, never>;
-                };
-            };
-            /** @description Too many; come back after `Retry-After`. */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": Record<string, never>;
-                };
-            };
-            /** @description Not now; come back after `Retry-After`. */
+            400: components["responses"]["400_malformed_request"];
+            408: components["responses"]["408_too_slow"];
+            414: components["responses"]["414_url_too_long"];
+            431: components["responses"]["431_headers_too_large"];
+            /** @description It can't. */
             503: {
                 headers: {
+                    /** @description After how many seconds to come back. */
+                    "Retry-After"?: number;
+                    /** @description The request's, or ours. */
+                    "X-Correlation-ID"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": Record<string, never>;
+                    "application/json": components["schemas"]["Health"];
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {unknown} */
+                        code?: "too_many_connections";
+                        /** @constant */
+                        status?: 503;
+                    };
                 };
             };
         };
     };
-    get_verify_verify_get: {
+    get_verify: {
         parameters: {
             query?: {
                 /** @description Build the columns anew first. */
                 rebuild?: boolean;
             };
-            header?: never;
+            header?: {
+                /** @description What this request is called, in 1 to 256 visible characters of ASCII; anything else gets a name of ours. */
+                "X-Correlation-ID"?: string;
+            };
             path?: never;
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description Successful Response */
+            /** @description What was asked for. */
             200: {
                 headers: {
+                    /** @description The request's, or ours. */
+                    "X-Correlation-ID"?: string;
+                    /** @description What the caller has left, where there is a limit. */
+                    RateLimit?: string;
+                    /** @description The limits. */
+                    "RateLimit-Policy"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": unknown;
+                    "application/json": components["schemas"]["Verification"];
                 };
             };
-            /** @description A parameter can't be read; the problem says what would do. */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": Record<string, never>;
-                };
-            };
-            /** @description No key, or none that is known here. */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": Record<string, never>;
-                };
-            };
-            /** @description The key may not do this, or doesn't see this store. */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": Record<string, never>;
-                };
-            };
-            /** @description Too many; come back after `Retry-After`. */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": Record<string, never>;
-                };
-            };
-            /** @description Not now; come back after `Retry-After`. */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": Record<string, never>;
-                };
-            };
+            400: components["responses"]["400_invalid_parameter_or_malformed_request"];
+            401: components["responses"]["401_unauthorized"];
+            403: components["responses"]["403_forbidden"];
+            408: components["responses"]["408_too_slow"];
+            409: components["responses"]["409_already_received"];
+            413: components["responses"]["413_too_large"];
+            414: components["responses"]["414_url_too_long"];
+            429: components["responses"]["429_too_many_requests"];
+            431: components["responses"]["431_headers_too_large"];
+            503: components["responses"]["503_projection_unavailable_or_queue_full_or_statistics_off_or_store_unavailable_or_too_many_connections"];
         };
     };
-    get_live: {
+    get_stats_live: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description What this request is called, in 1 to 256 visible characters of ASCII; anything else gets a name of ours. */
+                "X-Correlation-ID"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -5512,48 +5930,477 @@ export interface operations {
             /** @description A stream. */
             200: {
                 headers: {
+                    /** @description The request's, or ours. */
+                    "X-Correlation-ID"?: string;
+                    /** @description What the caller has left, where there is a limit. */
+                    RateLimit?: string;
+                    /** @description The limits. */
+                    "RateLimit-Policy"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "text/event-stream": string;
+                    "text/event-stream": {
+                        /** @constant */
+                        event?: "change";
+                        id: string;
+                        /** @description As JSON: `{"position": 17}`. */
+                        data: string;
+                    };
                 };
             };
-            /** @description No key, or none that is known here. */
-            401: {
+            400: components["responses"]["400_malformed_request"];
+            401: components["responses"]["401_unauthorized"];
+            403: components["responses"]["403_forbidden"];
+            408: components["responses"]["408_too_slow"];
+            409: components["responses"]["409_already_received"];
+            413: components["responses"]["413_too_large"];
+            414: components["responses"]["414_url_too_long"];
+            429: components["responses"]["429_too_many_listeners_or_too_many_requests"];
+            431: components["responses"]["431_headers_too_large"];
+            503: components["responses"]["503_projection_unavailable_or_queue_full_or_statistics_off_or_store_unavailable_or_too_many_connections_or_too_many_listeners"];
+        };
+    };
+    get_logs_tail: {
+        parameters: {
+            query?: {
+                /** @description Only the lines of this request. */
+                correlation_id?: string;
+                /** @description The least severe that is wanted. */
+                level?: "debug" | "info" | "warning" | "error" | "critical";
+                /** @description Only lines about this store. */
+                store?: string;
+                /** @description ISO 8601 or epoch ms: what was logged before it isn't wanted. */
+                since?: string | number | "";
+                /** @description `false`: no more than what is there already. */
+                follow?: boolean;
+            };
+            header?: {
+                /** @description The line that the listener saw last. */
+                "Last-Event-ID"?: string;
+                /** @description What this request is called, in 1 to 256 visible characters of ASCII; anything else gets a name of ours. */
+                "X-Correlation-ID"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A stream. */
+            200: {
                 headers: {
+                    /** @description The request's, or ours. */
+                    "X-Correlation-ID"?: string;
+                    /** @description What the caller has left, where there is a limit. */
+                    RateLimit?: string;
+                    /** @description The limits. */
+                    "RateLimit-Policy"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": Record<string, never>;
+                    "text/event-stream": {
+                        /** @enum {unknown} */
+                        event?: "line" | "lost";
+                        /** @description As JSON: a line of the log, or `{"lost": 17}`. */
+                        data?: string;
+                    };
                 };
             };
-            /** @description The key may not do this, or doesn't see this store. */
-            403: {
+            400: components["responses"]["400_invalid_parameter_or_malformed_request"];
+            401: components["responses"]["401_unauthorized"];
+            403: components["responses"]["403_forbidden"];
+            408: components["responses"]["408_too_slow"];
+            409: components["responses"]["409_already_received"];
+            413: components["responses"]["413_too_large"];
+            414: components["responses"]["414_url_too_long"];
+            429: components["responses"]["429_too_many_requests"];
+            431: components["responses"]["431_headers_too_large"];
+            503: components["responses"]["503_projection_unavailable_or_queue_full_or_statistics_off_or_store_unavailable_or_too_many_connections_or_too_many_listeners"];
+        };
+    };
+    get_metrics: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description What this request is called, in 1 to 256 visible characters of ASCII; anything else gets a name of ours. */
+                "X-Correlation-ID"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description As `Accept` asks for it. */
+            200: {
                 headers: {
+                    /** @description The request's, or ours. */
+                    "X-Correlation-ID"?: string;
+                    /** @description What the caller has left, where there is a limit. */
+                    RateLimit?: string;
+                    /** @description The limits. */
+                    "RateLimit-Policy"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": Record<string, never>;
+                    "text/plain": string;
+                    "application/openmetrics-text": string;
                 };
             };
-            /** @description Too many; come back after `Retry-After`. */
-            429: {
+            400: components["responses"]["400_malformed_request"];
+            401: components["responses"]["401_unauthorized"];
+            403: components["responses"]["403_forbidden"];
+            408: components["responses"]["408_too_slow"];
+            409: components["responses"]["409_already_received"];
+            413: components["responses"]["413_too_large"];
+            414: components["responses"]["414_url_too_long"];
+            429: components["responses"]["429_too_many_requests"];
+            431: components["responses"]["431_headers_too_large"];
+            503: components["responses"]["503_projection_unavailable_or_queue_full_or_statistics_off_or_store_unavailable_or_too_many_connections"];
+        };
+    };
+    get_openapi_json: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description What this request is called, in 1 to 256 visible characters of ASCII; anything else gets a name of ours. */
+                "X-Correlation-ID"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OpenAPI 3.1. */
+            200: {
                 headers: {
+                    /** @description The request's, or ours. */
+                    "X-Correlation-ID"?: string;
+                    /** @description What the caller has left, where there is a limit. */
+                    RateLimit?: string;
+                    /** @description The limits. */
+                    "RateLimit-Policy"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": Record<string, never>;
+                    "application/json": Record<string, never>;
                 };
             };
-            /** @description Not now; come back after `Retry-After`. */
-            503: {
+            400: components["responses"]["400_malformed_request"];
+            401: components["responses"]["401_unauthorized"];
+            403: components["responses"]["403_forbidden"];
+            408: components["responses"]["408_too_slow"];
+            409: components["responses"]["409_already_received"];
+            413: components["responses"]["413_too_large"];
+            414: components["responses"]["414_url_too_long"];
+            429: components["responses"]["429_too_many_requests"];
+            431: components["responses"]["431_headers_too_large"];
+            503: components["responses"]["503_projection_unavailable_or_queue_full_or_statistics_off_or_store_unavailable_or_too_many_connections"];
+        };
+    };
+    get_docs: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description What this request is called, in 1 to 256 visible characters of ASCII; anything else gets a name of ours. */
+                "X-Correlation-ID"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page. */
+            200: {
                 headers: {
+                    /** @description The request's, or ours. */
+                    "X-Correlation-ID"?: string;
+                    /** @description What the caller has left, where there is a limit. */
+                    RateLimit?: string;
+                    /** @description The limits. */
+                    "RateLimit-Policy"?: string;
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": Record<string, never>;
+                    "text/html": string;
                 };
             };
+            400: components["responses"]["400_malformed_request"];
+            401: components["responses"]["401_unauthorized"];
+            403: components["responses"]["403_forbidden"];
+            408: components["responses"]["408_too_slow"];
+            409: components["responses"]["409_already_received"];
+            413: components["responses"]["413_too_large"];
+            414: components["responses"]["414_url_too_long"];
+            429: components["responses"]["429_too_many_requests"];
+            431: components["responses"]["431_headers_too_large"];
+            503: components["responses"]["503_projection_unavailable_or_queue_full_or_statistics_off_or_store_unavailable_or_too_many_connections"];
+        };
+    };
+    get_redoc: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description What this request is called, in 1 to 256 visible characters of ASCII; anything else gets a name of ours. */
+                "X-Correlation-ID"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page. */
+            200: {
+                headers: {
+                    /** @description The request's, or ours. */
+                    "X-Correlation-ID"?: string;
+                    /** @description What the caller has left, where there is a limit. */
+                    RateLimit?: string;
+                    /** @description The limits. */
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/html": string;
+                };
+            };
+            400: components["responses"]["400_malformed_request"];
+            401: components["responses"]["401_unauthorized"];
+            403: components["responses"]["403_forbidden"];
+            408: components["responses"]["408_too_slow"];
+            409: components["responses"]["409_already_received"];
+            413: components["responses"]["413_too_large"];
+            414: components["responses"]["414_url_too_long"];
+            429: components["responses"]["429_too_many_requests"];
+            431: components["responses"]["431_headers_too_large"];
+            503: components["responses"]["503_projection_unavailable_or_queue_full_or_statistics_off_or_store_unavailable_or_too_many_connections"];
+        };
+    };
+    get_static_offline_docs_file: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description What this request is called, in 1 to 256 visible characters of ASCII; anything else gets a name of ours. */
+                "X-Correlation-ID"?: string;
+            };
+            path: {
+                /** @description Its name. */
+                file: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The file. */
+            200: {
+                headers: {
+                    /** @description The request's, or ours. */
+                    "X-Correlation-ID"?: string;
+                    /** @description What the caller has left, where there is a limit. */
+                    RateLimit?: string;
+                    /** @description The limits. */
+                    "RateLimit-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "*/*": unknown;
+                };
+            };
+            400: components["responses"]["400_malformed_request"];
+            401: components["responses"]["401_unauthorized"];
+            403: components["responses"]["403_forbidden"];
+            404: components["responses"]["404_not_found"];
+            408: components["responses"]["408_too_slow"];
+            409: components["responses"]["409_already_received"];
+            413: components["responses"]["413_too_large"];
+            414: components["responses"]["414_url_too_long"];
+            429: components["responses"]["429_too_many_requests"];
+            431: components["responses"]["431_headers_too_large"];
+            503: components["responses"]["503_projection_unavailable_or_queue_full_or_statistics_off_or_store_unavailable_or_too_many_connections"];
+        };
+    };
+    get_page: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description What this request is called, in 1 to 256 visible characters of ASCII; anything else gets a name of ours. */
+                "X-Correlation-ID"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page. */
+            200: {
+                headers: {
+                    /** @description The request's, or ours. */
+                    "X-Correlation-ID"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/html": string;
+                };
+            };
+            400: components["responses"]["400_malformed_request"];
+            408: components["responses"]["408_too_slow"];
+            414: components["responses"]["414_url_too_long"];
+            431: components["responses"]["431_headers_too_large"];
+            503: components["responses"]["503_too_many_connections"];
+        };
+    };
+    get_explore: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description What this request is called, in 1 to 256 visible characters of ASCII; anything else gets a name of ours. */
+                "X-Correlation-ID"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page. */
+            200: {
+                headers: {
+                    /** @description The request's, or ours. */
+                    "X-Correlation-ID"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/html": string;
+                };
+            };
+            400: components["responses"]["400_malformed_request"];
+            408: components["responses"]["408_too_slow"];
+            414: components["responses"]["414_url_too_long"];
+            431: components["responses"]["431_headers_too_large"];
+            503: components["responses"]["503_too_many_connections"];
+        };
+    };
+    get_browse: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description What this request is called, in 1 to 256 visible characters of ASCII; anything else gets a name of ours. */
+                "X-Correlation-ID"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page. */
+            200: {
+                headers: {
+                    /** @description The request's, or ours. */
+                    "X-Correlation-ID"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/html": string;
+                };
+            };
+            400: components["responses"]["400_malformed_request"];
+            408: components["responses"]["408_too_slow"];
+            414: components["responses"]["414_url_too_long"];
+            431: components["responses"]["431_headers_too_large"];
+            503: components["responses"]["503_too_many_connections"];
+        };
+    };
+    get_review: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description What this request is called, in 1 to 256 visible characters of ASCII; anything else gets a name of ours. */
+                "X-Correlation-ID"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page. */
+            200: {
+                headers: {
+                    /** @description The request's, or ours. */
+                    "X-Correlation-ID"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/html": string;
+                };
+            };
+            400: components["responses"]["400_malformed_request"];
+            408: components["responses"]["408_too_slow"];
+            414: components["responses"]["414_url_too_long"];
+            431: components["responses"]["431_headers_too_large"];
+            503: components["responses"]["503_too_many_connections"];
+        };
+    };
+    get_pipeline: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description What this request is called, in 1 to 256 visible characters of ASCII; anything else gets a name of ours. */
+                "X-Correlation-ID"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page. */
+            200: {
+                headers: {
+                    /** @description The request's, or ours. */
+                    "X-Correlation-ID"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/html": string;
+                };
+            };
+            400: components["responses"]["400_malformed_request"];
+            408: components["responses"]["408_too_slow"];
+            414: components["responses"]["414_url_too_long"];
+            431: components["responses"]["431_headers_too_large"];
+            503: components["responses"]["503_too_many_connections"];
+        };
+    };
+    get_assets_file: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description What this request is called, in 1 to 256 visible characters of ASCII; anything else gets a name of ours. */
+                "X-Correlation-ID"?: string;
+            };
+            path: {
+                /** @description Its name. */
+                file: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The file, packed as `Accept-Encoding` has it. */
+            200: {
+                headers: {
+                    /** @description The request's, or ours. */
+                    "X-Correlation-ID"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/css": string;
+                    "text/javascript": string;
+                    "image/svg+xml": string;
+                };
+            };
+            400: components["responses"]["400_malformed_request"];
+            404: components["responses"]["404_not_found"];
+            408: components["responses"]["408_too_slow"];
+            414: components["responses"]["414_url_too_long"];
+            431: components["responses"]["431_headers_too_large"];
+            503: components["responses"]["503_too_many_connections"];
         };
     };
 }

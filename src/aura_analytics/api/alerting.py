@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query, Response
 from aura_analytics.alerts.measure import Gauge
 from aura_analytics.alerts.rule import Rule
 from aura_analytics.alerts.webhook import Webhooks, test_body
-from aura_analytics.api.endpoints import described
+from aura_analytics.api.described import described
 from aura_analytics.clock import Clock, now
 from aura_analytics.store.alerts import AlertState, AlertStore, Message
 

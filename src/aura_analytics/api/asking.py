@@ -12,6 +12,7 @@ from typing import Annotated, TypeVar
 from fastapi import Query, Request
 
 from aura_analytics.api.cache import LASTING
+from aura_analytics.api.parameters import LATENCY, MOMENT, PERIOD, SHARE, TEXT, TEXTS, several
 from aura_analytics.errors import ParameterError
 from aura_analytics.stats import scope as scopes
 from aura_analytics.stats.reader import Reader
@@ -21,7 +22,13 @@ Choice = TypeVar("Choice", bound=str)
 
 Text = Annotated[str | None, Query()]
 Texts = list[str] | None
+# What a scope is asked with; an endpoint that takes a part of it says so by `without`.
+FILTERS = frozenset(
+    {*scopes.SEVERAL, *scopes.ONE, "period", "from", "to"}
+    | {f"{name}_{end}" for name in scopes.BOUNDS for end in ("min", "max")}
+)
 Hidden = Query(include_in_schema=False)
+SOURCES, LABELLED = (several({"type": "string", "enum": list(scopes.TAKEN[name])}) for name in ("source", "label"))
 
 
 def _several(what: str) -> object:
@@ -34,25 +41,29 @@ def scope_dependency(reader: Reader) -> Callable[..., Awaitable[Scope]]:
     async def asked_scope(
         request: Request,
         *,
-        period: Annotated[str | None, Query(description="`<n>m`, `<n>h`, `<n>d` or `all`; default `24h`.")] = None,
-        since: Annotated[str | None, Query(alias="from", description="ISO 8601 or epoch ms, included.")] = None,
-        until: Annotated[str | None, Query(alias="to", description="ISO 8601 or epoch ms, included.")] = None,
-        store: Annotated[Texts, _several("this store")] = None,
+        period: Annotated[
+            str | None, Query(description="`<n>m`, `<n>h`, `<n>d` or `all`; default `24h`."), PERIOD
+        ] = None,
+        since: Annotated[str | None, Query(alias="from", description="ISO 8601 or epoch ms, included."), MOMENT] = None,
+        until: Annotated[str | None, Query(alias="to", description="ISO 8601 or epoch ms, included."), MOMENT] = None,
+        store: Annotated[Texts, _several("this store"), TEXTS] = None,
         store_id_camel: Annotated[Texts, Query(alias="storeId", include_in_schema=False)] = None,
         store_id: Annotated[Texts, Hidden] = None,
-        intent: Annotated[Texts, _several("this intent, or `(none)`")] = None,
-        model: Annotated[Texts, _several("this model, or `(none)`")] = None,
-        source: Annotated[Texts, _several("`voice`, `text` or `test`")] = None,
-        label: Annotated[Texts, _several("`GOOD`, `REVIEW`, `BAD` or `(none)`")] = None,
-        reason: Annotated[Texts, _several("this reason of the label, or `(none)`")] = None,
-        action: Annotated[Texts, _several("this action, or `(none)`")] = None,
-        user: Annotated[str | None, Query(description="Only this user.")] = None,
-        session: Annotated[str | None, Query(description="Only this session.")] = None,
-        text: Annotated[str | None, Query(description="Only what was said with this in it, whatever its case.")] = None,
-        latency_min: Annotated[str | None, Query(description="Milliseconds, included.")] = None,
-        latency_max: Annotated[str | None, Query(description="Milliseconds, included.")] = None,
-        confidence_min: Annotated[str | None, Query(description="The recogniser's, 0 to 1, included.")] = None,
-        confidence_max: Annotated[str | None, Query(description="The recogniser's, 0 to 1, included.")] = None,
+        intent: Annotated[Texts, _several("this intent, or `(none)`"), TEXTS] = None,
+        model: Annotated[Texts, _several("this model, or `(none)`"), TEXTS] = None,
+        source: Annotated[Texts, _several("`voice`, `text` or `test`"), SOURCES] = None,
+        label: Annotated[Texts, _several("`GOOD`, `REVIEW`, `BAD` or `(none)`"), LABELLED] = None,
+        reason: Annotated[Texts, _several("this reason of the label, or `(none)`"), TEXTS] = None,
+        action: Annotated[Texts, _several("this action, or `(none)`"), TEXTS] = None,
+        user: Annotated[str | None, Query(description="Only this user."), TEXT] = None,
+        session: Annotated[str | None, Query(description="Only this session."), TEXT] = None,
+        text: Annotated[
+            str | None, Query(description="Only what was said with this in it, whatever its case."), TEXT
+        ] = None,
+        latency_min: Annotated[str | None, Query(description="Milliseconds, included."), LATENCY] = None,
+        latency_max: Annotated[str | None, Query(description="Milliseconds, included."), LATENCY] = None,
+        confidence_min: Annotated[str | None, Query(description="The recogniser's, 0 to 1, included."), SHARE] = None,
+        confidence_max: Annotated[str | None, Query(description="The recogniser's, 0 to 1, included."), SHARE] = None,
     ) -> Scope:
         values: dict[str, str | Sequence[str] | None] = {
             "period": period,

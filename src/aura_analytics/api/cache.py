@@ -134,7 +134,7 @@ class Cache:
             await self._app(scope, receive, send)
             return
         if scope["method"] == "HEAD":
-            scope, send = {**scope, "method": "GET"}, _without_body(send)
+            scope, send = {**scope, "method": "GET"}, without_body(send)
         if scope["path"] in UNKEPT:
             await self._app(scope, receive, Capture(send, most_bytes=NOTHING))
             return
@@ -297,7 +297,9 @@ async def _reply(answer: Answer, question: Question, send: Send) -> None:
         await send({"type": "http.response.body", "body": answer.body})
 
 
-def _without_body(send: Send) -> Send:
+def without_body(send: Send) -> Send:
+    """Give where an answer goes of which only the head is wanted."""
+
     async def send_head(message: Message) -> None:
         await send({**message, "body": b""} if message["type"] == "http.response.body" else message)
 

@@ -7,10 +7,25 @@ import msgspec
 from fastapi import APIRouter, Depends, Query, Request, Response
 from starlette.responses import StreamingResponse
 
-from aura_analytics.api.asking import Text, Texts, one_of, rows, scope_dependency
+from aura_analytics.api.asking import Text, one_of, rows, scope_dependency
 from aura_analytics.api.cache import LASTING
-from aura_analytics.api.formats import Form, asked_form, contents, respond
+from aura_analytics.api.described import described, instead, lines
+from aura_analytics.api.formats import Form, asked_form, respond
 from aura_analytics.api.health import Health
+from aura_analytics.api.parameters import (
+    LATENCY,
+    SHARE,
+    Bars,
+    Compare,
+    Limit,
+    Metrics,
+    Normalize,
+    Split,
+    Step,
+    Top,
+    Zone,
+    choice,
+)
 from aura_analytics.events.records import LABELS, Label
 from aura_analytics.guard.door import whose
 from aura_analytics.stats import comparison, steps
@@ -40,15 +55,22 @@ from aura_analytics.stats.visits import Visits, visits
 FORMATS: tuple[Format, ...] = get_args(Format)
 
 AskedForm = Annotated[Form, Depends(asked_form)]
-Limit = Annotated[str | None, Query(description="1 to 100,000.")]
-Normalize = Annotated[bool, Query(description="All spellings of a text as one: case, punctuation, width.")]
-Zone = Annotated[str | None, Query(description="A time zone, such as `Europe/Berlin`; default `UTC`.")]
-Step = Annotated[str | None, Query(description="`minute`, `hour`, `day`, `week` or `month`.")]
-Compare = Annotated[str | None, Query(description="`previous`: beside the window of equal length right before.")]
-Bars = Annotated[str | None, Query(description="A histogram of so many bars of equal width.")]
-Metrics = Annotated[Texts, Query(description="What to show; may be given several times.")]
-Splits = Annotated[str | None, Query(description="`store`, `intent`, `model`, `source`, `label` or `action`.")]
-Top = Annotated[str | None, Query(description="How many groups have a series of their own, 1 to 50; default 5.")]
+# It chooses by the label as the filter of this name does, but is one, and there is a default.
+LABEL = instead("label", "`GOOD`, `REVIEW` or `BAD`; default `GOOD`.", {"type": "string", "enum": list(LABELS)})
+
+Confidence = Annotated[str | None, Query(description="The label's, 0 to 1, included; default 0.8."), SHARE]
+Latencies = Annotated[str | None, Query(description="Milliseconds, included; default 8,000."), LATENCY]
+Provider = Annotated[
+    str | None,
+    Query(alias="format", description="`openai`, `anthropic` or `gemini`; default `openai`."),
+    choice(*FORMATS),
+]
+
+# A line of a training file, whoever it is for.
+EXAMPLE = {
+    "type": "object",
+    "oneOf": [{"required": [name], "properties": {name: {"type": "array"}}} for name in ("messages", "contents")],
+}
 
 QueueDepth = Callable[[], Awaitable[EvaluationQueue]]
 
@@ -73,7 +95,7 @@ def router(reader: Reader, queue_depth: QueueDepth | None = None) -> APIRouter:
 def _add_summary(routes: APIRouter, reader: Reader, queue_depth: QueueDepth | None) -> None:
     asked = Annotated[Scope, Depends(scope_dependency(reader))]
 
-    @routes.get("/stats/summary", **described(Summary), summary="How the assistant is doing")
+    @routes.get("/stats/summary", **described(Summary, compared=Summary), summary="How the assistant is doing")
     async def get_summary(request: Request, scope: asked, form: AskedForm, compare: Compare = None) -> Response:
         before = comparison.previous(scope, reader.now) if comparison.read_compare(compare) else None
         answer = await summary(reader, scope)
@@ -121,7 +143,7 @@ def _add_series(routes: APIRouter, reader: Reader) -> None:
         metric: Metrics = None,
         step: Step = None,
         tz: Zone = None,
-        split: Splits = None,
+        split: Split = None,
         top: Top = None,
         compare: Compare = None,
     ) -> Response:
@@ -149,15 +171,17 @@ def _add_groups(routes: APIRouter, reader: Reader) -> None:
             return await respond(form, await compared_breakdown(reader, scope, kind, most), beside, name)
         return await respond(form, await breakdown(reader, scope, kind, most), kind, name)
 
-    @routes.get("/stats/intents", **described(list[IntentFigures]), summary="How each intent fares")
+    @routes.get(
+        "/stats/intents", **described(list[IntentFigures], compared=IntentFigures), summary="How each intent fares"
+    )
     async def get_intents(scope: asked, form: AskedForm, limit: Limit = None, compare: Compare = None) -> Response:
         return await listed(scope, form, IntentFigures, "intents", limit, compare)
 
-    @routes.get("/stats/models", **described(list[ModelFigures]), summary="How each model fares")
+    @routes.get("/stats/models", **described(list[ModelFigures], compared=ModelFigures), summary="How each model fares")
     async def get_models(scope: asked, form: AskedForm, limit: Limit = None, compare: Compare = None) -> Response:
         return await listed(scope, form, ModelFigures, "models", limit, compare)
 
-    @routes.get("/stats/stores", **described(list[StoreFigures]), summary="How each store fares")
+    @routes.get("/stats/stores", **described(list[StoreFigures], compared=StoreFigures), summary="How each store fares")
     async def get_stores(scope: asked, form: AskedForm, limit: Limit = None, compare: Compare = None) -> Response:
         return await listed(scope, form, StoreFigures, "stores", limit, compare)
 
@@ -165,7 +189,7 @@ def _add_groups(routes: APIRouter, reader: Reader) -> None:
 def _add_distributions(routes: APIRouter, reader: Reader) -> None:
     asked = Annotated[Scope, Depends(scope_dependency(reader))]
 
-    @routes.get("/stats/latency", **described(Latency), summary="How long answers took")
+    @routes.get("/stats/latency", **described(Latency, compared=Latency), summary="How long answers took")
     async def get_latency(scope: asked, form: AskedForm, buckets: Bars = None, compare: Compare = None) -> Response:
         bars = read_bars(buckets)
         before = comparison.previous(scope, reader.now) if comparison.read_compare(compare) else None
@@ -179,7 +203,7 @@ def _add_distributions(routes: APIRouter, reader: Reader) -> None:
         answer = await quality(reader, scope, steps.read_step(step, "day"), steps.read_zone(tz))
         return await _json_or_table(form, answer, answer.reasons, Reason, "quality")
 
-    @routes.get("/stats/sessions", **described(Visits), summary="How sessions went")
+    @routes.get("/stats/sessions", **described(Visits, compared=Visits), summary="How sessions went")
     async def get_sessions(request: Request, scope: asked, form: AskedForm, compare: Compare = None) -> Response:
         # A session may reach over the end of its window, and what it ends with may still be answered.
         request.scope[LASTING] = False
@@ -193,7 +217,9 @@ def _add_distributions(routes: APIRouter, reader: Reader) -> None:
 def _add_training_data(routes: APIRouter, reader: Reader) -> None:
     asked = Annotated[Scope, Depends(scope_dependency(reader))]
 
-    @routes.get("/stats/dataset", **described(list[LabelledInteraction]), summary="Labelled interactions")
+    @routes.get(
+        "/stats/dataset", **described(list[LabelledInteraction]), openapi_extra=LABEL, summary="Labelled interactions"
+    )
     async def get_dataset(scope: asked, form: AskedForm, label: Text = None, limit: Limit = None) -> Response:
         found = await dataset(reader, scope, _label(label), rows(limit, 1_000))
         return await respond(form, found, LabelledInteraction, "dataset")
@@ -201,17 +227,17 @@ def _add_training_data(routes: APIRouter, reader: Reader) -> None:
     @routes.get(
         "/export/training-data",
         summary="Chat examples, one a line, streamed",
-        response_class=Response,
-        responses={200: {"content": {"application/x-ndjson": {}}, "description": "One example a line."}},
+        **lines(EXAMPLE),
+        openapi_extra=LABEL,
     )
     async def get_training_data(
         scope: asked,
         *,
         label: Text = None,
-        min_confidence: Text = None,
-        max_latency: Text = None,
+        min_confidence: Confidence = None,
+        max_latency: Latencies = None,
         limit: Limit = None,
-        form: Annotated[str | None, Query(alias="format", description="openai, anthropic or gemini")] = None,
+        form: Provider = None,
     ) -> Response:
         chosen = ExampleFilter(
             label=_label(label),
@@ -230,50 +256,37 @@ class Verified(Protocol):
         """Compare them, after building the columns anew where asked; give what JSON can hold."""
 
 
-def state_router(check: Callable[[], Awaitable[Health]], columns: Verified) -> APIRouter:
+def state_router(
+    check: Callable[[], Awaitable[Health]], columns: Verified, verification: type[msgspec.Struct]
+) -> APIRouter:
     """Make the endpoints about the service itself.
 
     Args:
         check: tells its state.
         columns: can be compared with the rows.
+        verification: what such a comparison gives.
     """
     routes = APIRouter()
+    unwell = {"503": described(Health, forms=False)["responses"][200] | {"description": "It can't."}}
+    state = described(Health, forms=False)
 
     @routes.head("/health", include_in_schema=False)
-    @routes.get("/health", **described(Health, forms=False), summary="Whether the service can do its work")
+    @routes.get(
+        "/health", **state | {"responses": state["responses"] | unwell}, summary="Whether the service can do its work"
+    )
     async def get_health() -> Response:
         health = await check()
         return _json(health, status=200 if health.status == "healthy" else 503)
 
-    @routes.get("/verify", summary="Whether rows and columns agree, cell by cell")
+    @routes.get(
+        "/verify", **described(verification, forms=False), summary="Whether rows and columns agree, cell by cell"
+    )
     async def get_verify(
         rebuild: Annotated[bool, Query(description="Build the columns anew first.")] = False,
     ) -> Response:
         return _json(await columns.verify(rebuild=rebuild))
 
     return routes
-
-
-def described(kind: Any, *, forms: bool = True) -> dict[str, Any]:
-    """Describe an answer in the OpenAPI document by the type that is really sent. Any: a type, and FastAPI's own keywords.
-
-    Args:
-        kind: the type.
-        forms: whether it also comes as CSV and Parquet.
-    """
-    schema = msgspec.json.schema(kind, ref_template="#/components/schemas/{name}")
-    schema = _inlined(schema, schema.pop("$defs", {}))
-    content = contents(schema) if forms else {"application/json": {"schema": schema}}
-    return {"response_class": Response, "responses": {200: {"description": "The numbers.", "content": content}}}
-
-
-def _inlined(schema: Any, definitions: dict[str, Any]) -> Any:  # Any: a JSON schema
-    """Put the definitions of a schema where they are referred to: a router has no place for shared ones."""
-    if isinstance(schema, dict):
-        if "$ref" in schema:
-            return _inlined(definitions[schema["$ref"].rsplit("/", 1)[1]], definitions)
-        return {key: _inlined(value, definitions) for key, value in schema.items()}
-    return [_inlined(item, definitions) for item in schema] if isinstance(schema, list) else schema
 
 
 def _json(content: object, status: int = 200) -> Response:

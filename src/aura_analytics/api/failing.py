@@ -1,12 +1,13 @@
 """The endpoints about interactions that the judge gave up on: which, why, and another try."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
 from fastapi import APIRouter, Depends, Query, Request, Response
 
-from aura_analytics.api.asking import Text, rows, scope_dependency
-from aura_analytics.api.endpoints import described
+from aura_analytics.api.asking import FILTERS, Text, rows, scope_dependency
+from aura_analytics.api.described import described, taken, without
+from aura_analytics.api.parameters import ANY_TEXT, matching, whole
 from aura_analytics.clock import Clock, now
 from aura_analytics.errors import BodyTooLarge, MalformedBody, ParameterError
 from aura_analytics.stats.reader import Reader
@@ -27,22 +28,13 @@ _RETRY = """\
 Makes them due again, as new. `queryIds` names them, `cause` chooses all that failed for it, `{"all": true}` takes every
 one; of some stores where `store` names them.
 """
-_BODY: dict[str, Any] = {  # Any: OpenAPI's own objects
-    "required": True,
-    "content": {
-        "application/json": {
-            "schema": {
-                "type": "object",
-                "additionalProperties": False,
-                "properties": {
-                    "queryIds": {"type": "array", "items": {"type": "string"}, "maxItems": MOST_IDS},
-                    "cause": {"type": "string"},
-                    "all": {"type": "boolean"},
-                },
-            },
-            "example": {"cause": "the model's answer was cut off"},
-        }
-    },
+# Exactly one of three says which.
+_ONE = {
+    "oneOf": [
+        {"required": ["queryIds"], "properties": {"queryIds": {"type": "array"}}},
+        {"required": ["cause"], "properties": {"cause": {"type": "string"}}},
+        {"required": ["all"], "properties": {"all": {"const": True}}},
+    ]
 }
 
 
@@ -99,13 +91,20 @@ def router(reader: Reader, store: Failures, *, clock: Clock = now) -> APIRouter:
         **described(FailedList, forms=False),
         summary="What the judge gave up on, and why",
         description=_LIST,
+        openapi_extra=without(*FILTERS - {"store"}),
     )
     async def get_failed(
         scope: asked,
         *,
-        cause: Annotated[str | None, Query(description="Only those that failed for this.")] = None,
-        limit: Annotated[str | None, Query(description=f"1 to {MOST_ROWS}; default {DEFAULT_ROWS}.")] = None,
-        cursor: Annotated[str | None, Query(description="Where the page before ended.")] = None,
+        cause: Annotated[str | None, Query(description="Only those that failed for this."), ANY_TEXT] = None,
+        limit: Annotated[
+            str | None, Query(description=f"1 to {MOST_ROWS}; default {DEFAULT_ROWS}."), whole(1, MOST_ROWS)
+        ] = None,
+        cursor: Annotated[
+            str | None,
+            Query(description="Where the page before ended."),
+            matching(rf"^[0-9]{{1,{MOST_DIGITS}}}\."),
+        ] = None,
     ) -> Response:
         most = rows(limit, DEFAULT_ROWS)
         if most > MOST_ROWS:
@@ -128,7 +127,8 @@ def router(reader: Reader, store: Failures, *, clock: Clock = now) -> APIRouter:
     @routes.post(
         "/evaluations/retry",
         **described(Retried, forms=False),
-        openapi_extra={"requestBody": _BODY},
+        openapi_extra=taken(Retry, {"cause": "the model's answer was cut off"}, more=_ONE)
+        | without(*FILTERS - {"store"}),
         summary="Have the judge try again",
         description=_RETRY,
     )

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal, get_args
 import mimeparse  # type: ignore[import-untyped]  # it has no annotations
 import msgspec
 from fastapi import Query, Request, Response
+from pydantic import WithJsonSchema
 
 from aura_analytics.errors import ParameterError
 from aura_analytics.stats import tables
@@ -38,6 +39,7 @@ def asked_form(
     form: Annotated[
         str | None,
         Query(alias="format", description="`json`, `csv` or `parquet`; without it, what `Accept` asks for."),
+        WithJsonSchema({"type": "string", "enum": list(FORMS)}),
     ] = None,
 ) -> Form:
     """Read which form of an answer is asked for; a dependency of the endpoints.

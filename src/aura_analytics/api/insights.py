@@ -6,9 +6,10 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query, Response
 
 from aura_analytics.api.asking import one_of, rows, scope_dependency
-from aura_analytics.api.description import PROBLEM
-from aura_analytics.api.endpoints import described
+from aura_analytics.api.described import described
 from aura_analytics.api.formats import Form, asked_form, respond
+from aura_analytics.api.parameters import Split, Zone, choice, whole
+from aura_analytics.errors import ExtraMissing
 from aura_analytics.stats import scope as scopes
 from aura_analytics.stats.causes import Asked, Causes, causes
 from aura_analytics.stats.conversions import Conversions, IntentConversions, conversions
@@ -17,20 +18,29 @@ from aura_analytics.stats.groups import read_split
 from aura_analytics.stats.reader import Reader
 from aura_analytics.stats.rephrasings import EXAMPLES, LEAST_QUERIES, Pair, Rephrasings, rephrasings
 from aura_analytics.stats.scope import Scope
-from aura_analytics.stats.steps import read_step, read_zone
+from aura_analytics.stats.steps import STEPS, read_step, read_zone
 from aura_analytics.stats.topics import KeyTerm, SynonymCandidate
 from aura_analytics.stats.vocabulary import synonyms, terms
 
 MOST_EXAMPLES = 100
+MOST_LEAST = 1_000_000_000
 
 AskedForm = Annotated[Form, Depends(asked_form)]
-Limit = Annotated[str | None, Query(description="1 to 100,000; default 20.")]
-Which = Annotated[str | None, Query(description="`newest`, or the most `frequent` pairs of texts.")]
-Least = Annotated[str | None, Query(description="How many queries an intent must have to be listed; default 20.")]
-Split = Annotated[str | None, Query(description="`store`, `intent`, `model`, `source`, `label` or `action`.")]
-Step = Annotated[str | None, Query(description="Over time too: `minute`, `hour`, `day`, `week` or `month`.")]
-Zone = Annotated[str | None, Query(description="A time zone, such as `Europe/Berlin`; default `UTC`.")]
-Few = Annotated[str | None, Query(description="How many interactions of each cause, 0 to 100; default 3.")]
+Limit = Annotated[str | None, Query(description="1 to 100,000; default 20."), whole(1, scopes.MOST_ROWS)]
+Which = Annotated[str | None, Query(description="`newest`, or the most `frequent` pairs of texts."), choice(*EXAMPLES)]
+Least = Annotated[
+    str | None,
+    Query(description="How many queries an intent must have to be listed; default 20."),
+    whole(1, MOST_LEAST),
+]
+OverTime = Annotated[
+    str | None, Query(description="Over time too: `minute`, `hour`, `day`, `week` or `month`."), choice(*STEPS, "")
+]
+Few = Annotated[
+    str | None,
+    Query(description="How many interactions of each cause, 0 to 100; default 3."),
+    whole(0, MOST_EXAMPLES),
+]
 
 
 def router(reader: Reader) -> APIRouter:
@@ -50,7 +60,7 @@ def _add_rephrasings(routes: APIRouter, reader: Reader) -> None:
     async def get_rephrasings(
         scope: asked, form: AskedForm, *, examples: Which = None, min_queries: Least = None, limit: Limit = None
     ) -> Response:
-        least = _whole("min_queries", min_queries, LEAST_QUERIES, least=1, most=1_000_000_000)
+        least = scopes.whole("min_queries", min_queries, LEAST_QUERIES, least=1, most=MOST_LEAST)
         which = one_of("examples", examples, EXAMPLES)
         answer = await rephrasings(reader, scope, limit=rows(limit, 20), order=which, least=least)
         return await respond(form, answer if form == "json" else answer.examples, Pair, "rephrasings")
@@ -65,7 +75,7 @@ def _add_causes(routes: APIRouter, reader: Reader) -> None:
         form: AskedForm,
         *,
         split: Split = None,
-        step: Step = None,
+        step: OverTime = None,
         tz: Zone = None,
         examples: Few = None,
         limit: Limit = None,
@@ -75,7 +85,7 @@ def _add_causes(routes: APIRouter, reader: Reader) -> None:
             limit=rows(limit, 20),
             step=None if step is None else read_step(step),
             zone=read_zone(tz),
-            examples=_whole("examples", examples, 3, least=0, most=MOST_EXAMPLES),
+            examples=scopes.whole("examples", examples, 3, least=0, most=MOST_EXAMPLES),
         )
         answer = await causes(reader, scope, wanted)
         if form == "json":
@@ -89,10 +99,9 @@ def _add_topics(routes: APIRouter, reader: Reader) -> None:
     # Comparing thousands of texts takes seconds and memory: one such request at a time.
     one_at_a_time = asyncio.Lock()
 
-    by_topic = described(Demand)
-    by_topic["responses"][501] = PROBLEM | {"description": "The extra `topics` isn't installed."}
-
-    @routes.get("/insights/demand", **by_topic, summary="What shoppers asked for in vain, by topic")
+    @routes.get(
+        "/insights/demand", **described(Demand, ExtraMissing), summary="What shoppers asked for in vain, by topic"
+    )
     async def get_demand(scope: asked, form: AskedForm, limit: Limit = None) -> Response:
         most = rows(limit, 20)
         async with one_at_a_time:
@@ -121,7 +130,3 @@ def _add_conversions(routes: APIRouter, reader: Reader) -> None:
     async def get_conversions(scope: asked, form: AskedForm) -> Response:
         answer = await conversions(reader, scope)
         return await respond(form, answer if form == "json" else answer.by_intent, IntentConversions, "conversions")
-
-
-def _whole(name: str, text: str | None, default: int, *, least: int, most: int) -> int:
-    return int(scopes.number(name, text, default, least=least, most=most))

@@ -3,12 +3,13 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request, Response
+from pydantic import WithJsonSchema
 from starlette.datastructures import URL
 
 from aura_analytics.api.asking import Text, one_of, rows, scope_dependency
-from aura_analytics.api.description import PROBLEM
-from aura_analytics.api.endpoints import described
+from aura_analytics.api.described import described
 from aura_analytics.api.formats import Form, asked_form, respond
+from aura_analytics.api.parameters import Identifier, choice, whole
 from aura_analytics.errors import NotFound, ParameterError
 from aura_analytics.guard.door import whose
 from aura_analytics.stats import interactions as pages
@@ -17,11 +18,22 @@ from aura_analytics.stats.interactions import Interaction, Page
 from aura_analytics.stats.reader import Reader
 from aura_analytics.stats.scope import Scope
 
+# Which page it is, in a form that is this service's own.
+CURSOR = WithJsonSchema({"type": "string", "format": "interactions-cursor"})
+
 AskedForm = Annotated[Form, Depends(asked_form)]
-Sort = Annotated[str | None, Query(description="`created_at`, `latency`, `cost` or `confidence` (the recogniser's).")]
-Order = Annotated[str | None, Query(description="`desc` or `asc`; what has no such value comes last either way.")]
-Cursor = Annotated[str | None, Query(description="The last answer's `nextCursor`.")]
-Limit = Annotated[str | None, Query(description="1 to 1,000; default 50.")]
+Sort = Annotated[
+    str | None,
+    Query(description="`created_at`, `latency`, `cost` or `confidence` (the recogniser's)."),
+    choice(*pages.SORTS),
+]
+Order = Annotated[
+    str | None,
+    Query(description="`desc` or `asc`; what has no such value comes last either way."),
+    choice(*pages.ORDERS),
+]
+Cursor = Annotated[str | None, Query(description="The last answer's `nextCursor`."), CURSOR]
+Limit = Annotated[str | None, Query(description="1 to 1,000; default 50."), whole(1, pages.MOST_ROWS)]
 
 
 def router(reader: Reader, store: Rows) -> APIRouter:
@@ -49,11 +61,10 @@ def router(reader: Reader, store: Rows) -> APIRouter:
             answer.headers["link"] = _next(request.url, page.next_cursor)
         return answer
 
-    whole = described(Details, forms=False)
-    whole["responses"][404] = PROBLEM | {"description": "No interaction has this id."}
-
-    @routes.get("/interactions/{query_id:path}", **whole, summary="One interaction, whole")
-    async def get_interaction(request: Request, query_id: str) -> Response:
+    @routes.get(
+        "/interactions/{query_id:path}", **described(Details, NotFound, forms=False), summary="One interaction, whole"
+    )
+    async def get_interaction(request: Request, query_id: Identifier) -> Response:
         found = await details(store, reader, query_id)
         if found is None or not whose(request.scope).sees(found.query.store_id):  # nor is it told that there is one
             raise NotFound("no interaction has this id")

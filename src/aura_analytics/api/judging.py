@@ -5,9 +5,8 @@ from typing import Annotated, Protocol
 import msgspec
 from fastapi import APIRouter, Depends, Request, Response
 
-from aura_analytics.api.asking import scope_dependency
-from aura_analytics.api.description import PROBLEM
-from aura_analytics.api.endpoints import described
+from aura_analytics.api.asking import FILTERS, scope_dependency
+from aura_analytics.api.described import described, instead, taken, without
 from aura_analytics.api.formats import Form, asked_form, respond
 from aura_analytics.clock import Clock, now
 from aura_analytics.errors import BodyTooLarge, MalformedBody
@@ -23,19 +22,11 @@ MOST_BYTES = 16 << 20
 
 AskedForm = Annotated[Form, Depends(asked_form)]
 
-_REFERENCE = {
-    "required": True,
-    "content": {
-        "application/json": {
-            "schema": {
-                "type": "object",
-                "description": "The true label of each interaction, by its query_id.",
-                "additionalProperties": {"enum": ["GOOD", "REVIEW", "BAD"]},
-            },
-            "example": {"q-1": "GOOD", "q-2": "BAD"},
-        }
-    },
-}
+
+# It is asked about all stores, or about one.
+_ONE_STORE = without(*FILTERS - {"store", "period", "from", "to"}) | instead(
+    "store", "Only this store.", {"type": "array", "items": {"type": "string", "minLength": 1}, "maxItems": 1}
+)
 
 
 class Rows(judge_calls.Rows, judging.Rows, Protocol):
@@ -55,7 +46,12 @@ def router(reader: Reader, store: Rows, *, budget_usd: float | None = None, cloc
     _add_agreement(routes, reader, store)
     asked = Annotated[Scope, Depends(scope_dependency(reader))]
 
-    @routes.get("/stats/judge", **described(JudgeCalls), summary="What the judge cost, and what waits for it")
+    @routes.get(
+        "/stats/judge",
+        **described(JudgeCalls),
+        openapi_extra=_ONE_STORE,
+        summary="What the judge cost, and what waits for it",
+    )
     async def get_judge(scope: asked, form: AskedForm) -> Response:
         found = await judge_calls.judge_calls(store, scope, budget_usd=budget_usd, now=clock())
         return await respond(form, found if form == "json" else found.by_model, ModelSpending, "judge")
@@ -66,17 +62,19 @@ def router(reader: Reader, store: Rows, *, budget_usd: float | None = None, cloc
 def _add_agreement(routes: APIRouter, reader: Reader, store: Rows) -> None:
     asked = Annotated[Scope, Depends(scope_dependency(reader))]
 
-    @routes.get("/stats/agreement", **described(Agreement), summary="How good the automatic labels are, by people's")
+    @routes.get(
+        "/stats/agreement",
+        **described(Agreement),
+        openapi_extra=without("label", "reason"),
+        summary="How good the automatic labels are, by people's",
+    )
     async def get_agreement(scope: asked, form: AskedForm) -> Response:
         return await _told(form, await agreement(store, reader, scope))
 
-    by_reference = described(Agreement)
-    by_reference["responses"][413] = PROBLEM | {"description": "The reference is over 16 MiB."}
-
     @routes.post(
         "/stats/agreement",
-        **by_reference,
-        openapi_extra={"requestBody": _REFERENCE},
+        **described(Agreement),
+        openapi_extra=taken(dict[str, Label], {"q-1": "GOOD", "q-2": "BAD"}) | without("label", "reason"),
         summary="How good the automatic labels are, by a reference",
     )
     async def post_agreement(request: Request, scope: asked, form: AskedForm) -> Response:

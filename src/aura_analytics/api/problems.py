@@ -23,6 +23,16 @@ MEDIA_TYPE = "application/problem+json"
 log = structlog.get_logger()
 
 
+class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What is sent of an error. `code` stays the same from version to version, `detail` is for people."""
+
+    type: str
+    title: str
+    status: int
+    code: str
+    detail: str | msgspec.UnsetType = msgspec.UNSET
+
+
 def install(app: Starlette) -> None:
     """Make an application answer its errors this way."""
     for kind, handle in HANDLERS.items():
@@ -39,10 +49,19 @@ def problem(
     status: int, *, code: str, title: str, detail: str | None, headers: dict[str, str] | None = None, **more: Any
 ) -> Response:
     """Make the answer. `more` are members of the problem's own; Any: whatever JSON can hold."""
-    body = {"type": f"urn:aura-analytics:problem:{code}", "title": title, "status": status, "code": code}
-    if detail:
-        body["detail"] = detail
-    return Response(msgspec.json.encode(body | more), status_code=status, media_type=MEDIA_TYPE, headers=headers)
+    body = Problem(
+        type=f"urn:aura-analytics:problem:{code}",
+        title=title,
+        status=status,
+        code=code,
+        detail=detail or msgspec.UNSET,
+    )
+    return Response(
+        msgspec.json.encode(msgspec.to_builtins(body) | more),
+        status_code=status,
+        media_type=MEDIA_TYPE,
+        headers=headers,
+    )
 
 
 async def on_aura_error(request: Request, error: Exception) -> Response:

@@ -1,17 +1,17 @@
 """The endpoints for people who label: what is most worth a look, and what they say of it."""
 
 import secrets
-from typing import Annotated, Any, Protocol
+from typing import Annotated, Protocol
 
 import msgspec
 from fastapi import APIRouter, Depends, Query, Request, Response
 
 from aura_analytics.api.asking import Text, one_of, rows, scope_dependency
-from aura_analytics.api.description import PROBLEM
-from aura_analytics.api.endpoints import described
+from aura_analytics.api.described import described, taken
+from aura_analytics.api.parameters import Identifier, choice, matching, whole
 from aura_analytics.clock import Clock, now
 from aura_analytics.errors import BodyTooLarge, MalformedBody, NotFound, ParameterError
-from aura_analytics.events.records import LABELS, InteractionDetails, Label, Verdict
+from aura_analytics.events.records import InteractionDetails, Label, Verdict
 from aura_analytics.events.texts import clean, mend_surrogates
 from aura_analytics.guard.door import whose
 from aura_analytics.guard.principal import Principal
@@ -29,6 +29,8 @@ REASON = "reviewed"
 NOT_THERE = "no interaction has this id"
 NOT_LABELLED = "no label of a person's stands there, or not the one that is meant"
 MOST_DIGITS = 15
+# At least one character that can be seen.
+NAME = r"\S"
 # A lease is the person's who asked: no other answer may stand in for it.
 HEADERS = {"cache-control": "no-store"}
 
@@ -43,25 +45,6 @@ spelling, and `place` the how many-th of them it is that somebody looks at.
 people's labels (`/stats/agreement`) are unbiased only by such a sample: what is chosen by its value isn't like the rest.
 The rest of an interaction, and its session, is at `/interactions/{query_id}`.
 """
-_BODY: dict[str, Any] = {  # Any: OpenAPI's own objects
-    "required": True,
-    "content": {
-        "application/json": {
-            "schema": {
-                "type": "object",
-                "required": ["label"],
-                "additionalProperties": False,
-                "properties": {
-                    "label": {"enum": list(LABELS)},
-                    "reason": {"type": "string", "description": "A code in snake_case.", "default": REASON},
-                    "explanation": {"type": "string", "maxLength": MOST_EXPLANATION},
-                    "reviewer": {"type": "string", "maxLength": MOST_NAME, "description": "Who says it."},
-                },
-            },
-            "example": {"label": "BAD", "reason": "wrong_answer", "reviewer": "Ada"},
-        }
-    },
-}
 _LABEL = "A person's label takes the place of the one that stands, which stays in the history. The last one counts."
 _UNDO = """\
 The label before it stands again; where there was none, the interaction waits for a machine's. What is taken back isn't in the
@@ -75,7 +58,7 @@ class Review(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     label: Label
     reason: Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9_]{0,63}\Z")] = REASON
     explanation: Annotated[str, msgspec.Meta(max_length=MOST_EXPLANATION)] | None = None
-    reviewer: Annotated[str, msgspec.Meta(max_length=MOST_NAME, pattern=r"\S")] | None = None
+    reviewer: Annotated[str, msgspec.Meta(max_length=MOST_NAME, pattern=NAME)] | None = None
 
 
 class Labelled(Judgement, frozen=True, kw_only=True, rename="camel"):
@@ -122,9 +105,13 @@ def _add_queue(routes: APIRouter, reader: Reader, store: Rows, clock: Clock) -> 
     async def get_queue(
         scope: asked,
         *,
-        limit: Annotated[str | None, Query(description="1 to 500; default 20.")] = None,
-        reviewer: Annotated[str | None, Query(description="Who looks; without it a name is made up.")] = None,
-        order: Annotated[str | None, Query(description="`value` or `random`.")] = None,
+        limit: Annotated[str | None, Query(description="1 to 500; default 20."), whole(1, reviewing.MOST_ROWS)] = None,
+        reviewer: Annotated[
+            str | None,
+            Query(description="Who looks; without it a name is made up."),
+            matching(NAME, maxLength=MOST_NAME),
+        ] = None,
+        order: Annotated[str | None, Query(description="`value` or `random`."), choice(*reviewing.ORDERS)] = None,
     ) -> Response:
         found = await review_queue(
             reader,
@@ -139,18 +126,14 @@ def _add_queue(routes: APIRouter, reader: Reader, store: Rows, clock: Clock) -> 
 
 
 def _add_label(routes: APIRouter, store: Rows, clock: Clock) -> None:
-    described_label = described(Labelled, forms=False)
-    described_label["responses"][404] = PROBLEM | {"description": "No interaction has this id."}
-    described_label["responses"][413] = PROBLEM | {"description": "The body is over 64 KiB."}
-
     @routes.post(
         "/evaluations/{query_id:path}",
-        **described_label,
-        openapi_extra={"requestBody": _BODY},
+        **described(Labelled, NotFound, forms=False),
+        openapi_extra=taken(Review, {"label": "BAD", "reason": "wrong_answer", "reviewer": "Ada"}),
         summary="Label an interaction as a person",
         description=_LABEL,
     )
-    async def post_label(query_id: str, request: Request) -> Response:
+    async def post_label(query_id: Identifier, request: Request) -> Response:
         said = await _review(request)
         if "\0" in query_id or not await _is_seen(store, whose(request.scope), query_id):  # no id has a NUL
             raise NotFound(NOT_THERE)
@@ -171,20 +154,19 @@ def _add_label(routes: APIRouter, store: Rows, clock: Clock) -> None:
 
 
 def _add_undo(routes: APIRouter, store: Rows, clock: Clock) -> None:
-    described_undo = described(LabelledBefore, forms=False)
-    described_undo["responses"][404] = PROBLEM | {"description": NOT_LABELLED}
-
     @routes.delete(
         "/evaluations/{query_id:path}",
-        **described_undo,
+        **described(LabelledBefore, NotFound, forms=False),
         summary="Take a person's label back",
         description=_UNDO,
     )
     async def delete_label(
-        query_id: str,
+        query_id: Identifier,
         request: Request,
         given_at: Annotated[
-            str | None, Query(alias="givenAt", description="Only the label of this moment, its `evaluatedAt`.")
+            str | None,
+            Query(alias="givenAt", description="Only the label of this moment, its `evaluatedAt`."),
+            whole(0, 10**MOST_DIGITS - 1),
         ] = None,
     ) -> Response:
         moment = _moment(given_at)

@@ -5,9 +5,16 @@ from typing import Literal
 import msgspec
 from fastapi import APIRouter, Request, Response
 
-from aura_analytics.api.description import PROBLEM
-from aura_analytics.api.endpoints import described
-from aura_analytics.errors import BodyTooLarge, MalformedBody
+from aura_analytics.api.described import described, taken
+from aura_analytics.api.refusals import Responses, refusals
+from aura_analytics.errors import (
+    BodyTooLarge,
+    Forbidden,
+    MalformedBody,
+    StoreUnavailable,
+    TooManyRequests,
+    Unauthorised,
+)
 from aura_analytics.guard.door import SIGNED_IN, whose
 from aura_analytics.guard.principal import SCOPES, Principal, Scope
 from aura_analytics.guard.session import Sessions
@@ -15,18 +22,19 @@ from aura_analytics.guard.session import Sessions
 MOST_BYTES = 4 << 10
 HEADERS = {"cache-control": "no-store"}
 
-_BODY = {
-    "required": True,
-    "content": {
-        "application/json": {
-            "schema": {"type": "object", "required": ["key"], "properties": {"key": {"type": "string"}}},
-        }
-    },
+_PAGE = {
+    "name": "X-Aura-Page",
+    "in": "header",
+    "description": "Anything: a page of another origin can't send it.",
+    "schema": {"type": "string"},
 }
 _OPEN = """\
 For the page of this service: a cookie then stands for the key, which ends with it. Scripts show the key itself. The
 request has to bear the header `X-Aura-Page`, as all have to that change something by the cookie.
 """
+
+
+_SIGNED_OUT: Responses = {204: {"description": "Its cookies are taken away."}}
 
 
 class Who(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -49,12 +57,13 @@ class SignIn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 def router(sessions: Sessions) -> APIRouter:
     """Make the endpoints over the sessions."""
     routes = APIRouter()
-    opened = described(Who, forms=False)
-    for status, words in ((401, "This key isn't known."), (429, "It was tried too often from this address.")):
-        opened["responses"][status] = PROBLEM | {"description": words}
 
     @routes.post(
-        "/session", **opened, openapi_extra={"requestBody": _BODY}, summary="Sign a browser in", description=_OPEN
+        "/session",
+        **described(Who, Unauthorised, Forbidden, TooManyRequests, StoreUnavailable, forms=False),
+        openapi_extra=taken(SignIn, {"key": "aura_sk_…"}) | {"parameters": [_PAGE | {"required": True}]},
+        summary="Sign a browser in",
+        description=_OPEN,
     )
     async def post_session(request: Request) -> Response:
         found = await sessions.open(request.scope, await _key(request))
@@ -66,7 +75,14 @@ def router(sessions: Sessions) -> APIRouter:
         by: Literal["session", "key", "nothing"] = "key" if principal.key_id else "nothing"
         return _told(_who(principal, "session" if request.scope.get(SIGNED_IN) else by))
 
-    @routes.delete("/session", status_code=204, response_class=Response, summary="Sign a browser out")
+    @routes.delete(
+        "/session",
+        status_code=204,
+        response_class=Response,
+        responses=_SIGNED_OUT | refusals(Forbidden, StoreUnavailable),
+        openapi_extra={"parameters": [_PAGE | {"required": True}]},
+        summary="Sign a browser out",
+    )
     async def delete_session(request: Request) -> Response:
         answer = Response(status_code=204, headers=HEADERS)
         for cookie in await sessions.end(request.scope):

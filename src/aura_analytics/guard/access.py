@@ -25,6 +25,8 @@ class Need(msgspec.Struct, frozen=True):
     narrowing: Narrowing = "query"
 
 
+# What a request is of that no route of the table fits.
+OTHER = "other"
 DENIED = Need("admin", "none")
 _READ = Need("read")
 
@@ -97,6 +99,7 @@ def _pattern(template: str) -> re.Pattern[str]:
 
 
 _EXACT = {route: need for route, need in ROUTES.items() if "{" not in route[1]}
+_METHODS = {path: [method for method, at in _EXACT if at == path] for _, path in _EXACT}
 _PATTERNS = [(method, _pattern(path), need) for (method, path), need in ROUTES.items() if "{" in path]
 
 
@@ -114,13 +117,22 @@ def need_of(method: str, path: str) -> Need:
 
 
 def route_of(method: str, path: str) -> str:
-    """Give the route that a request is of, as the table has it; `other` where it has none."""
+    """Give the route that a request is of, as the table has it; `OTHER` where it has none."""
     if method == "HEAD":
         method = "GET"
     if (method, path) in _EXACT:
         return path
     fitting = (template for verb, pattern, template in _TEMPLATES if verb == method and pattern.fullmatch(path))
-    return next(fitting, "other")
+    return next(fitting, OTHER)
+
+
+def methods_at(path: str) -> list[str]:
+    """Give the methods that the table has for a path, but for HEAD; none where there is no such path.
+
+    A path that the table names by itself has those that stand beside its name, and not those of a template too.
+    """
+    fitting = (method for method, pattern, _ in _PATTERNS if pattern.fullmatch(path))
+    return list(_METHODS.get(path) or dict.fromkeys(fitting))
 
 
 def admit(principal: Principal, need: Need) -> None:

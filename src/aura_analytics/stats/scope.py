@@ -34,11 +34,13 @@ ONE = ("user", "session", "text")
 BOUNDS = {"latency": LONGEST_LATENCY_MS, "confidence": 1.0}
 # The filters whose values are known beforehand.
 KNOWN: dict[str, tuple[str, ...]] = {"source": get_args(QuerySource), "label": LABELS}
+TAKEN = {name: (*values, ABSENT) for name, values in KNOWN.items()}
 
 Values = Mapping[str, str | Sequence[str] | None]
 
-_PERIOD = re.compile(r"^([1-9]\d{0,8})([mhd])$")
-_DIGITS = re.compile(r"^\d{1,15}$")
+_PERIOD = re.compile(r"([1-9][0-9]{0,8})([mhd])")
+_DIGITS = re.compile(r"[0-9]{1,15}")
+_NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 
 
 class Scope(Slice, frozen=True, kw_only=True):
@@ -108,7 +110,7 @@ def _chosen(name: str, value: str | Sequence[str] | None) -> tuple[str, ...]:
 
 def _choice(name: str, text: str) -> str:
     if name in KNOWN:
-        for known in (*KNOWN[name], ABSENT):
+        for known in TAKEN[name]:
             if text.casefold() == known.casefold():
                 return known
         raise ParameterError(f"{name} is one of {', '.join(KNOWN[name])}, or {ABSENT} for those without one")
@@ -138,7 +140,7 @@ def _bounds(name: str, values: Values, most: float) -> dict[str, float | None]:
 def _reaching_back(period: str, now: int) -> int | None:
     if period == "all":
         return None
-    if match := _PERIOD.match(period):
+    if match := _PERIOD.fullmatch(period):
         return now - int(match[1]) * UNITS_MS[match[2]]
     raise ParameterError("period is a number of minutes, hours or days, such as 30m, 24h or 7d, or all")
 
@@ -150,7 +152,7 @@ def moment(name: str, text: str) -> int:
         ParameterError: it is neither.
     """
     text = text.strip()
-    if _DIGITS.match(text):
+    if _DIGITS.fullmatch(text):
         return int(text)
     try:
         # A plus sign that wasn't percent-encoded arrives as a space.
@@ -169,11 +171,7 @@ def limit(text: str | None, default: int | None) -> int | None:
     Raises:
         ParameterError: it is no number from 1 to 100,000.
     """
-    if text is None:
-        return default
-    if not re.fullmatch(r"\d{1,6}", text) or not 1 <= int(text) <= MOST_ROWS:
-        raise ParameterError(f"limit is a whole number from 1 to {MOST_ROWS:,}")
-    return int(text)
+    return default if text is None else whole("limit", text, 1, least=1, most=MOST_ROWS)
 
 
 def number(name: str, text: str | None, default: float, *, least: float, most: float) -> float:
@@ -185,10 +183,20 @@ def number(name: str, text: str | None, default: float, *, least: float, most: f
     if text is None:
         return default
     takes = f"{name} is a number from {least:g} to {most:g}"
-    try:
-        value = float(text)
-    except ValueError as error:
-        raise ParameterError(takes) from error
-    if not least <= value <= most:
+    # Python's own reader also takes digits of other scripts, and 1_000.
+    if not _NUMBER.fullmatch(text.strip()) or not least <= (value := float(text)) <= most:
         raise ParameterError(takes)
     return value
+
+
+def whole(name: str, text: str | None, default: int, *, least: int, most: int) -> int:
+    """Read a whole number in a range.
+
+    Raises:
+        ParameterError: it is none, or outside of it.
+    """
+    if text is None:
+        return default
+    if not re.fullmatch(f"[0-9]{{1,{len(str(most))}}}", text) or not least <= int(text) <= most:
+        raise ParameterError(f"{name} is a whole number from {least:,} to {most:,}")
+    return int(text)

@@ -14,6 +14,7 @@ from aura_analytics.api.endpoints import state_router
 from aura_analytics.api.health import health
 from aura_analytics.errors import ProjectionUnavailable, StatisticsOff, StoreUnavailable, Trouble
 from aura_analytics.projection import NoColumns, ProjectionStatus
+from aura_analytics.projection.port import Verification
 from unit.api.conftest import Reach
 
 TROUBLES: tuple[Trouble, ...] = get_args(Trouble)
@@ -91,7 +92,7 @@ def unwell(reach: Reach) -> httpx.AsyncClient:
     app = FastAPI()
     problems.install(app)
     rows = Rows(StoreUnavailable("no", trouble="read-only"))
-    app.include_router(state_router(lambda: health(rows, NoColumns()), NoColumns()))
+    app.include_router(state_router(lambda: health(rows, NoColumns()), NoColumns(), Verification))
     return reach(app)
 
 
