@@ -13,12 +13,11 @@ from opentelemetry.sdk.trace import SpanLimits, TracerProvider
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ALWAYS_ON, ParentBased, Sampler, TraceIdRatioBased
 from opentelemetry.trace import Link, SpanKind, Status, StatusCode
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
-from opentelemetry.util.re import parse_env_headers
 
 from aura_analytics.settings import Settings
 from aura_analytics.spans import MOST_LINKS, Attributes, Headers, Kind, Span
 from aura_analytics.telemetry.delivery import Delivery
-from aura_analytics.telemetry.endpoint import traces_url
+from aura_analytics.telemetry.endpoint import headers_of, traces_url
 from aura_analytics.version import __version__
 
 # One request to the endpoint, with what is tried again of it.
@@ -103,7 +102,7 @@ class Recorder:
 
     def __init__(self, settings: Settings, part: str) -> None:
         endpoint = settings.otel_exporter_otlp_endpoint
-        headers = dict(parse_env_headers(settings.otel_exporter_otlp_headers, liberal=True))
+        headers = headers_of(settings.otel_exporter_otlp_headers)
         exporter = OTLPSpanExporter(endpoint=traces_url(endpoint), headers=headers, timeout=EXPORT_S)
         self._delivery = Delivery(exporter, urlsplit(endpoint).hostname or "")
         resource = Resource.create(
