@@ -327,7 +327,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         str,
         _text("headers that go with them", "NAME=VALUE, several with a comma between", r"^([^=,\s]+=[^,]*(,|$))*$"),
     ] = ""
-    otel_service_name: Annotated[str, _text("what traces call this service", "a name without spaces", r"^\S+$")] = "aura-analytics"
+    otel_service_name: Annotated[str, _text("what traces call this service", "a name without spaces", r"^\S+$")] = (
+        "aura-analytics"
+    )
     otel_traces_sampler: Annotated[
         Literal[
             "always_on",

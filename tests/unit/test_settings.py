@@ -97,10 +97,14 @@ GIVEN: dict[str, tuple[str, Any]] = {
     "ANALYTICS_WORKER_URL": ("http://127.0.0.1:8787", "http://127.0.0.1:8787"),
 }
 IMPOSSIBLE = (
-    ("OTEL_EXPORTER_OTLP_ENDPOINT", "127.0.0.1:4318", "http"),
-    ("OTEL_SERVICE_NAME", "two words", "a name"),
-    ("OTEL_TRACES_SAMPLER", "jaeger_remote", "always_on"),
-    ("OTEL_TRACES_SAMPLER_ARG", "2", "from 0 to 1"),
+    ("OTEL_EXPORTER_OTLP_ENDPOINT", "127.0.0.1:4318", "an http:// or https:// URL, which `/v1/traces` is put behind"),
+    ("OTEL_SERVICE_NAME", "two words", "a name without spaces"),
+    (
+        "OTEL_TRACES_SAMPLER",
+        "jaeger_remote",
+        "one of always_on, always_off, traceidratio, parentbased_always_on, parentbased_always_off, parentbased_traceidratio",
+    ),
+    ("OTEL_TRACES_SAMPLER_ARG", "2", "a number from 0 to 1"),
     ("AURA_DATABASE_URL", "data/aura.db", "sqlite:///PATH"),
     ("AURA_DATABASE_URL", "sqlite:///", "sqlite:///PATH"),
     ("AURA_DATABASE_URL", "postgresql:db/aura", "sqlite:///PATH or postgresql://"),
