@@ -29,7 +29,7 @@ def panels() -> list[str]:
 @pytest.mark.parametrize("expression", [*(rule["expr"] for rule in rules()), *panels()])
 def test_every_expression_is_one(expression: str) -> None:
     assert promql_parser.parse(expression) is not None
-    with pytest.raises(ValueError, match="."):
+    with pytest.raises(ValueError, match=r"."):
         promql_parser.parse(f"{expression} >")
 
 
