@@ -138,6 +138,8 @@ class Recorder:
 def _taken_in(headers: Headers) -> Context:
     """Give the trace that a caller has handed on; what can't be read is none."""
     carried = {name.decode("latin-1"): value.decode("latin-1") for name, value in headers if name in TRACE_HEADERS}
+    if not carried:
+        return Context()
     with contextlib.suppress(ValueError):
         return W3C.extract(carried, Context())
     return Context()
