@@ -31,6 +31,7 @@ from aura_analytics.api.metrics import METRICS, Metrics
 from aura_analytics.api.page import built_page
 from aura_analytics.api.request_log import RequestLog
 from aura_analytics.api.tail import TAIL, Tail
+from aura_analytics.api.tracing import Traced
 from aura_analytics.clock import now
 from aura_analytics.errors import SettingsError
 from aura_analytics.evaluation.candidate import candidates
@@ -57,8 +58,10 @@ from aura_analytics.projection import (
 from aura_analytics.projection.port import Verification
 from aura_analytics.recent import Recent
 from aura_analytics.settings import Settings
+from aura_analytics.spans import Tracer
 from aura_analytics.stats.summary import EvaluationQueue
 from aura_analytics.store import Store, lies_in_a_file, sizes
+from aura_analytics.telemetry.tracing import Traces, check_installed, traced
 from aura_analytics.version import __version__
 
 log = structlog.get_logger()
@@ -115,9 +118,15 @@ class Streams(msgspec.Struct, frozen=True):
 
 
 def make_app(
-    settings: Settings, store: Store, columns: Columns, streams: Streams | None = None, keyring: Keyring | None = None
-) -> RequestLog:
-    """Make the ASGI application over open parts. The keys are by default those of the store.
+    settings: Settings,
+    store: Store,
+    columns: Columns,
+    streams: Streams | None = None,
+    keyring: Keyring | None = None,
+    *,
+    traces: Traces | None = None,
+) -> ASGIApp:
+    """Make the ASGI application over open parts. The keys are by default those of the store; nothing is traced.
 
     Raises:
         SettingsError: a network or an origin is none.
@@ -157,14 +166,15 @@ def make_app(
     page = built_page()
     streams = streams or Streams(Live(store), Tail(Recent()))
     meter = Meter()
-    metrics = Metrics(meter, store, columns, sizes=partial(sizes, settings), budget_usd=budget_usd)
+    metrics = Metrics(meter, store, columns, sizes=partial(sizes, settings), budget_usd=budget_usd, traces=traces)
     others: dict[str, ASGIApp] = {LIVE: streams.live, TAIL: streams.tail, METRICS: metrics}
     others[OPENAPI] = Description(reading, Receipt, closed=policy.closed)
     others |= dict.fromkeys(page.paths, page)
     bodies, count = Budget(settings.ingest_queue_bytes), counting(settings, store.keys)
     front = Front(IngestEndpoint(store, settings, bodies), kept, others)
     door = Door(front, keyring, store.keys, policy, problems.answer, sessions=sessions, budget=bodies, count=count)
-    return RequestLog(door, meter)
+    served = RequestLog(door, meter)
+    return Traced(served, traces) if traces else served
 
 
 class Server(uvicorn.Server):
@@ -231,12 +241,14 @@ async def serve(settings: Settings, *, on_ready: OnReady | None = None) -> None:
     make_policy(settings)
     store_kinds(settings)
     check_alerts(settings)
+    check_installed(settings)
     bounds = make_bounds(settings)
     patience_s = 0.0 if lies_in_a_file(settings) else DATABASE_STARTS_S
     async with contextlib.AsyncExitStack() as stack:
         recent = Recent()
         stack.enter_context(heard_by(recent.hear))
-        begin = await _labelling(settings, stack, recent) if settings.aura_evaluate == "on" else None
+        traces = await stack.enter_async_context(traced(settings, "server"))
+        begin = await _labelling(settings, stack, recent, traces) if settings.aura_evaluate == "on" else None
         listener = stack.enter_context(contextlib.closing(_bind(settings)))
         url = _url(settings.host, listener)
         store = await stack.enter_async_context(opened_store(settings, patience_s=patience_s))
@@ -249,7 +261,7 @@ async def serve(settings: Settings, *, on_ready: OnReady | None = None) -> None:
         _tell_of_door(settings, keyring)
         await stack.enter_async_context(watching(settings, store, make_reader(settings, columns)))
         streams = Streams(Live(store, most_of_key=settings.serve_max_listeners_per_key), Tail(recent))
-        app = make_app(settings, store, columns, streams, keyring)
+        app = make_app(settings, store, columns, streams, keyring, traces=traces)
         await _run(app, streams, listener, Running(url), on_ready, bounds=bounds)
     log.info("stopped")
 
@@ -264,7 +276,9 @@ def _tell_of_door(settings: Settings, keyring: Keyring) -> None:
         log.info("door", open_to="this machine only", until="aura-analytics keys create")
 
 
-async def _labelling(settings: Settings, stack: contextlib.AsyncExitStack, recent: Recent) -> Labelling:
+async def _labelling(
+    settings: Settings, stack: contextlib.AsyncExitStack, recent: Recent, tracer: Tracer | None
+) -> Labelling:
     """Look at what labels; give what has it work over a store. Where a model judges, in a process of its own.
 
     Raises:
@@ -273,7 +287,8 @@ async def _labelling(settings: Settings, stack: contextlib.AsyncExitStack, recen
     if not candidates(settings):
         make_rubric(settings)
         rules = make_rules(settings)
-        return lambda store: _beside(make_evaluator(settings, store, None, rules).watch(settings.eval_interval_seconds))
+        interval_s = settings.eval_interval_seconds
+        return lambda store: _beside(make_evaluator(settings, store, None, rules, tracer).watch(interval_s))
     process = EvaluatorProcess(settings, recent.relayed("evaluator"))
     await process.start()
     stack.push_async_callback(process.stop)
@@ -293,7 +308,7 @@ async def _beside(work: Coroutine[None, None, None]) -> AsyncIterator[None]:
 
 
 async def _run(
-    app: RequestLog,
+    app: ASGIApp,
     streams: Streams,
     listener: socket.socket,
     running: Running,

@@ -21,6 +21,7 @@ from aura_analytics.labelling import judging, make_evaluator, make_rules, prepar
 from aura_analytics.opening import opened_store
 from aura_analytics.recent import relay
 from aura_analytics.settings import Settings
+from aura_analytics.telemetry.tracing import traced
 
 log = structlog.get_logger()
 
@@ -48,9 +49,13 @@ async def evaluate() -> None:
 
 async def label(settings: Settings, rules: tuple[Rule, ...], prepared: Callable[[Gate], Judge] | None) -> None:
     """Label until cancelled; a database that isn't there is waited for, however long it takes."""
-    async with opened_store(settings, patience_s=math.inf) as store, judging(settings, store, prepared) as judge:
+    async with (
+        traced(settings, "evaluator") as tracer,
+        opened_store(settings, patience_s=math.inf) as store,
+        judging(settings, store, prepared) as judge,
+    ):
         log.info("evaluating", interval_s=settings.eval_interval_seconds)
-        await make_evaluator(settings, store, judge, rules).watch(settings.eval_interval_seconds)
+        await make_evaluator(settings, store, judge, rules, tracer).watch(settings.eval_interval_seconds)
 
 
 async def _until_gone(work: Coroutine[None, None, None], line: asyncio.StreamReader) -> None:

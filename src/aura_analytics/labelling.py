@@ -18,6 +18,7 @@ from aura_analytics.evaluation.rule import Rule
 from aura_analytics.evaluation.rules import default_rules, read_rules
 from aura_analytics.evaluation.worker import Evaluator
 from aura_analytics.settings import Settings
+from aura_analytics.spans import Tracer
 from aura_analytics.store import Store
 
 # A request to a model that hasn't ended so long after its time limit never will.
@@ -116,7 +117,7 @@ def make_rules(settings: Settings) -> tuple[Rule, ...]:
         raise SettingsError(f"EVAL_RULES: {error}") from error
 
 
-def make_terms(settings: Settings, rules: tuple[Rule, ...] | None = None) -> Terms:
+def make_terms(settings: Settings, rules: tuple[Rule, ...] | None = None, tracer: Tracer | None = None) -> Terms:
     """Make the terms by which an evaluator works; without any rules, with those of the package."""
     return Terms(
         rules=default_rules() if rules is None else rules,
@@ -128,11 +129,16 @@ def make_terms(settings: Settings, rules: tuple[Rule, ...] | None = None) -> Ter
         sample_rate=settings.eval_sample_rate,
         session_turns=settings.eval_session_turns,
         budget_spent=settings.eval_budget_spent,
+        tracer=tracer,
     )
 
 
 def make_evaluator(
-    settings: Settings, store: Store, judge: Judge | None, rules: tuple[Rule, ...] | None = None
+    settings: Settings,
+    store: Store,
+    judge: Judge | None,
+    rules: tuple[Rule, ...] | None = None,
+    tracer: Tracer | None = None,
 ) -> Evaluator:
     """Make the evaluator over a store, a judge, and rules; without any, those of the package."""
-    return Evaluator(store, judge, make_terms(settings, rules))
+    return Evaluator(store, judge, make_terms(settings, rules, tracer))

@@ -15,7 +15,7 @@ from typing import Any, BinaryIO, Literal
 
 import msgspec
 import structlog
-from structlog.typing import EventDict, WrappedLogger
+from structlog.typing import EventDict, Processor, WrappedLogger
 
 from aura_analytics.recent import Hear
 
@@ -120,6 +120,18 @@ def configure(level: Level, form: Format = "auto") -> None:
     )
     # Libraries are heard when something is wrong; their chatter would double the canonical line of each request.
     logging.basicConfig(handlers=[Forwarder()], level=max(threshold, logging.WARNING), force=True)
+
+
+@contextlib.contextmanager
+def processed_by(process: Processor) -> Iterator[None]:
+    """Have a processor look at each line first, until the end of the block."""
+    processors = structlog.get_config()["processors"]
+    processors.insert(0, process)
+    try:
+        yield
+    finally:
+        with contextlib.suppress(ValueError):
+            processors.remove(process)
 
 
 @contextlib.contextmanager

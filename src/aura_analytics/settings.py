@@ -30,6 +30,7 @@ SECRETS = frozenset(
         "eval_api_key",
         "webhook_secret",
         "webhook_urls",
+        "otel_exporter_otlp_headers",
     }
 )
 CASELESS = frozenset(
@@ -42,6 +43,7 @@ CASELESS = frozenset(
         "client_address_header",
         "rate_store",
         "eval_budget_spent",
+        "otel_traces_sampler",
     }
 )
 
@@ -312,6 +314,42 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         str,
         _text("what such messages are signed with", "whsec_ and base64", r"^(whsec_[A-Za-z0-9+/]{16,}={0,2})?$"),
     ] = ""
+
+    otel_exporter_otlp_endpoint: Annotated[
+        str,
+        _text(
+            "where traces go, by OTLP over HTTP; without it nothing is traced",
+            "an http:// or https:// URL, which `/v1/traces` is put behind",
+            r"^(https?://[^\s?#]+)?$",
+        ),
+    ] = ""
+    otel_exporter_otlp_headers: Annotated[
+        str,
+        _text("headers that go with them", "NAME=VALUE, several with a comma between", r"^([^=,\s]+=[^,]*(,|$))*$"),
+    ] = ""
+    otel_service_name: Annotated[str, _text("what traces call this service", "a name without spaces", r"^\S+$")] = (
+        "aura-analytics"
+    )
+    otel_traces_sampler: Annotated[
+        Literal[
+            "always_on",
+            "always_off",
+            "traceidratio",
+            "parentbased_always_on",
+            "parentbased_always_off",
+            "parentbased_traceidratio",
+        ],
+        _choice(
+            "what is traced; parentbased: of requests with a trace of their caller's what the caller traces",
+            "always_on",
+            "always_off",
+            "traceidratio",
+            "parentbased_always_on",
+            "parentbased_always_off",
+            "parentbased_traceidratio",
+        ),
+    ] = "parentbased_always_on"
+    otel_traces_sampler_arg: Annotated[float, _number(0, 1, "share that traceidratio traces")] = 1.0
 
     analytics_worker_url: Annotated[str, _text("the caller's: where this service answers; not read here", "a URL")] = ""
 

@@ -27,13 +27,17 @@ _plan = contextvars.ContextVar[Plan]("plan")
 
 
 class Asked(msgspec.Struct, frozen=True):
-    """One request as it came: about which number, when, with which key, how many are in flight with it, and ended before it."""
+    """One request as it came: about which number, when, with which key, how many are in flight with it, and ended before it.
+
+    And which trace it says that it belongs to.
+    """
 
     number: int
     at: float
     key: str
     in_flight: int
     ended: int
+    traceparent: str = ""
 
 
 def text(number: int) -> str:
@@ -116,9 +120,10 @@ class Model(ScenarioQueue):
             message = await receive()
             body, more = body + message.get("body", b""), message.get("more_body", False)
         number = int(_NUMBER.findall(body)[-1])
-        key = dict(scope["headers"]).get(b"x-goog-api-key", b"").decode()
+        headers = dict(scope["headers"])
+        key, trace = headers.get(b"x-goog-api-key", b"").decode(), headers.get(b"traceparent", b"").decode()
         self._in_flight += 1
-        self.asked.append(Asked(number, time.monotonic(), key, self._in_flight, self._ended))
+        self.asked.append(Asked(number, time.monotonic(), key, self._in_flight, self._ended, trace))
         try:
             await asyncio.sleep(self._delay_s)
             plan = self.behave(number) if key == KEY else Plan(fail=Fail(403))

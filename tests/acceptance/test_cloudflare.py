@@ -196,6 +196,33 @@ def test_a_comparison_names_the_day_that_lacks_something(database: Database, tmp
     assert "1 days lack something here" in ran.stdout.decode()
 
 
+def test_the_sums_of_hours_go_back_as_the_service_keeps_them(make_database: Any, tmp_path: Path) -> None:
+    database: Database = make_database(tmp_path)
+    sums = "SELECT * FROM voice_stats_hourly ORDER BY store_id, hour_bucket"
+    moments = ["2026-01-02T10:00:00Z", "2026-01-02T10:59:59.999Z", "2026-01-02T11:00:00Z", "2026-01-03T00:00:00Z"]
+    with Service(tmp_path / "service", database, AURA_EVALUATE="off") as service:
+        for n, moment in enumerate(moments):
+            told = {"latency_ms": 100.4 * n, "cost_usd": 0.25, "action_success": n % 2, "error_flag": n == 3}
+            service.ingest(
+                query(f"q{n}", timestamp=moment, store_id=f"it's {n % 2}", session_id="s"), outcome(f"q{n}", **told)
+            )
+        service.ingest(query("unanswered", timestamp=moments[0], store_id="it's 0"))
+        until(lambda: sum(row[2] for row in cells(database, sums)) == 5)
+        kept = cells(database, sums)
+    for name in ("back.sql", "back.sqlite"):
+        assert aura("d1", "export", name, "--database", database.url, folder=tmp_path).returncode == 0
+    # What D1 has and the service lacks counts there, and what stood there doesn't.
+    more = "INSERT INTO voice_queries (id, store_id, created_at, query_text) VALUES ('there', 'it''s 1', 1767355200000, '?');"
+    stale = "INSERT INTO voice_stats_hourly (store_id, hour_bucket, total_queries) VALUES ('it''s 0', 1767348000, 99);"
+    worker = worker_file(tmp_path / "worker.sqlite", 1, 2, 3, 4, more=more + stale)
+    with closing(sqlite3.connect(worker)) as connection, connection:
+        for _ in range(2):
+            connection.executescript((tmp_path / "back.sql").read_text("utf-8"))
+    for file, own in ((tmp_path / "back.sqlite", []), (worker, [("it's 1", 1_767_355_200, 1, 0, 0, 0, 0, 0.0)])):
+        with closing(sqlite3.connect(file)) as connection:
+            assert connection.execute(sums).fetchall() == sorted(kept + own)
+
+
 def test_an_import_that_is_killed_goes_on_and_nothing_comes_twice(database: Database, tmp_path: Path) -> None:
     rows = ",".join(f"('q{n}','s',{MOMENT + n},'text')" for n in range(20_000))
     more = f"INSERT INTO voice_queries (id, store_id, created_at, query_text) VALUES {rows};"

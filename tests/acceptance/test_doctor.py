@@ -16,6 +16,7 @@ from acceptance.service import Service, aura, query
 
 EVERYTHING = {"versions", "settings", "migrations", "database", "writable", "database clock", "evaluation queue"}
 EVERYTHING |= {"columns", "CORS", "keys", "judge", "server", "ingest", "statistics"}
+EVERYTHING |= {"rates", "masking", "alerts", "traces"}
 TABLES = ("voice_queries", "voice_outcomes", "evaluation_queue", "change_feed", "api_keys", "audit_log", "judge_calls")
 
 # What was found, by the names of its lines. Any: a line as JSON has it.
@@ -60,6 +61,28 @@ def test_all_is_looked_at_while_the_server_runs_and_while_it_does_not(start_serv
     assert rows(service) == before
     if isinstance(service.database, SqliteFile):
         assert hashlib.sha256(file.read_bytes()).hexdigest() == digest
+
+
+def test_what_hasn_t_come_to_its_end_is_told(start_service: StartService) -> None:
+    service = start_service(AURA_STATISTICS="off", AURA_EVALUATE="off")
+    message = "INSERT INTO alert_messages (id, target, rule, kind, body, made_at, due_at, attempts) VALUES (?, 't', 'r', 'k', '{}', 1, ?, 3)"
+    with service.opened() as connection:
+        connection.execute(message, ("tried-again", 9))
+        connection.execute(message, ("given-up", None))
+        connection.execute(
+            "INSERT INTO erasures (id, person, actor, begun_at, erased) VALUES ('e', 'p', 'a', 1, '{}')", ()
+        )
+
+    found = doctor(
+        service,
+        "--url",
+        service.url,
+        code=2,
+        OTEL_EXPORTER_OTLP_ENDPOINT="http://127.0.0.1:9",
+        WEBHOOK_URLS="http://127.0.0.1:9/x",
+    )
+    assert bad(found) == {"keys", "alert messages", "alerts given up", "erasures", "alerts", "traces"}
+    assert "WEBHOOK_SECRET" in found["alerts"]["seen"]
 
 
 @pytest.mark.backends("sqlite")

@@ -34,6 +34,7 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
             EVAL_DAILY_BUDGET_USD="3",
             ALERTS_INTERVAL_SECONDS="0.1",
             WEBHOOK_URLS="http://127.0.0.1:9/",
+            OTEL_EXPORTER_OTLP_ENDPOINT="http://127.0.0.1:9",
             WEBHOOK_SECRET="whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD",
         ) as service,
     ):

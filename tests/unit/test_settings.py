@@ -89,9 +89,22 @@ GIVEN: dict[str, tuple[str, Any]] = {
     "ALERTS_INTERVAL_SECONDS": ("5", 5.0),
     "WEBHOOK_URLS": ("https://a.example/x, https://b.example", "https://a.example/x, https://b.example"),
     "WEBHOOK_SECRET": ("whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD", "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD"),
+    "OTEL_EXPORTER_OTLP_ENDPOINT": ("http://127.0.0.1:4318", "http://127.0.0.1:4318"),
+    "OTEL_EXPORTER_OTLP_HEADERS": ("x-key=a%20b,c=d", "x-key=a%20b,c=d"),
+    "OTEL_SERVICE_NAME": ("shop", "shop"),
+    "OTEL_TRACES_SAMPLER": ("Parentbased_TraceIdRatio", "parentbased_traceidratio"),
+    "OTEL_TRACES_SAMPLER_ARG": ("0.1", 0.1),
     "ANALYTICS_WORKER_URL": ("http://127.0.0.1:8787", "http://127.0.0.1:8787"),
 }
 IMPOSSIBLE = (
+    ("OTEL_EXPORTER_OTLP_ENDPOINT", "127.0.0.1:4318", "an http:// or https:// URL, which `/v1/traces` is put behind"),
+    ("OTEL_SERVICE_NAME", "two words", "a name without spaces"),
+    (
+        "OTEL_TRACES_SAMPLER",
+        "jaeger_remote",
+        "one of always_on, always_off, traceidratio, parentbased_always_on, parentbased_always_off, parentbased_traceidratio",
+    ),
+    ("OTEL_TRACES_SAMPLER_ARG", "2", "a number from 0 to 1"),
     ("AURA_DATABASE_URL", "data/aura.db", "sqlite:///PATH"),
     ("AURA_DATABASE_URL", "sqlite:///", "sqlite:///PATH"),
     ("AURA_DATABASE_URL", "postgresql:db/aura", "sqlite:///PATH or postgresql://"),

@@ -83,6 +83,13 @@ class Followed(Protocol):
         """Tell where they are."""
 
 
+class Traced(Protocol):
+    """What is traced."""
+
+    def counts(self) -> Mapping[str, int]:
+        """Count spans by what became of them."""
+
+
 Sizes = Callable[[], Mapping[str, int]]
 
 
@@ -95,6 +102,7 @@ class Metrics:
         columns: the columns.
         sizes: gives bytes by what they are of (`database`, `database_disk_free`, `columns_disk_free`); on a thread.
         budget_usd: what the judge may cost in a day; None is no limit.
+        traces: count what becomes of spans; None where nothing is traced.
         clock: the present.
     """
 
@@ -106,8 +114,10 @@ class Metrics:
         *,
         sizes: Sizes,
         budget_usd: float | None,
+        traces: Traced | None = None,
         clock: Clock = now,
     ) -> None:
+        self._traces = traces
         self._meter = meter
         self._store = store
         self._columns = columns
@@ -132,7 +142,7 @@ class Metrics:
         del receive
         shown = next((value for name, value in scope["headers"] if name == b"accept"), b"").decode("latin-1")
         encode, kind = choose_encoder(shown)
-        families = [*_build(), *_served(self._meter), *await self._looked()]
+        families = [*_build(), *_served(self._meter), *_spans(self._traces), *await self._looked()]
         body = encode(_Once(families)) + encode(self._registry)
         if "openmetrics" in kind:  # each part ends with a mark, and there may be one
             body = body.replace(b"# EOF\n", b"") + b"# EOF\n"
@@ -257,6 +267,15 @@ def _served(meter: Meter) -> Iterable[Metric]:
     for code, count in meter.refusals.items():
         refusals.add_metric([code], count)
     yield refusals
+
+
+def _spans(traces: Traced | None) -> Iterable[Metric]:
+    if traces is None:
+        return
+    spans = CounterMetricFamily("aura_trace_spans", "Spans of this server, by what became of them.", labels=["outcome"])
+    for outcome, count in traces.counts().items():
+        spans.add_metric([outcome], count)
+    yield spans
 
 
 def _buckets(counts: list[int]) -> list[tuple[str, float]]:

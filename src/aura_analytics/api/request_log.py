@@ -60,7 +60,7 @@ class RequestLog:
             if "status" not in facts:
                 raise
         finally:
-            own = facts.pop("given_correlation_id") or minted
+            own = scope["aura_correlation_id"] = facts.pop("given_correlation_id") or minted
             seconds = time.perf_counter() - started
             self._meter.note(scope, facts, seconds)
             duration_ms = round(seconds * 1000, 2)

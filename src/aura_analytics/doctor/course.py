@@ -4,7 +4,7 @@ import platform
 from collections.abc import AsyncIterator
 from functools import partial
 
-from aura_analytics.doctor import database, door, judge, server
+from aura_analytics.doctor import database, door, judge, listeners, privacy, server
 from aura_analytics.doctor.finding import WITHIN_S, Finding, fail, ok, skipped, within
 from aura_analytics.errors import AuraError
 from aura_analytics.settings import Settings
@@ -38,6 +38,16 @@ async def checked(settings: Settings, url: str | None, *, asks_judge: bool = Tru
     asking = partial(judge.answers, settings, asks=asks_judge)
     for finding in await within("judge", asking, "see the settings that begin with EVAL_", patience_s):
         yield finding
+    for finding in await within("masking", partial(privacy.masked, settings), "see REDACT and REDACT_STORES"):
+        yield finding
+    for finding in await within(
+        "alerts", partial(listeners.alerts, settings), "see ALERTS, WEBHOOK_URLS, WEBHOOK_SECRET"
+    ):
+        yield finding
+    for finding in await within(
+        "traces", partial(listeners.traces, settings), "see the settings that begin with OTEL_"
+    ):
+        yield finding
     for finding in await within("server", partial(server.answers, settings, url), "see its log"):
         yield finding
 
@@ -51,4 +61,8 @@ async def _of_database(settings: Settings) -> AsyncIterator[Finding]:
     for finding in await within("database state", partial(database.state, settings, seen), REACH):
         yield finding
     for finding in await within("keys", partial(door.keys, settings, seen.keys), "see the settings of the door"):
+        yield finding
+    for finding in await within("rates", partial(door.rates, settings), "see the settings that begin with RATE_"):
+        yield finding
+    for finding in (*listeners.told(seen), *privacy.erased(seen)):
         yield finding

@@ -3,9 +3,10 @@
 from collections.abc import Iterable, Sequence
 
 from aura_analytics.clock import now
-from aura_analytics.doctor.finding import Finding, fail, ok, span, warning
+from aura_analytics.doctor.finding import Finding, fail, ok, skipped, span, warning
 from aura_analytics.guard.policy import make_policy
 from aura_analytics.settings import Settings
+from aura_analytics.store import lies_in_a_file
 from aura_analytics.store.keys import KeyRecord
 
 SOON_MS = 14 * 86_400_000
@@ -22,6 +23,21 @@ async def keys(settings: Settings, records: Sequence[KeyRecord]) -> Iterable[Fin
     pages = ", ".join(sorted(policy.origins))
     said = f"browsers may ask from {pages}" if pages else "no page of another origin may ask (CORS_ALLOW_ORIGINS)"
     return [ok("CORS", said), *_keys(settings, records)]
+
+
+async def rates(settings: Settings) -> Iterable[Finding]:
+    """Look at who counts what callers send."""
+    limits = {
+        "requests": settings.rate_requests_per_second,
+        "events": settings.rate_events_per_second,
+    }
+    said = ", ".join(f"{limit:g} {what} a second" for what, limit in limits.items() if limit)
+    if settings.rate_store == "database" and lies_in_a_file(settings):
+        return [fail("rates", "RATE_STORE=database needs PostgreSQL, so no server starts", "RATE_STORE=memory")]
+    if not said:
+        return [skipped("rates", "a key may send as much as it likes", "RATE_REQUESTS_PER_SECOND sets a limit")]
+    who = "all servers together" if settings.rate_store == "database" else "each server for itself"
+    return [ok("rates", f"{said} a key, counted by {who}")]
 
 
 def _keys(settings: Settings, records: Sequence[KeyRecord]) -> Iterable[Finding]:

@@ -17,6 +17,7 @@ from aura_analytics.evaluation.hearing import Hearing, Standing, Terms
 from aura_analytics.evaluation.judgement import Case, Judge
 from aura_analytics.evaluation.outbox import Outbox
 from aura_analytics.evaluation.tally import Tally
+from aura_analytics.evaluation.tracing import Batch
 from aura_analytics.store import Store
 from aura_analytics.store.port import Claim
 
@@ -105,12 +106,14 @@ class Course:
 
     async def _take_in(self) -> None:
         """Claim what is due, send what is clear to the outbox, and have the rest heard."""
+        batch = Batch(self._terms.tracer)
         claims = await self._claim()
         self._drained = not claims
         self._look_at = time.monotonic() + LOOK_AGAIN_S if self._drained else 0.0
-        if opened := [claim for claim in claims if not self._hearing.settles(claim)]:
-            self._waiting += await self._cases(opened)
-            self._open_lanes()
+        with batch.looked_through(len(claims)):
+            if opened := [claim for claim in claims if not self._hearing.settles(claim)]:
+                self._waiting += await self._cases(opened)
+        self._open_lanes()
         await self._outbox.make_room()
 
     async def _claim(self) -> list[Claim]:

@@ -13,7 +13,9 @@ from aura_analytics.evaluation.outbox import Later, Outbox
 from aura_analytics.evaluation.rule import Rule
 from aura_analytics.evaluation.rules import judge_by_rules
 from aura_analytics.evaluation.sample import is_chosen
+from aura_analytics.evaluation.tracing import hearing_of, note_failure, note_label
 from aura_analytics.events.records import JudgeCall, Verdict
+from aura_analytics.spans import Tracer
 from aura_analytics.store.port import Claim
 
 log = structlog.get_logger()
@@ -28,7 +30,8 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
     `batch_size`: interactions a claim; `concurrency`: calls of the judge in flight; `lease_ms`: how long a claim keeps
     others away; `max_attempts`: tries before an interaction rests among the failed ones; `first_pause_ms`: after the
     first failure, doubled with each; `sample_rate`: the share that the judge is asked about; `session_turns`: how many
-    turns before it the judge is shown; `budget_spent`: what becomes of the rest when the day's money is.
+    turns before it the judge is shown; `budget_spent`: what becomes of the rest when the day's money is; `tracer`: begins
+    what is traced of it, if anything is.
     """
 
     rules: tuple[Rule, ...]
@@ -41,6 +44,7 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
     session_turns: int = 3
     budget_spent: Literal["wait", "leave"] = "wait"
     clock: Clock = now
+    tracer: Tracer | None = None
 
 
 class Standing(msgspec.Struct):
@@ -98,9 +102,13 @@ class Hearing:
 
     async def hear(self, claim: Claim, case: Case) -> None:
         """Ask the judge about a claim, and send to the outbox what it says, or that it doesn't."""
-        assert self._judge is not None  # noqa: S101 (without a judge the rules settle everything)
         if self.puts_off(claim):
             return
+        with hearing_of(claim, self._terms.tracer):
+            await self._hear(claim, case)
+
+    async def _hear(self, claim: Claim, case: Case) -> None:
+        assert self._judge is not None  # noqa: S101 (without a judge the rules settle everything)
         calls = self._calls[claim.query_id, claim.lease] = []
         try:
             judgement = await self._judge.judge(case, calls)
@@ -109,8 +117,10 @@ class Hearing:
             self.puts_off(claim, calls)
         except JudgeError as error:
             self._try_later(claim, error, calls)
+            note_failure(error)
         else:
             self._standing.accepts = True
+            note_label(judgement)
             self._outbox.label(claim, self._verdict(claim, judgement, calls), calls)
         del self._calls[claim.query_id, claim.lease]
 

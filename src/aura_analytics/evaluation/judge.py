@@ -33,6 +33,7 @@ from aura_analytics.evaluation.question import parameters_of, read_response, set
 from aura_analytics.evaluation.reply import Reply
 from aura_analytics.evaluation.request import Request
 from aura_analytics.evaluation.rubric import Rubric
+from aura_analytics.evaluation.tracing import note_call, request_to
 from aura_analytics.events.records import JudgeCall
 
 MAX_PAUSE_S = 30.0
@@ -148,22 +149,24 @@ class ModelJudge:
         reserved = await self._gate.admit(self.name, tokens=expected.tokens, cost_usd=cost_usd)
         request = Request(self._price, expected, self._clock())
         retry_after_s = None
-        try:
-            response = await self._request(messages)
-            request.answered(response)
-            self._learn(length, response.usage)
-            reply = read_response(response)
-            if not isinstance(reply, Reply):
-                request.outcome = "invalid"
-            return _Answer(response, reply)
-        except exceptions.AgentRunError as error:
-            request.failed(error)
-            retry_after_s = getattr(error, "retry_after", None)
-            raise
-        finally:
-            call = request.call(case, self.name, self._rubric.key, reserved=reserved, reserved_usd=cost_usd)
-            calls.append(call)
-            self._gate.ended(call, retry_after_s)
+        with request_to(self.name) as span:
+            try:
+                response = await self._request(messages)
+                request.answered(response)
+                self._learn(length, response.usage)
+                reply = read_response(response)
+                if not isinstance(reply, Reply):
+                    request.outcome = "invalid"
+                return _Answer(response, reply)
+            except exceptions.AgentRunError as error:
+                request.failed(error)
+                retry_after_s = getattr(error, "retry_after", None)
+                raise
+            finally:
+                call = request.call(case, self.name, self._rubric.key, reserved=reserved, reserved_usd=cost_usd)
+                calls.append(call)
+                self._gate.ended(call, retry_after_s)
+                note_call(span, call)
 
     async def _request(self, messages: list[ModelMessage]) -> ModelResponse:
         try:

@@ -12,6 +12,7 @@ import msgspec
 from aura_analytics.clock import Clock
 from aura_analytics.evaluation.tally import Tally
 from aura_analytics.events.records import JudgeCall, Verdict
+from aura_analytics.spans import Span, current, together
 from aura_analytics.store import Store
 from aura_analytics.store.port import Claim
 
@@ -56,7 +57,7 @@ class Outbox:
         self._tally = tally
         self._clock = clock
         self._on_progress = on_progress
-        self._labelled: list[tuple[Claim, Verdict, Calls]] = []
+        self._labelled: list[tuple[Claim, Verdict, Calls, Span | None]] = []
         self._left: list[Claim] = []
         self._paused: dict[tuple[str, int], list[Claim]] = defaultdict(list)
         self._later: list[tuple[Claim, Later, Calls]] = []
@@ -68,7 +69,7 @@ class Outbox:
 
     def label(self, claim: Claim, verdict: Verdict, calls: Calls = ()) -> None:
         """Have a verdict stored, and the requests that it took noted."""
-        self._labelled.append((claim, verdict, calls))
+        self._labelled.append((claim, verdict, calls, current()))
         self._announce()
 
     def leave(self, claim: Claim) -> None:
@@ -134,11 +135,14 @@ class Outbox:
 
     async def _store_labels(self) -> None:
         if group := self._labelled[:]:
-            calls = [call for _, _, calls in group for call in calls]
-            await self._store.settle([(claim, verdict) for claim, verdict, _ in group], calls)
+            calls = [call for _, _, calls, _ in group for call in calls]
+            with together(
+                "store verdicts", "internal", {"aura.evaluation.verdicts": len(group)}, [one[3] for one in group]
+            ):
+                await self._store.settle([(claim, verdict) for claim, verdict, _, _ in group], calls)
             del self._labelled[: len(group)]
-            self._tally.labels.update(verdict.label for _, verdict, _ in group)
-            self._done([claim for claim, _, _ in group])
+            self._tally.labels.update(verdict.label for _, verdict, _, _ in group)
+            self._done([claim for claim, _, _, _ in group])
 
     async def _store_others(self) -> None:
         if left := self._left[:]:

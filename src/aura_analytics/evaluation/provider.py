@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from httpx2 import AsyncClient
+from httpx2 import AsyncClient, Request
 from pydantic_ai import exceptions
 from pydantic_ai.models import Model, create_async_httpx2_client, infer_model
 from pydantic_ai.providers import Provider, infer_provider_class
@@ -17,6 +17,7 @@ from aura_analytics.evaluation.judgement import Gate, Judge
 from aura_analytics.evaluation.price import Price, known_price, read_price
 from aura_analytics.evaluation.rubric import Rubric
 from aura_analytics.settings import Settings
+from aura_analytics.spans import current
 
 ATTEMPTS = 3
 """How often one interaction is asked about before it goes back to the queue."""
@@ -68,6 +69,7 @@ def make_model(candidate: Candidate) -> tuple[Model, AsyncClient]:
         SettingsError: the provider isn't known or not installed.
     """
     client = create_async_httpx2_client()
+    client.event_hooks = {"request": [_hand_on]}
     try:
         return infer_model(candidate.model, lambda kind: _provider(kind, candidate, client)), client
     except ImportError as error:
@@ -89,6 +91,12 @@ def _provider(kind: str, candidate: Candidate, client: AsyncClient) -> Provider[
         # instead would copy the client each time.
         provider.client.max_retries = 0
     return provider
+
+
+async def _hand_on(request: Request) -> None:
+    """Tell a provider which trace a request belongs to (W3C), if it is of one."""
+    if (span := current()) is not None:
+        request.headers["traceparent"] = span.traceparent
 
 
 def _install(error: ImportError) -> str:

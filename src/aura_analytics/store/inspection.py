@@ -21,6 +21,7 @@ class Inspection(msgspec.Struct, frozen=True, kw_only=True):
 
     `trouble`: why nothing can be written; None where it can. `now`: the database's own clock, in epoch milliseconds;
     None where that is this machine's. `head`, `moment`: the feed's last point. `size_bytes`: on the database's disk.
+    `unheard`, `given_up`: messages of alerts that are tried again, or aren't any more. `unended`: erasures of persons.
     """
 
     version: str
@@ -32,6 +33,9 @@ class Inspection(msgspec.Struct, frozen=True, kw_only=True):
     followers: tuple[Follower, ...]
     queue: QueueDepth
     keys: tuple[KeyRecord, ...]
+    unheard: int
+    given_up: int
+    unended: int
 
 
 def depth_of(row: Row) -> QueueDepth:

@@ -26,6 +26,7 @@ from aura_analytics.logs import plain
 from aura_analytics.opening import opened_store
 from aura_analytics.settings import Settings
 from aura_analytics.store import migration_status
+from aura_analytics.telemetry.tracing import traced
 from aura_analytics.terminal import service, tables
 from aura_analytics.terminal.actor import retry_failed
 from aura_analytics.terminal.screen import notes, progress, results
@@ -99,12 +100,16 @@ async def evaluate(settings: Settings, *, retry: bool) -> Tally:
     """Label what is due; first make the failed ones due again, where asked."""
     rules = make_rules(settings)
     prepared = prepare_judge(settings)
-    async with opened_store(settings) as store, judging(settings, store, prepared) as judge:
+    async with (
+        traced(settings, "evaluator") as tracer,
+        opened_store(settings) as store,
+        judging(settings, store, prepared) as judge,
+    ):
         if retry:
             await retry_failed(store)
         depth = await store.queue_depth(now=now())
         with progress("labelling", depth.due) as meter:
-            return await make_evaluator(settings, store, judge, rules).run(
+            return await make_evaluator(settings, store, judge, rules, tracer).run(
                 lambda tally: meter.set(tally.handled, f"{tally.labelled:,} labelled")
             )
 

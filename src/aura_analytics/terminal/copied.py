@@ -11,6 +11,9 @@ from aura_analytics.logs import plain
 from aura_analytics.terminal import cells
 from aura_analytics.terminal.screen import results
 
+# What can't go along, as `store.copying.along` counts it.
+LEFT = "forgotten_left"
+
 
 class Copied(msgspec.Struct, kw_only=True):
     """What became of a copy. Any: rows of a table, as they are printed."""
@@ -18,6 +21,7 @@ class Copied(msgspec.Struct, kw_only=True):
     tables: list[dict[str, Any]] = msgspec.field(default_factory=list)
     changed_cells: list[dict[str, Any]] = msgspec.field(default_factory=list)
     left_rows: dict[str, int] = msgspec.field(default_factory=dict)
+    along: dict[str, int] = msgspec.field(default_factory=dict)
     verified: bool = False
     differing: int = 0
     changing: int = 0
@@ -65,6 +69,11 @@ def _lines(copied: Copied) -> Iterator[str]:
         yield f"{count:,} cells were no values of their columns and were changed: {where}"
     for table, count in copied.left_rows.items():
         yield f"{table}: {count:,} rows without a key or a label that can be stored were left"
+    along = {name: count for name, count in copied.along.items() if name != LEFT}
+    if along:
+        yield f"along with them: {', '.join(f'{name} {count:,}' for name, count in along.items())}"
+    if left := copied.along.get(LEFT):
+        yield f"{left:,} interactions and persons that the source takes in no more can't be told to the target, which has erased some itself"
     if copied.changing:
         yield f"{copied.changing:,} kept changing at the source: copy again once nothing writes to it"
     elif copied.source_went_on:

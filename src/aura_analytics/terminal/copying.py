@@ -94,6 +94,7 @@ async def _told(work: Copy, found: Verification | None, source: Side) -> Copied:
         ],
         left_rows={table: count for table, count in sorted(left.items()) if count},
         verified=found is not None,
+        along={name: count for name, count in sorted(work.along.items()) if count},
         differing=sum(sums.differing for sums in found.tables.values()) if found else 0,
         changing=found.changing if found else 0,
         source_went_on=await work.is_behind(),

@@ -2,10 +2,10 @@
 
 import sqlite3
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import msgspec
 
@@ -34,6 +34,7 @@ COPIED = load("copying", "sqlite")
 
 # The last of the guide's own migrations.
 GUIDE = 4
+DAY_MS = 86_400_000
 
 
 class Part(msgspec.Struct, frozen=True):
@@ -65,6 +66,9 @@ class Sink(Protocol):
 
     def write(self, table: Table, statement: str, rows: list[Row]) -> int:
         """Write rows; tell how many it were."""
+
+    def run(self, statement: str, values: Mapping[str, Any]) -> None:
+        """Run one statement with its values. Any: cells."""
 
 
 class Exported(msgspec.Struct, kw_only=True):
@@ -112,11 +116,16 @@ class _File:
         self._connection.executemany(expand(statement, len(rows[0]), 1), rows)
         return len(rows)
 
+    def run(self, statement: str, values: Mapping[str, Any]) -> None:
+        """Run one statement."""
+        self._connection.execute(statement, values)
+
 
 class _Export:
     """Goes through a database."""
 
     def __init__(self, side: Side, sink: Sink, *, everything: bool, advance: Callable[[int], None]) -> None:
+        self._side = side
         self._reader = Reader(side)
         self._sink = sink
         self._everything = everything
@@ -132,7 +141,15 @@ class _Export:
                 self._exported.without_query[stage.walked] += sum(len(page.ids) for page in self._pages(stage))
             elif self._everything:
                 self._stage(stage, PURCHASES)
+        self._hours()
         return self._exported
+
+    def _hours(self) -> None:
+        """Have the sums of hours made there of what is there then: it may have what is lacking here."""
+        for store_id, day in self._side.told("store_days"):
+            if isinstance(store_id, str) and isinstance(day, int):
+                since = day * DAY_MS
+                self._sink.run(GIVEN["give_hourly"], {"store_id": store_id, "since": since, "until": since + DAY_MS})
 
     def _stage(self, stage: Stage, parts: tuple[Part, ...]) -> None:
         done = 0

@@ -6,7 +6,7 @@ and wrangler itself don't leave alone are written as calls of `replace`.
 
 import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, BinaryIO
 
 from aura_analytics.store.copying.tables import Table
@@ -19,6 +19,7 @@ MOST_OF_A_ROW = 2_000_000
 PIECE = 40_000
 
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+_VALUE = re.compile(r":(\w+)")
 # wrangler takes these words out of a file, wherever they stand.
 _TAKEN_OUT = "BEGIN TRANSACTION"
 
@@ -62,6 +63,12 @@ class Script:
         if pending:
             self._put(before, pending, after)
         return written
+
+    def run(self, statement: str, values: Mapping[str, Any]) -> None:  # Any: cells
+        """Write one statement with its values."""
+        line = " ".join(part for part in statement.split("\n") if not part.startswith("--"))
+        written = _VALUE.sub(lambda found: literal(values[found[1]]), re.sub(r"\s+", " ", line))
+        self._file.write(written.encode("utf-8", "replace") + b"\n")
 
     def _put(self, before: str, rows: Sequence[bytes], after: str) -> None:
         self._file.write(before.encode() + b", ".join(rows) + after.encode() + b"\n")

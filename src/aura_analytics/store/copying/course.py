@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 import msgspec
 
 from aura_analytics.clock import Clock, now
+from aura_analytics.store.copying.along import take_along
 from aura_analytics.store.copying.cells import Cells
 from aura_analytics.store.copying.merging import is_behind
 from aura_analytics.store.copying.page import FIRST_NUMBER, Page, Reader
@@ -69,6 +70,7 @@ class Copy:
         self._read = 0
         self._seen_at = 0
         self.copied: Counter[TableName] = Counter()
+        self.along: Counter[str] = Counter()
 
     def on_advance(self, advance: Callable[[int], None]) -> None:
         """Have a function told how many interactions and conversions have been copied."""
@@ -81,9 +83,11 @@ class Copy:
             StoreUnavailable: one of the two can't be used; another try goes on from here.
         """
         progress = await self._begin()
+        await self._take_along()
         progress = await self._all(progress)
         progress = await self._changes(progress)
         await self._queue(progress)
+        await self._take_along()
 
     async def again(self, query_ids: Sequence[str], conversion_ids: Sequence[str]) -> None:
         """Copy some interactions and conversions again."""
@@ -99,6 +103,12 @@ class Copy:
     async def finish(self) -> None:
         """Let the source forget that it was copied."""
         await self._source.forget_follower(self.follower)
+
+    async def _take_along(self) -> None:
+        taken = await asyncio.to_thread(take_along, self.reader.side, self._target.side)
+        left = taken.pop("forgotten_left", 0)
+        self.along += taken
+        self.along["forgotten_left"] = left
 
     async def _begin(self) -> Progress:
         """Go on from where the last copy stood, if the source's feed reaches back to there; else begin anew."""

@@ -1,8 +1,8 @@
 """What copying asks of a database, whichever it is. All of it blocks, so it is called on threads."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import Protocol
+from typing import Any, Protocol
 
 import msgspec
 
@@ -95,6 +95,12 @@ class Side(Protocol):
 
     def without_key(self) -> dict[TableName, int]:
         """Count the rows that can't be told apart, since they have no text for a key."""
+
+    def told(self, statement: str) -> list[Row]:
+        """Read all that a statement of copying gives that takes no values."""
+
+    def execute(self, statement: str, rows: Sequence[Mapping[str, Any]]) -> int:
+        """Run a statement of copying with the values of each row; tell how many rows it changed. Any: cells."""
 
     def days(self) -> list[Row]:
         """Count by day (UTC): its number since 1970, queries, outcomes, and the labels GOOD, REVIEW and BAD."""

@@ -1,9 +1,6 @@
 """What is copied: tables and their columns in the order of the statements, and the parts in which they are gone through.
 
-What isn't: the requests to models (`judge_calls`), which are the log of one installation and belong to no interaction that
-a reader asks for; what it may still ask and who looks at what just now (`judge_allowance`, `review_leases`), which nobody
-goes on with elsewhere; `judge_batches`, whose claims stay behind as all leases do; and `page_sessions`, which end with the
-keys that stay behind.
+What goes along without being of an interaction stands in `along.py`, what stays behind in `STAYS`, each with its reason.
 """
 
 from typing import Literal
@@ -144,6 +141,27 @@ CONVERSIONS = _table(
     "correlation_id",
     "extra",
 )
+
+# What isn't copied, and why.
+STAYS = {
+    "alert_turn": "who looks at alerts just now",
+    "api_keys": "keys are made anew: what opens one database isn't to open another one by itself",
+    "audit_log": "the log of one installation",
+    "change_feed": "it tells of one database's own transactions",
+    "change_followers": "they follow one database's feed",
+    "copy_progress": "what was copied into one database",
+    "database_identity": "it tells one database from another one",
+    "erasures": "the log of one installation; what they erased is gone, and what they keep away goes along",
+    "judge_allowance": "what one installation may still ask of a model",
+    "judge_batches": "their claims stay behind, as all leases do",
+    "judge_calls": "the log of one installation; what a label cost is with the label",
+    "migration_metadata": "each database has its own",
+    "page_sessions": "they end with the keys, which stay behind",
+    "rate_buckets": "what callers have sent within seconds",
+    "review_leases": "who looks at what just now",
+    "seen_signatures": "signed requests are taken for five minutes, by keys that stay behind",
+    "voice_stats_hourly": "sums of what is copied: the target's columns write them anew",
+}
 
 OF_AN_INTERACTION = (QUERIES, OUTCOMES, EVALUATIONS, HISTORY, QUEUE)
 TABLES = (*OF_AN_INTERACTION, CONVERSIONS)

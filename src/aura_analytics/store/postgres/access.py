@@ -12,6 +12,7 @@ from aura_analytics.clock import Clock
 from aura_analytics.errors import StoreUnavailable
 from aura_analytics.store.postgres.connection import CONNECT_S, STATEMENT_MS, check, conninfo, prepare, translated
 from aura_analytics.store.queries import Row
+from aura_analytics.store.tracing import commit
 
 # How long a call waits for a connection; then the database is away, or all connections are busy.
 POOL_S = 3.0
@@ -96,8 +97,9 @@ class Access:
     @asynccontextmanager
     async def _changing(self) -> AsyncIterator[Connection]:
         """Have a transaction; it is durable when the block has ended."""
-        async with self._reading() as connection, connection.transaction():
-            yield connection
+        with commit("postgresql"):
+            async with self._reading() as connection, connection.transaction():
+                yield connection
         self._committed()
 
     async def _read(self, sql: str, **values: object) -> list[Row]:

@@ -1,6 +1,6 @@
 """A PostgreSQL database as one side of a copy."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -114,6 +114,18 @@ class PostgresSide:
     def without_key(self) -> dict[TableName, int]:
         """Every row has a key here."""
         return {}
+
+    def told(self, statement: str) -> list[Row]:
+        """Read all that a statement gives."""
+        return self._fetch(SQL[statement], {}, None)
+
+    def execute(self, statement: str, rows: Sequence[Mapping[str, Any]]) -> int:
+        """Run a statement with the values of each row."""
+        if not rows:
+            return 0
+        with self._connection.cursor() as cursor:
+            cursor.executemany(SQL[statement], rows)
+            return cursor.rowcount
 
     def days(self) -> list[Row]:
         """Count by day."""

@@ -30,6 +30,7 @@ def inspect(url: str, *, now: int) -> Inspection:
         version, takes_none, moment, size = _row(connection, SQL["server"])
         trouble: Trouble | None = "read-only" if takes_none or not _row(connection, SQL["may_write"])[0] else None
         head = connection.execute(FEED["head"], {}).fetchone() or (0, 0)
+        unheard, given_up, unended = _row(connection, SQL["unfinished"])
         return Inspection(
             version=f"PostgreSQL {version}",
             trouble=trouble,
@@ -40,6 +41,9 @@ def inspect(url: str, *, now: int) -> Inspection:
             followers=tuple(Follower(*row) for row in connection.execute(SQL["followers"], {}).fetchall()),
             queue=depth_of(_row(connection, EVALUATION["depth"], now=now)),
             keys=tuple(key_of(row) for row in connection.execute(KEYS["all"], {}).fetchall()),
+            unheard=unheard,
+            given_up=given_up,
+            unended=unended,
         )
 
 

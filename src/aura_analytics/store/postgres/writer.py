@@ -18,8 +18,10 @@ from psycopg import AsyncConnection, errors
 from aura_analytics.clock import Clock
 from aura_analytics.errors import QueueFull, StoreUnavailable
 from aura_analytics.events.records import Event
+from aura_analytics.spans import Span, current
 from aura_analytics.store.postgres.append import append
 from aura_analytics.store.postgres.connection import TOO_LONG, prepare, translated
+from aura_analytics.store.tracing import group_commit
 
 # A transaction takes no more once it holds this many events.
 GROUP_EVENTS = 4_096
@@ -35,10 +37,11 @@ REMEMBERED_S = 3.0
 
 
 class Job(msgspec.Struct, frozen=True, eq=False):
-    """The events of one call, and whoever waits for them."""
+    """The events of one call, whoever waits for them, and what they are traced as a part of."""
 
     events: Sequence[Event]
     answer: asyncio.Future[list[bool]]
+    around: Span | None
 
 
 class Lane:
@@ -143,7 +146,7 @@ class Writer:
             raise StoreUnavailable("the service is stopping", trouble="stopping")
         if self._waiting and self._waiting + len(events) > self._most_waiting:
             raise QueueFull(f"{self._waiting} events wait for the database; nothing of this request was stored")
-        job = Job(events, asyncio.get_running_loop().create_future())
+        job = Job(events, asyncio.get_running_loop().create_future(), current())
         self._waiting += len(events)
         self._jobs.append(job)
         self._came.set()
@@ -202,7 +205,9 @@ class Writer:
     async def _write(self, lane: Lane, jobs: list[Job]) -> None:
         """Commit jobs together; where one of them spoils it, each by itself, so that only that one fails."""
         try:
-            news = await lane.write([event for job in jobs for event in job.events])
+            events = [event for job in jobs for event in job.events]
+            with group_commit("postgresql", [job.around for job in jobs], events=len(events)):
+                news = await lane.write(events)
         except StoreUnavailable as error:
             self._failed = (time.monotonic(), error)
             self._fail(jobs, error)

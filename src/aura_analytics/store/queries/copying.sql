@@ -101,3 +101,52 @@ VALUES (:source, :stage, :mark, :position, :moment, :now)
 ON CONFLICT (source) DO UPDATE SET
     stage = excluded.stage, mark = excluded.mark, position = excluded.position, moment = excluded.moment,
     noted_at = excluded.noted_at;
+
+-- name: alert_states
+-- How each alert stands.
+SELECT rule, state, since, looked_at, value, "of" FROM alert_states;
+
+-- name: write_alert_states
+-- Let an alert stand as it was seen last, on either side.
+INSERT INTO alert_states (rule, state, since, looked_at, value, "of")
+VALUES (:rule, :state, :since, :looked_at, :value, :of)
+ON CONFLICT (rule) DO UPDATE SET
+    state = excluded.state, since = excluded.since, looked_at = excluded.looked_at, value = excluded.value,
+    "of" = excluded."of"
+WHERE excluded.looked_at > alert_states.looked_at;
+
+-- name: alert_messages
+-- What was to be said of alerts.
+SELECT id, target, rule, kind, body, made_at, due_at, attempts, delivered_at, error FROM alert_messages;
+
+-- name: write_alert_messages
+-- Have a message that isn't there yet; one that was heard at the source isn't said again.
+INSERT INTO alert_messages (id, target, rule, kind, body, made_at, due_at, attempts, delivered_at, error)
+VALUES (:id, :target, :rule, :kind, :body, :made_at, :due_at, :attempts, :delivered_at, :error)
+ON CONFLICT (id, target) DO UPDATE SET
+    due_at = excluded.due_at, attempts = excluded.attempts, delivered_at = excluded.delivered_at,
+    error = excluded.error
+WHERE alert_messages.delivered_at IS NULL AND excluded.delivered_at IS NOT NULL;
+
+-- name: secret
+-- What names are hashed with.
+SELECT secret FROM privacy_secret;
+
+-- name: adopt_secret
+-- Hash names as the source does, as long as nothing is noted here by a hash of one's own.
+UPDATE privacy_secret SET secret = :secret
+WHERE secret <> :secret AND NOT EXISTS (SELECT 1 FROM forgotten) AND NOT EXISTS (SELECT 1 FROM erasures);
+
+-- name: forgotten
+-- What isn't taken in any more.
+SELECT hash, until FROM forgotten;
+
+-- name: write_forgotten
+-- Take it in no more, for as long as either side says.
+INSERT INTO forgotten (hash, until) VALUES (:hash, :until)
+ON CONFLICT (hash) DO UPDATE SET until = excluded.until
+WHERE forgotten.until IS NOT NULL AND (excluded.until IS NULL OR excluded.until > forgotten.until);
+
+-- name: store_days
+-- On which days (UTC, by their number since 1970) each store was asked something.
+SELECT DISTINCT store_id, created_at / 86400000 FROM voice_queries ORDER BY 1, 2;

@@ -2,7 +2,7 @@
 
 import fcntl
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, BinaryIO
 
@@ -115,6 +115,14 @@ class SqliteSide:
     def without_key(self) -> dict[TableName, int]:
         """Count the rows without a text for a key."""
         return {table: count for table, count in self._fetch(SQL["without_key"], {}, None) if count}
+
+    def told(self, statement: str) -> list[Row]:
+        """Read all that a statement gives."""
+        return self._fetch(SQL[statement], {}, None)
+
+    def execute(self, statement: str, rows: Sequence[Mapping[str, Any]]) -> int:
+        """Run a statement with the values of each row."""
+        return self._connection.executemany(SQL[statement], rows).rowcount if rows else 0
 
     def days(self) -> list[Row]:
         """Count by day."""

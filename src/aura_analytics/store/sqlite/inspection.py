@@ -26,6 +26,7 @@ def inspect(url: str, *, now: int) -> Inspection:
     with closing(connect(path, read_only=True)) as connection, translated():
         head, moment = connection.execute(FEED["head"]).fetchone() or (0, 0)
         (version,) = connection.execute(SQL["version"]).fetchone()
+        unheard, given_up, unended = connection.execute(SQL["unfinished"]).fetchone()
         return Inspection(
             version=f"SQLite {version}",
             trouble=_trouble(path),
@@ -36,6 +37,9 @@ def inspect(url: str, *, now: int) -> Inspection:
             followers=tuple(Follower(*row) for row in connection.execute(SQL["followers"])),
             queue=depth_of(connection.execute(EVALUATION["depth"], {"now": now}).fetchone()),
             keys=tuple(key_of(row) for row in connection.execute(KEYS["all"])),
+            unheard=unheard,
+            given_up=given_up,
+            unended=unended,
         )
 
 

@@ -19,8 +19,10 @@ import msgspec
 from aura_analytics.clock import Clock
 from aura_analytics.errors import QueueFull, StoreUnavailable
 from aura_analytics.events.records import Event
+from aura_analytics.spans import Span, current
 from aura_analytics.store.sqlite.append import append
 from aura_analytics.store.sqlite.connection import translated
+from aura_analytics.store.tracing import group_commit
 
 # A transaction takes no more once it holds this many events: while it is written, those that were answered send the next.
 GROUP_EVENTS = 8_192
@@ -44,11 +46,15 @@ def touch(connection: sqlite3.Connection) -> None:
 
 
 class Job(msgspec.Struct, frozen=True, eq=False):
-    """One thing to be written: events, or a function of the connection. Any: the function's own result."""
+    """One thing to be written: events, or a function of the connection; and what it is traced as a part of.
+
+    Any: the function's own result.
+    """
 
     events: Sequence[Event]
     change: Callable[[sqlite3.Connection], Any] | None
     answer: asyncio.Future[Any]
+    around: Span | None
 
 
 Answer = tuple[Job, Any, Exception | None]
@@ -113,7 +119,7 @@ class Writer(threading.Thread):
     ) -> asyncio.Future[Any]:
         if self._closed:
             raise StoreUnavailable("the service is stopping", trouble="stopping")
-        job = Job(events, change, self._loop.create_future())
+        job = Job(events, change, self._loop.create_future(), current())
         self._waiting += len(events)
         if not self._gathered:
             self._loop.call_soon(self._hand_over)
@@ -177,7 +183,8 @@ class Writer(threading.Thread):
     def _write(self, jobs: list[Job]) -> list[Answer]:
         """Commit jobs together; where one of them spoils it, each by itself, so that only that one fails."""
         try:
-            results = self._commit(jobs)
+            with group_commit("sqlite", [job.around for job in jobs], events=sum(len(job.events) for job in jobs)):
+                results = self._commit(jobs)
             self.failing = False
         except StoreUnavailable as error:
             self.failing = True

@@ -1,0 +1,1 @@
+"""Traces, told to whoever listens by OpenTelemetry's protocol. The only room that knows OpenTelemetry."""
