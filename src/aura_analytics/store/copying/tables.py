@@ -2,8 +2,8 @@
 
 What isn't: the requests to models (`judge_calls`), which are the log of one installation and belong to no interaction that
 a reader asks for; what it may still ask and who looks at what just now (`judge_allowance`, `review_leases`), which nobody
-goes on with elsewhere; `judge_batches`, whose claims stay behind as all leases do; and `page_sessions`, which end with the
-keys that stay behind.
+goes on with elsewhere; `judge_batches`, whose claims stay behind as all leases do; `page_sessions`, which end with the
+keys that stay behind; and `early_outcomes`, which wait for queries that are still to come to the database they were sent to.
 """
 
 from typing import Literal

@@ -7,7 +7,7 @@ from typing import Any
 from psycopg import AsyncConnection
 
 from aura_analytics.store.keys import AuditEntry, KeyRecord, created, entry_of, key_of
-from aura_analytics.store.postgres.append import storable
+from aura_analytics.store.postgres.cells import storable
 from aura_analytics.store.queries import load
 
 SQL = load("keys", "postgres")

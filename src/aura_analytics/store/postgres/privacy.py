@@ -6,7 +6,8 @@ from typing import Any
 from psycopg import AsyncConnection
 
 from aura_analytics.store.keys import AuditEntry
-from aura_analytics.store.postgres.append import publish, storable
+from aura_analytics.store.postgres.append import publish
+from aura_analytics.store.postgres.cells import storable
 from aura_analytics.store.postgres.interaction import interaction
 from aura_analytics.store.postgres.keys import Access
 from aura_analytics.store.privacy import (

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from aura_analytics.events.records import Event, JudgeCall, VoiceOutcome, VoiceQuery
+from aura_analytics.events.records import EarlyOutcome, JudgeCall, Storable, VoiceOutcome, VoiceQuery
 from aura_analytics.store import queries
 from aura_analytics.store.privacy import hashed
 
@@ -13,13 +13,16 @@ SQL = queries.load("privacy", "sqlite")
 
 
 class Forgotten:
-    """What of a transaction's events isn't taken in any more. Where nothing was ever erased, it costs one look."""
+    """What of a transaction's events isn't taken in any more. Where nothing was ever erased, it costs one look.
+
+    The same look tells whether any early outcomes wait.
+    """
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
-        (self.any,) = connection.execute(SQL["any_forgotten"]).fetchone()
+        self.any, self.any_waits = connection.execute(SQL["any_forgotten"]).fetchone()
 
-    def events(self, events: Sequence[Event]) -> list[bool]:
+    def events(self, events: Sequence[Storable]) -> list[bool]:
         """Tell for each event whether it is about what was erased, or by somebody who is blocked."""
         names = [_names(event) for event in events]
         found = self._found({name for some in names for name in some})
@@ -47,12 +50,12 @@ def secret(connection: sqlite3.Connection) -> str:
     return str(found)
 
 
-def _names(event: Event) -> list[tuple[str, str]]:
+def _names(event: Storable) -> list[tuple[str, str]]:
     """Give what an event may be refused by."""
     if isinstance(event, VoiceQuery):
         user = [] if event.user_id is None else [("user", event.user_id)]
         return [("query", event.id), *user]
-    if isinstance(event, VoiceOutcome):
+    if isinstance(event, VoiceOutcome | EarlyOutcome):
         return [("query", event.query_id)]
     of_query = [] if event.query_id is None else [("query", event.query_id)]
     return [("conversion", event.id), *of_query]

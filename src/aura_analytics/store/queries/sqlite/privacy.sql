@@ -1,6 +1,6 @@
 -- name: any_forgotten
--- Whether anything is not taken in any more.
-SELECT EXISTS (SELECT 1 FROM forgotten);
+-- Whether anything is not taken in any more, and whether any early outcome waits.
+SELECT EXISTS (SELECT 1 FROM forgotten), EXISTS (SELECT 1 FROM early_outcomes);
 
 -- name: forgotten
 -- Which of some hashes are not taken in any more.
