@@ -129,6 +129,7 @@ def make_app(
         title="Aura Analytics",
         version=__version__,
         description="What a voice shopping assistant was asked, what became of it, and how good it was.",
+        redirect_slashes=False,  # it would send to whatever host the request names
     )
     describe(reading)
     reader = make_reader(settings, columns)
