@@ -142,7 +142,7 @@ def running(command: list[str], folder: str) -> Iterator[str]:
 
 def wait_for(port: int) -> None:
     """Wait until it answers."""
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     while time.monotonic() < deadline:
         try:
             with urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=10) as answer:
