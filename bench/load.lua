@@ -1,4 +1,5 @@
--- Voice queries and their outcomes for `wrk`: one event a request, or BATCH of them; with QUERIES, queries alone.
+-- Voice queries and their outcomes for `wrk`: one event a request, or BATCH of them; with QUERIES, queries alone. With
+-- KEY each shows that key; with SECRET, in base64, each is signed as well.
 local batch = tonumber(os.getenv("BATCH") or "1")
 local step = os.getenv("QUERIES") and 2 or 1
 local made = 0
@@ -25,6 +26,10 @@ local function event()
   return outcome:format(hour, minute, second, ms, prefix, n, 500 + n % 4000)
 end
 
+local headers = {["Content-Type"] = "application/json", ["X-API-Key"] = os.getenv("KEY")}
+local sign = function(body) end
+if os.getenv("SECRET") then sign = require("signing")(os.getenv("SECRET"), prefix, headers) end
+
 function request()
   local body
   if batch == 1 then
@@ -34,7 +39,8 @@ function request()
     for i = 1, batch do events[i] = event() end
     body = "[" .. table.concat(events, ",") .. "]"
   end
-  return wrk.format("POST", "/ingest", {["Content-Type"] = "application/json"}, body)
+  sign(body)
+  return wrk.format("POST", "/ingest", headers, body)
 end
 
 function done(summary, latency)

@@ -142,7 +142,7 @@ def running(command: list[str], folder: str) -> Iterator[str]:
 
 def wait_for(port: int) -> None:
     """Wait until it answers."""
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     while time.monotonic() < deadline:
         try:
             with urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=10) as answer:
@@ -158,11 +158,16 @@ def wait_for(port: int) -> None:
 
 def load(url: str, batch: int, seconds: int) -> dict[str, float]:
     """Send events for some seconds; give what `load.lua` reports."""
+    return wrk(url, seconds, {"BATCH": str(batch)})
+
+
+def wrk(url: str, seconds: int, environment: dict[str, str]) -> dict[str, float]:
+    """Run `load.lua` under its settings."""
     command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "-s", str(HERE / "load.lua"), url]
     if shutil.which("taskset") and (os.cpu_count() or 1) > 1:
         command = ["taskset", "-c", str((os.cpu_count() or 1) - 1), *command]
     output = subprocess.run(
-        command, check=True, capture_output=True, text=True, env=os.environ | {"BATCH": str(batch)}
+        command, check=True, capture_output=True, text=True, cwd=HERE, env=os.environ | environment
     ).stdout
     line = next(line for line in output.splitlines() if line.startswith("RESULT "))
     result: dict[str, float] = json.loads(line.removeprefix("RESULT "))

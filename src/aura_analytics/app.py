@@ -140,6 +140,7 @@ def make_app(
         title="Aura Analytics",
         version=__version__,
         description="What a voice shopping assistant was asked, what became of it, and how good it was.",
+        redirect_slashes=False,  # it would send to whatever host the request names
     )
     reader = make_reader(settings, columns)
     budget_usd = settings.eval_daily_budget_usd or None

@@ -12,7 +12,11 @@ import pytest
 
 from acceptance.database import SqliteFile
 from acceptance.service import Service, aura, query
+from aura_analytics.settings import Settings
+from aura_analytics.terminal.recording import name_of
 from own_postgres import OwnPostgres
+
+MIGRATIONS = Path(__file__).parents[2] / "migrations" / "analytics"
 
 pytestmark = pytest.mark.backends("sqlite")
 
@@ -137,10 +141,9 @@ def test_a_copy_that_isnt_whole_is_never_put_back(database: str, tmp_path: Path,
 
 
 def test_an_older_copy_is_brought_to_this_versions_shape(tmp_path: Path) -> None:
-    folder = Path(__file__).parents[2] / "migrations" / "analytics"
     with closing(sqlite3.connect(tmp_path / "old.db")) as database, database:
         for number in range(1, 6):
-            [migration] = folder.glob(f"{number:03}_*.sql")
+            [migration] = MIGRATIONS.glob(f"{number:03}_*.sql")
             database.executescript(migration.read_text("utf-8"))
         database.execute("INSERT INTO voice_queries (id, store_id, created_at, query_text) VALUES ('a', 's', 1, 'x')")
     ran = aura("restore", "old.db", "--database", "sqlite:///data/aura.db", folder=tmp_path)
@@ -172,3 +175,46 @@ def test_postgresql_is_backed_up_by_its_own_tools(tmp_path: Path) -> None:
         assert b"nothing to apply" in aura("migrate", "--database", again, folder=tmp_path).stdout
         with server.opened("again") as connection:
             assert connection.execute("SELECT count(*) FROM voice_queries").fetchall() == [(50,)]
+
+
+def test_what_is_done_with_a_whole_database_is_on_record(database: str, tmp_path: Path) -> None:
+    def done(*arguments: str, url: str = database) -> None:
+        ran = aura(*arguments, "--database", url, folder=tmp_path)
+        assert ran.returncode == 0, ran
+
+    def recorded(file: str) -> list[tuple[str, str]]:
+        with closing(sqlite3.connect(tmp_path / file)) as opened:
+            rows = opened.execute("SELECT action, subject, actor FROM audit_log ORDER BY number DESC").fetchall()
+        assert all("@" in actor for _, _, actor in rows)
+        return [(action, subject) for action, subject, _ in rows]
+
+    done("backup", "made.db")
+    done("d1", "export", "d1.sqlite")
+    done("d1", "import", "d1.sqlite", url="sqlite:///there.db")
+    ran = aura("copy", "--from", database, "--to", "sqlite:///there.db", folder=tmp_path)
+    assert ran.returncode == 0, ran
+    made, d1, here, there = (str(tmp_path / name) for name in ("made.db", "d1.sqlite", "aura.db", "there.db"))
+    assert recorded("aura.db")[:3] == [
+        ("database.copied", f"to {there}"),
+        ("d1.exported", d1),
+        ("backup.made", made),
+    ]
+    assert recorded("there.db") == [("database.copied", f"from {here}"), ("d1.imported", d1)]
+    done("restore", "made.db")
+    # The copy was made before it was on record that it was.
+    assert recorded("aura.db")[0] == ("backup.restored", made)
+    assert ("backup.made", made) not in recorded("aura.db")
+
+
+def test_a_backup_of_what_takes_no_record_is_made_and_says_so(tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "aura.db")) as old:
+        old.executescript((MIGRATIONS / "001_voice_queries.sql").read_text("utf-8"))
+    ran = aura("backup", "copy.db", "--database", "sqlite:///aura.db", folder=tmp_path)
+    assert ran.returncode == 0, ran
+    assert b"isn't on record" in ran.stderr
+    assert count(tmp_path / "copy.db") == 0
+
+
+def test_a_database_is_named_without_what_opens_it() -> None:
+    settings = Settings(aura_database_url="postgresql://me:secret@db.example:5432/aura?sslkey=secret")
+    assert name_of(settings) == "postgresql://db.example/aura"

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from aura_analytics.events.records import EarlyOutcome
 from aura_analytics.opening import make_persons
 from aura_analytics.settings import Settings
 from aura_analytics.store import Store, make_store, migrate
@@ -109,6 +110,20 @@ async def test_a_target_that_has_erased_somebody_itself_keeps_its_own_and_that_i
         assert (await copied(first, there)).along == {"forgotten_left": 2}
         await target.append([query("x"), query("y", user_id="eve")])
         assert await target.count() == 0
+
+
+@BOTH
+async def test_what_waits_for_a_query_that_has_not_come_stays_and_is_told(fresh: Fresh, kind: str, other: str) -> None:
+    first, there = fresh(kind), fresh(other)
+    async with opened(first) as source:
+        await source.append([EarlyOutcome(outcome=outcome("a"), stores=("shop",))])
+        assert (await copied(first, there)).along == {"early_outcomes_left": 1}
+        await source.append([query("a", store_id="shop")])
+        assert "early_outcomes_left" not in (await copied(first, there)).along
+    async with opened(there) as target:
+        found = await target.interaction("a")
+        assert found is not None
+        assert found.outcome is not None
 
 
 def _fields(message: Message) -> dict[str, object]:

@@ -1,6 +1,8 @@
 """A person over HTTP and the command line: shown, erased, put on record."""
 
 import json
+import os
+import signal
 from contextlib import suppress
 from pathlib import Path
 
@@ -8,7 +10,7 @@ import httpx
 import pytest
 
 from acceptance.conftest import StartService
-from acceptance.service import Service, ndjson, outcome, query, until
+from acceptance.service import Service, children, ndjson, outcome, query, runs, until
 
 ANN = "ann/o'x@shop.example"
 LINES = {"content-type": "application/x-ndjson"}
@@ -81,3 +83,29 @@ def test_the_command_beside_a_server_leaves_no_byte_in_any_file(start_service: S
     told = service.http.post("/ingest", content=body, headers=LINES)
     assert told.json()["duplicates"] == 1
     assert b"person.forgotten" in service.aura("audit").stdout
+
+
+@pytest.mark.backends("sqlite")
+def test_killed_before_the_columns_follow_a_start_alone_leaves_no_byte_in_any_file(start_service: StartService) -> None:
+    """The erasing goes on by itself: of what was told as erased, and of what was broken off."""
+    service = start_service(AURA_EVALUATE="off")
+    send(service)
+    assert asked(service) == 4
+    [columns] = children(service)
+    os.kill(columns, signal.SIGSTOP)
+    with suppress(httpx.TimeoutException):
+        service.http.delete(PATH, timeout=1)
+    until(lambda: service.rows("SELECT count(*) FROM voice_queries") == [(1,)])
+    held = [path for path in Path(service.folder).rglob("*") if path.is_file() and b"xyzzy" in path.read_bytes()]
+    assert held  # else there would be nothing to be seen
+    service.kill()
+    os.kill(columns, signal.SIGKILL)
+    until(lambda: not runs(columns))
+    service.start()
+
+    def holding() -> list[Path]:
+        files = [path for path in Path(service.folder).rglob("*") if path.is_file()]
+        return [path for path in files if b"xyzzy" in path.read_bytes()]
+
+    until(lambda: not holding())
+    assert asked(service) == 1

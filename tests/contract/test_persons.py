@@ -170,6 +170,33 @@ async def test_a_later_event_of_that_person_is_taken_in_as_new(store: Store) -> 
     assert (await held(store))["interactions"] == ["d"]
 
 
+@pytest.mark.parametrize("store_id", [None, "shop"])
+async def test_what_is_bought_in_an_erased_session_isn_t_taken_in_until_somebody_speaks_there(
+    store: Store, store_id: str | None
+) -> None:
+    def bought(id: str, **fields: Any) -> Event:
+        return conversion(id, **{"query_id": None, "session_id": "s", "store_id": store_id, **fields})
+
+    await store.append([*MINE[:2], query("t", user_id="bob", session_id="t")])
+    await forget(store)
+    assert await store.append([bought("1"), bought("2", session_id="t"), bought("3", store_id="other")]) == [
+        False,
+        True,
+        True,
+    ]
+    # Who goes on there is somebody else, or the same person anew.
+    assert await store.append([bought("4"), query("new", user_id="ann", session_id="s")]) == [True, True]
+    assert await store.append([bought("5")]) == [True]
+
+
+async def test_a_blocked_person_s_query_opens_no_erased_session(store: Store) -> None:
+    await store.append([*MINE])
+    await forget(store, blocks=True)
+    late = conversion("late", query_id=None, session_id="s", store_id="shop")
+    assert await store.append([query("new", user_id="ann", session_id="s"), late]) == [False, False]
+    assert await store.conversion_rows(["late"]) == []
+
+
 async def test_ids_are_free_again_when_nobody_sends_them_any_more(store: Store) -> None:
     await store.append(MINE)
     await forget(store)

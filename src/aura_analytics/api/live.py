@@ -17,6 +17,7 @@ from starlette.types import Message, Receive, Scope, Send
 from aura_analytics.api import problems
 from aura_analytics.errors import StoreUnavailable
 from aura_analytics.guard.door import whose
+from aura_analytics.guard.standing import stands
 from aura_analytics.store.port import FeedPoint
 
 LIVE = "/stats/live"
@@ -26,7 +27,7 @@ SIGN_OF_LIFE_S = 15.0
 # So many may listen: each is a connection that stays.
 MOST_LISTENERS = 1_000
 MOST_OF_KEY = 50
-# So long does a stream last at most: what a key opened isn't open for longer after the key is taken back.
+# So long does a stream last at most. It ends sooner, with the next thing said, where its key was taken back or is over.
 LONGEST_S = 900.0
 RETRY_AFTER_S = 10
 
@@ -112,7 +113,7 @@ class Live:
         self._listeners += 1
         self._of_key[key_id] += 1
         try:
-            await self._stream(receive, send)
+            await self._stream(scope, receive, send)
         finally:
             self._listeners -= 1
             self._of_key[key_id] -= 1
@@ -121,7 +122,7 @@ class Live:
                 self._looking.cancel()
                 self._looking = None
 
-    async def _stream(self, receive: Receive, send: Send) -> None:
+    async def _stream(self, scope: Scope, receive: Receive, send: Send) -> None:
         if self._looking is None:
             await self._look()
             self._looking = asyncio.create_task(self._keep_looking(), name="live")
@@ -134,6 +135,8 @@ class Live:
             while not (gone.done() or self._is_closed or asyncio.get_running_loop().time() > ends_at):
                 if self._point == told:
                     await self._wait(gone)
+                if not await stands(scope):
+                    break
                 fresh = SIGN_OF_LIFE if self._point == told else _event(self._point)
                 told = self._point
                 await send(_piece(fresh))

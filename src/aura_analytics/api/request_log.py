@@ -10,6 +10,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from aura_analytics.api.meter import Meter
 from aura_analytics.guard.access import STORE_NAMES
+from aura_analytics.guard.key import hidden
 
 log = structlog.get_logger()
 
@@ -75,8 +76,8 @@ class RequestLog:
 
 
 def _loggable(path: str) -> str:
-    """Leave out who a path names: a log outlives what is erased."""
-    return f"{OF_A_PERSON}…" if path.startswith(OF_A_PERSON) else path
+    """Leave out who a path names, however it is written, and any key: a log outlives what is erased or taken back."""
+    return f"{OF_A_PERSON}…" if OF_A_PERSON in path.lower() else hidden(path)
 
 
 def _given(scope: Scope) -> str | None:
@@ -91,7 +92,7 @@ def _stores(query_string: bytes) -> list[str]:
     """Give the stores that are asked for; a query string that can't be read asks for none."""
     with contextlib.suppress(ValueError):
         asked = parse_qsl(query_string.decode("latin-1"))
-        return [value[:LONGEST] for name, value in asked if name in STORE_NAMES][:MOST_STORES]
+        return [hidden(value)[:LONGEST] for name, value in asked if name in STORE_NAMES][:MOST_STORES]
     return []
 
 

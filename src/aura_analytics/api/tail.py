@@ -20,6 +20,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from aura_analytics.api import problems
 from aura_analytics.errors import ParameterError
+from aura_analytics.guard.standing import stands
 from aura_analytics.recent import Kept, Line, Recent, encode
 
 TAIL = "/logs/tail"
@@ -33,6 +34,9 @@ MOST_LISTENERS = 20
 PAGE = 100
 LOOK_S = 0.2
 SIGN_OF_LIFE_S = 15.0
+# So often is looked whether the key still holds; and so long does a stream last at most, then its listener comes back.
+KEY_S = 5.0
+LONGEST_S = 900.0
 HEADERS = [
     (b"content-type", b"text/event-stream; charset=utf-8"),
     (b"cache-control", b"no-store"),
@@ -80,6 +84,7 @@ class Tail:
         look_s: how long between two looks at it.
         sign_of_life_s: how long it may be silent.
         most: how many may listen.
+        key_s: how often is looked whether who listens still may.
     """
 
     def __init__(
@@ -89,11 +94,13 @@ class Tail:
         look_s: float = LOOK_S,
         sign_of_life_s: float = SIGN_OF_LIFE_S,
         most: int = MOST_LISTENERS,
+        key_s: float = KEY_S,
     ) -> None:
         self._recent = recent
         self._look_s = look_s
         self._sign_of_life_s = sign_of_life_s
         self._most = most
+        self._key_s = key_s
         self._listeners = 0
         self._closed = asyncio.Event()
 
@@ -116,17 +123,23 @@ class Tail:
         gone = asyncio.create_task(_gone(receive), name="tail-listener")
         closed = asyncio.create_task(self._closed.wait(), name="tail-closed")
         try:
-            await self._stream(wanted, send, gone, closed)
+            await self._stream(scope, wanted, send, gone, closed)
         finally:
             self._listeners -= 1
             gone.cancel()
             closed.cancel()
 
-    async def _stream(self, wanted: Wanted, send: Send, *ends: asyncio.Task[object]) -> None:
+    async def _stream(self, scope: Scope, wanted: Wanted, send: Send, *ends: asyncio.Task[object]) -> None:
         await send({"type": "http.response.start", "status": HTTPStatus.OK, "headers": HEADERS})
         await send(_piece(RETRY))
         place, silent_s = self._begin(wanted), 0.0
-        while not any(end.done() for end in ends):
+        clock = asyncio.get_running_loop().time
+        ends_at, looked_at = clock() + LONGEST_S, clock()
+        while not any(end.done() for end in ends) and clock() < ends_at:
+            if clock() - looked_at >= self._key_s:
+                looked_at = clock()
+                if not await stands(scope):
+                    break
             lost, lines = self._recent.after(place, PAGE)
             if lines:
                 place = lines[-1].number

@@ -83,6 +83,25 @@ class VoiceConversion(msgspec.Struct, frozen=True, kw_only=True):
 Event = VoiceQuery | VoiceOutcome | VoiceConversion
 
 
+class EarlyOutcome(msgspec.Struct, frozen=True, kw_only=True):
+    """An outcome of whose query the sender, who writes into some `stores` only, may not know: theirs if the query is.
+
+    An outcome names no store. One that waited for whatever query comes could be planted for another store's.
+    """
+
+    outcome: VoiceOutcome
+    stores: tuple[str, ...]
+
+    @property
+    def query_id(self) -> str:
+        """The key of what it belongs to."""
+        return self.outcome.query_id
+
+
+# What may be stored: an event of somebody who writes into all stores, or whose store is known, or an early outcome.
+Storable = Event | EarlyOutcome
+
+
 class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     """The judgement of one interaction. `confidence` is 0…1, `method` is `rules`, a model's name, or a person's.
 

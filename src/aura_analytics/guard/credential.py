@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from functools import lru_cache
+from urllib.parse import unquote
 
 from aura_analytics.errors import Unauthorised
 from aura_analytics.guard import key
@@ -45,6 +46,19 @@ def _bearer(value: bytes) -> bytes:
     if scheme.lower() != BEARER:
         raise Unauthorised("Authorization takes Bearer and a key")
     return rest.strip()
+
+
+def refuse_in_url(path: str, query_string: bytes) -> None:
+    """See that no whole key stands in an address: proxies and browsers note those.
+
+    Raises:
+        Unauthorised: one does. The message repeats nothing of it.
+    """
+    query = query_string.decode("latin-1")
+    if key.PREFIX not in path and key.PREFIX not in query and "%" not in query:
+        return
+    if key.hidden(path) != path or key.hidden(unquote(query)) != unquote(query):
+        raise Unauthorised("a key goes into a header: in an address it is noted on its way, so take this one back")
 
 
 @lru_cache(maxsize=1_024)  # the same keys come again and again

@@ -12,7 +12,14 @@ import msgspec
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from aura_analytics.clock import Clock, now
-from aura_analytics.errors import AuraError, BodyTooLarge, Forbidden, TooManyRequests, Unauthorised
+from aura_analytics.errors import (
+    AuraError,
+    BodyTooLarge,
+    Forbidden,
+    StoreUnavailable,
+    TooManyRequests,
+    Unauthorised,
+)
 from aura_analytics.guard import credential, headers, network, signature
 from aura_analytics.guard.access import Need, admit, narrowed, need_of
 from aura_analytics.guard.budget import Budget, Portion
@@ -21,6 +28,7 @@ from aura_analytics.guard.principal import LOCAL, Network, Principal
 from aura_analytics.guard.rate import Counts, Decision, Limiter, Quota, caller_at, refuse
 from aura_analytics.guard.rate import headers as told
 from aura_analytics.guard.session import Sessions
+from aura_analytics.guard.standing import STANDS
 
 PRINCIPAL = "aura_principal"
 CHARGE = "aura_charge"
@@ -149,6 +157,7 @@ class Door:
             await self._take(self._requests, visit, caller_at(visit.address))
             raise
         scope[PRINCIPAL] = principal
+        scope[STANDS] = partial(self._stands, scope, principal)
         if self._events is not None:
             scope[CHARGE] = partial(self._charge, visit, principal)
         if visit.need.narrowing == "query":
@@ -162,6 +171,7 @@ class Door:
         shown: RawHeaders = scope["headers"]
         if not self._policy.closed:
             return LOCAL, None
+        credential.refuse_in_url(scope["path"], scope["query_string"])
         if not self._keyring.is_fresh():
             await self._keyring.refresh()
         if not self._keyring.has_keys():
@@ -178,6 +188,22 @@ class Door:
         if is_public(token) and signature.read(shown) is None:
             raise Unauthorised("the public part of a key names who signs, and there is no signature")
         return principal, secret
+
+    async def _stands(self, scope: Scope, principal: Principal) -> bool:
+        """Look at a request that goes on as it was looked at when it came; while nobody can tell, it does."""
+        try:
+            if not self._keyring.is_fresh():
+                await self._keyring.refresh()
+            if principal is LOCAL:
+                return not self._policy.closed or not self._keyring.has_keys()
+            if scope.get(SIGNED_IN) and self._sessions is not None:
+                return await self._sessions.holder(scope) is not None
+            self._keyring.holder(principal.key_id)
+        except StoreUnavailable:
+            return True
+        except AuraError:
+            return False
+        return True
 
     async def _proven(
         self, scope: Scope, receive: Receive, principal: Principal, secret: str | None, portion: Portion
@@ -236,8 +262,11 @@ class Door:
         async def send_more(message: Message) -> None:
             if message["type"] == "http.response.start":
                 more = list(message.get("headers", ()))
+                named = dict(more)
                 path = scope["path"] if scope["path"] in headers.DOCS else ""
-                more += _usual(path, dict(more).get(b"content-type", b""), origin, self._policy.origins, https=https)
+                more += _usual(path, named.get(b"content-type", b""), origin, self._policy.origins, https=https)
+                if b"cache-control" not in named:
+                    more.append(headers.UNKEPT)
                 if visit.decisions:
                     more += _encoded(told(visit.decisions))
                 message["headers"] = more

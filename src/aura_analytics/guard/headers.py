@@ -22,6 +22,8 @@ COMMON: Mapping[str, str] = {
 }
 # Only where a page of another origin isn't meant to read it; CORS says where it is.
 OWN_ONLY: Mapping[str, str] = {"cross-origin-resource-policy": "same-origin"}
+# What says nothing of being kept isn't, on no way: it may be one key's, and the address doesn't say so.
+UNKEPT = (b"cache-control", b"no-store")
 HTTPS_S = 31_536_000
 
 METHODS = "GET, HEAD, POST, OPTIONS"

@@ -30,6 +30,8 @@ SECRET_BYTES = 32
 SCAN = rf"{PREFIX}[0-9A-Za-z]{{{ID_LENGTH}}}_[0-9A-Za-z]{{{SECRET_LENGTH + CHECKSUM_LENGTH}}}"
 
 _KEY = re.compile(SCAN)
+# Also one with a letter too few or too many: what was mistyped is still nearly the key.
+_LIKE_A_KEY = re.compile(rf"({PREFIX}[0-9A-Za-z]{{{ID_LENGTH}}})_[0-9A-Za-z]+")
 _PUBLIC = re.compile(rf"{PREFIX}([0-9A-Za-z]{{{ID_LENGTH}}})")
 
 
@@ -91,6 +93,11 @@ def id_of(text: str) -> str | None:
 def matches(token: str, kept: str) -> bool:
     """Tell whether this is the key whose hash was kept, in a time that says nothing about where they differ."""
     return hmac.compare_digest(digest(token), kept)
+
+
+def hidden(text: str) -> str:
+    """Give a text as it may stand in a log: of whole keys, only the public parts."""
+    return _LIKE_A_KEY.sub(r"\1…", text) if PREFIX in text else text
 
 
 def _base62(number: int, length: int) -> str:

@@ -24,6 +24,9 @@ LASTING_MS = 60_000
 # How often the last uses are noted, in one go.
 NOTED_MS = 30_000
 
+# What a key that nobody has is compared with: as long as a hash, and none.
+NOBODY = "-" * 64
+
 UNKNOWN = "this key isn't known here, or its time is over"
 
 
@@ -52,7 +55,7 @@ class Keyring:
         key_id = key.id_of(token)
         held = self._held.get(key_id) if key_id else None
         # What isn't known is compared as well, so that the time doesn't say whether it is.
-        proven = key.matches(token, held[0].hash if held else "") or is_public(token)
+        proven = key.matches(token, held[0].hash if held else NOBODY) or is_public(token)
         if held is None or not proven or not held[0].is_live(self._clock()):
             raise Unauthorised(UNKNOWN)
         return held[1], held[0].signing_secret

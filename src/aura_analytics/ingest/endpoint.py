@@ -16,7 +16,7 @@ from aura_analytics.events.records import Event, VoiceQuery
 from aura_analytics.guard.budget import Budget, Portion
 from aura_analytics.guard.door import CHARGE, PRINCIPAL
 from aura_analytics.ingest.body import read
-from aura_analytics.ingest.ownership import kept_to
+from aura_analytics.ingest.ownership import kept_to, set_apart
 from aura_analytics.ingest.ownership import stores_of as owners_of
 from aura_analytics.ingest.receipt import Receipt
 from aura_analytics.ingest.redacting import make_redaction, redacted, stores_of
@@ -75,7 +75,7 @@ class IngestEndpoint:
             correlation_id = _correlation_id(decoded.events, facts)
             if raws and not decoded.events:
                 raise _all_rejected(decoded.rejected, correlation_id)
-            news = await self._store.append(decoded.events)
+            news = await self._store.append(set_apart(principal, decoded.events))
         receipt = Receipt(
             accepted=sum(news),
             duplicates=len(news) - sum(news),

@@ -5,7 +5,7 @@ from typing import Protocol
 
 from aura_analytics.errors import Rejection
 from aura_analytics.events.decode import Decoded
-from aura_analytics.events.records import Event, VoiceOutcome, VoiceQuery
+from aura_analytics.events.records import EarlyOutcome, Event, Storable, VoiceOutcome, VoiceQuery
 from aura_analytics.guard.principal import Principal
 from aura_analytics.store.port import WIDE_COLUMNS, WideRow
 
@@ -40,7 +40,7 @@ async def stores_of(principal: Principal | None, decoded: Decoded, rows: Rows) -
 def kept_to(principal: Principal | None, decoded: Decoded, stores: Mapping[str, str]) -> Decoded:
     """Reject the events of stores that a principal doesn't see, and those that name a query of such a store.
 
-    An outcome names no store; one that comes before its query belongs to whichever store that will be of.
+    An outcome names no store; of one that comes before its query it is told later whether it is theirs (`set_apart`).
     """
     if principal is None or principal.stores is None:
         return decoded
@@ -65,3 +65,15 @@ def _is_kept(principal: Principal, event: Event, stores: Mapping[str, str]) -> b
     if names is not None and not principal.sees(names):
         return False
     return isinstance(event, VoiceOutcome) or principal.sees(event.store_id)
+
+
+def set_apart(principal: Principal | None, events: Sequence[Event]) -> Sequence[Storable]:
+    """Have the store look at whose queries outcomes are of, where their sender doesn't see all stores.
+
+    Also those whose queries were seen to be theirs, or came along: the first query of an id wins, and that may be
+    another one which came just before.
+    """
+    if principal is None or principal.stores is None:
+        return events
+    stores = tuple(sorted(principal.stores))
+    return [EarlyOutcome(outcome=one, stores=stores) if isinstance(one, VoiceOutcome) else one for one in events]

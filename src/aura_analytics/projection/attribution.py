@@ -71,11 +71,13 @@ SELECT query_id FROM attributions WHERE conversion_id IN (SELECT id FROM touched
 UNDO = "DELETE FROM attributions WHERE conversion_id IN (SELECT id FROM touched)"
 
 _OWED = "conversion.id, i.id, i.created_at, i.store_id, i.session_id, i.intent, i.query_text, conversion.value, conversion.currency, conversion.occurred_at"
-# To the interaction that is named. Nearly always it lies in the window before; only what is left is looked for everywhere.
+# To the interaction that is named, if it is of the store that is named: else a store's conversions could be planted in
+# another one's. Nearly always it lies in the window before; only what is left is looked for everywhere.
 _BY_QUERY = f"""
 INSERT INTO attributions
 SELECT {_OWED} FROM touched AS conversion JOIN interactions AS i ON i.id = conversion.query_id
-WHERE {{condition}} AND conversion.id NOT IN (SELECT conversion_id FROM attributions)
+WHERE {{condition}} AND (conversion.store_id IS NULL OR i.store_id = conversion.store_id)
+  AND conversion.id NOT IN (SELECT conversion_id FROM attributions)
 """
 BY_QUERY_NEAR = _BY_QUERY.format(condition="i.created_at BETWEEN $low AND $high")
 BY_QUERY = _BY_QUERY.format(condition="true")

@@ -10,10 +10,10 @@ from typing import Any, Protocol
 import msgspec
 
 from aura_analytics.events.records import (
-    Event,
     Interaction,
     InteractionDetails,
     JudgeCall,
+    Storable,
     Verdict,
     VoiceQuery,
 )
@@ -214,11 +214,12 @@ class Store(Failures, Undoing, Protocol):
     async def ping(self) -> None:
         """Ask the database for a sign of life."""
 
-    async def append(self, events: Sequence[Event]) -> list[bool]:
+    async def append(self, events: Sequence[Storable]) -> list[bool]:
         """Store events, all of them or none; tell for each whether it was new.
 
         The first event of its kind for an id wins; a later one changes nothing. What is new is queued to be labelled
-        and written to the change feed in the same transaction.
+        and written to the change feed in the same transaction. An early outcome waits apart from all others until its
+        query is there; where that is of no store of its sender's, it is dropped.
 
         Raises:
             QueueFull: more events wait than may; nothing of this call was stored.

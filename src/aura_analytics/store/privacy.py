@@ -51,15 +51,21 @@ class Erasure(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Theirs(msgspec.Struct, frozen=True, kw_only=True):
-    """Some of what is a person's: ids of interactions and of conversions."""
+    """Some of what is a person's: ids of interactions and of conversions, and the sessions that are theirs alone."""
 
     query_ids: list[str]
     conversion_ids: list[str]
+    sessions: list[Session] = []
 
     @property
     def names(self) -> list[tuple[str, str]]:
         """What they are not to be taken in by any more, with its kind."""
-        return [*(("query", id) for id in self.query_ids), *(("conversion", id) for id in self.conversion_ids)]
+        sessions = {name for store_id, session in self.sessions for name in (session, session_name(store_id, session))}
+        return [
+            *(("query", id) for id in self.query_ids),
+            *(("conversion", id) for id in self.conversion_ids),
+            *(("session", name) for name in sorted(sessions)),
+        ]
 
 
 class Held(msgspec.Struct, frozen=True, kw_only=True):
@@ -83,7 +89,8 @@ class PersonStore(Protocol):
         """Erase all of a person, step by step, so that ingest goes on; whatever was erased is on the feed.
 
         An event about an erased interaction that comes within `SENT_AGAIN_MS` counts as a duplicate, so that neither a
-        late outcome nor what is sent again brings it back.
+        late outcome nor what is sent again brings it back. So does a conversion of an erased session in which nothing
+        has been said since.
         """
 
     async def end(self, erasure: Erasure, *, now: int, details: Mapping[str, Any]) -> Erasure:
@@ -106,6 +113,11 @@ class PersonStore(Protocol):
 
     async def bring_home(self) -> bool:
         """Leave nothing of what was erased in what is written ahead; tell whether that could be done."""
+
+
+def session_name(store_id: str | None, session: str) -> str:
+    """Name a session of a store, or of whichever."""
+    return session if store_id is None else f"{store_id}\x1f{session}"
 
 
 def hashed(secret: str, kind: str, name: str) -> str:

@@ -22,6 +22,7 @@ from aura_analytics.store.sqlite import path_of
 from aura_analytics.store.sqlite.backup import LOGS, Copied, back_up, copy_over, prepare, put_back
 from aura_analytics.terminal.commands import print_json
 from aura_analytics.terminal.reading import HELP_JSON, Database
+from aura_analytics.terminal.recording import put_on_record
 from aura_analytics.terminal.running import settings_for
 from aura_analytics.terminal.screen import progress, results
 
@@ -58,6 +59,7 @@ def _backup(
     """Copy the database into a file, as it is at one moment, while it is in use."""
     settings = settings_for(database)
     copied = backed_up(settings, file, force=force)
+    put_on_record(settings, "backup.made", subject=str(file.absolute()), details=told(copied))
     if as_json:
         print_json({"file": str(file), **told(copied)})
     else:
@@ -73,8 +75,10 @@ def _restore(
     """Put a copy in the database's place; what was there is kept beside it."""
     settings = settings_for(database)
     restored = put_in_place(settings, file)
+    details = {"kept": restored.kept, **told(restored.held)}
+    put_on_record(settings, "backup.restored", subject=str(file.absolute()), details=details)
     if as_json:
-        print_json({"kept": restored.kept, **told(restored.held)})
+        print_json(details)
         return
     results().print(plain(f"restored {file}: {_rows(restored.held)}"), markup=False, soft_wrap=True)
     if restored.kept:

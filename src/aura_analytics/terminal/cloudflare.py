@@ -25,6 +25,7 @@ from aura_analytics.terminal import copying, imported
 from aura_analytics.terminal.backup import Force, written_beside
 from aura_analytics.terminal.imported import Imported, Rejects
 from aura_analytics.terminal.reading import HELP_JSON, Database
+from aura_analytics.terminal.recording import put_on_record
 from aura_analytics.terminal.running import run, settings_for
 from aura_analytics.terminal.screen import Meter, progress
 
@@ -64,6 +65,8 @@ def _import(
     settings = settings_for(database)
     with Rejects(rejects) as report:
         found = run(take_in(settings, file, report, verifies=verifies))
+    rows = {row["table"]: row["copied"] for row in found.copied.tables}
+    put_on_record(settings, "d1.imported", subject=str(file.absolute()), details={"new_rows": rows})
     imported.show(found, report, as_json=as_json)
     if found.copied.differing:
         raise typer.Exit(1)
@@ -83,9 +86,9 @@ def _export(
     """Write what the guide's tables hold, as they are in D1."""
     settings = settings_for(database)
     script = as_sql or file.suffix == SCRIPT
-    imported.show_exported(
-        given_back(settings, file, script=script, everything=everything, force=force), as_json=as_json
-    )
+    exported = given_back(settings, file, script=script, everything=everything, force=force)
+    put_on_record(settings, "d1.exported", subject=str(file.absolute()), details={"rows": dict(exported.rows)})
+    imported.show_exported(exported, as_json=as_json)
 
 
 def _compare(file: Source, *, database: Database = None, as_json: AsJson = False) -> None:

@@ -12,7 +12,12 @@ from aura_analytics.terminal import cells
 from aura_analytics.terminal.screen import results
 
 # What can't go along, as `store.copying.along` counts it.
-LEFT = "forgotten_left"
+LEFT = {
+    "forgotten_left": "{:,} interactions and persons that the source takes in no more can't be told to the target,"
+    " which has erased some itself",
+    "early_outcomes_left": "{:,} outcomes wait at the source for queries that haven't come there: copy again once they have,"
+    " or have them sent again",
+}
 
 
 class Copied(msgspec.Struct, kw_only=True):
@@ -69,14 +74,18 @@ def _lines(copied: Copied) -> Iterator[str]:
         yield f"{count:,} cells were no values of their columns and were changed: {where}"
     for table, count in copied.left_rows.items():
         yield f"{table}: {count:,} rows without a key or a label that can be stored were left"
-    along = {name: count for name, count in copied.along.items() if name != LEFT}
-    if along:
-        yield f"along with them: {', '.join(f'{name} {count:,}' for name, count in along.items())}"
-    if left := copied.along.get(LEFT):
-        yield f"{left:,} interactions and persons that the source takes in no more can't be told to the target, which has erased some itself"
+    yield from _lines_along(copied.along)
     if copied.changing:
         yield f"{copied.changing:,} kept changing at the source: copy again once nothing writes to it"
     elif copied.source_went_on:
         yield "the source went on changing: copy again once nothing writes to it"
     if copied.finished:
         yield "finished: the source no longer keeps its changes for another copy"
+
+
+def _lines_along(along: dict[str, int]) -> Iterator[str]:
+    if went := {name: count for name, count in along.items() if name not in LEFT}:
+        yield f"along with them: {', '.join(f'{name} {count:,}' for name, count in went.items())}"
+    for name, line in LEFT.items():
+        if left := along.get(name):
+            yield line.format(left)

@@ -20,6 +20,7 @@ from aura_analytics.store.copying.verification import Verification
 from aura_analytics.store.migrations import UNKNOWN
 from aura_analytics.store.sqlite import path_of
 from aura_analytics.terminal.copied import Copied
+from aura_analytics.terminal.recording import name_of, noted
 from aura_analytics.terminal.running import settings_for
 from aura_analytics.terminal.screen import notes, progress
 
@@ -27,7 +28,7 @@ FROM, TO = "--from", "--to"
 
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
-    """What whoever copies asked for."""
+    """What whoever copies asked for. `tells`: on the way, and the records of both databases."""
 
     copies: bool = True
     verifies: bool = True
@@ -56,7 +57,12 @@ async def copy(source: Settings, target: Settings, wanted: Wanted) -> Copied:
             raise LoadError(f"{FROM} and {TO} are the same database, or one is a copy of the other one's files")
         if wanted.copies and not await asyncio.to_thread(side.lock):
             raise LoadError("another copy into this database is at work")
-        return await _copied(from_, rows, side, identities, wanted)
+        copied = await _copied(from_, rows, side, identities, wanted)
+        if wanted.copies and wanted.tells:
+            details = {"rows": {table["table"]: table["copied"] for table in copied.tables}}
+            await noted(from_, "database.copied", subject=f"to {name_of(target)}", details=details)
+            await noted(to, "database.copied", subject=f"from {name_of(source)}", details=details)
+        return copied
 
 
 async def _copied(source: Store, rows: Side, side: Side, identities: tuple[str, str], wanted: Wanted) -> Copied:

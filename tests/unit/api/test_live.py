@@ -12,6 +12,7 @@ from aura_analytics.api.live import LIVE, SIGN_OF_LIFE, Live
 from aura_analytics.errors import StoreUnavailable
 from aura_analytics.guard.door import PRINCIPAL
 from aura_analytics.guard.principal import LOCAL
+from aura_analytics.guard.standing import STANDS
 from aura_analytics.store.port import FeedPoint
 
 PATIENCE_S = 10
@@ -36,14 +37,14 @@ class Feed:
 class Listener:
     """A client of the stream; what it has received, it keeps."""
 
-    def __init__(self, live: Live) -> None:
+    def __init__(self, live: Live, **more: Any) -> None:
         self.status = 0
         self.received: asyncio.Queue[bytes] = asyncio.Queue()
         self.leaves = asyncio.Event()
-        self._task = asyncio.create_task(self._listen(live))
+        self._task = asyncio.create_task(self._listen(live, more))
 
-    async def _listen(self, live: Live) -> None:
-        scope: dict[str, Any] = {"type": "http", "method": "GET", "path": LIVE, "headers": []}
+    async def _listen(self, live: Live, more: dict[str, Any]) -> None:
+        scope: dict[str, Any] = {"type": "http", "method": "GET", "path": LIVE, "headers": [], **more}
 
         async def receive() -> Message:
             await self.leaves.wait()
@@ -174,4 +175,18 @@ async def test_a_stream_ends_so_that_its_key_is_looked_at_again() -> None:
     listener = Listener(live)
     async with asyncio.timeout(PATIENCE_S):
         await listener._task
+    await live.close()
+
+
+async def test_a_stream_ends_with_its_key() -> None:
+    live = Live(Feed(), sign_of_life_s=0.01)
+    holds = [True, True, False]
+
+    async def stands() -> bool:
+        return holds.pop(0)
+
+    listener = Listener(live, **{STANDS: stands})
+    async with asyncio.timeout(PATIENCE_S):
+        await listener._task
+    assert holds == []
     await live.close()

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from starlette.types import Message
 
 from aura_analytics.api.tail import TAIL, Tail, Wanted
+from aura_analytics.guard.standing import STANDS
 from aura_analytics.recent import Recent
 
 PATIENCE_S = 10
@@ -19,13 +20,20 @@ PATIENCE_S = 10
 class Listener:
     """A client of the stream. It reads on only while it may."""
 
-    def __init__(self, tail: Tail, query: str = "", last: str = "", *, method: str = "GET") -> None:
+    def __init__(self, tail: Tail, query: str = "", last: str = "", *, method: str = "GET", **more: Any) -> None:
         self.status = 0
         self.events: asyncio.Queue[tuple[str, str, Any]] = asyncio.Queue()
         self.leaves, self.reads, self._answered = asyncio.Event(), asyncio.Event(), asyncio.Event()
         self.reads.set()
         headers = [(b"last-event-id", last.encode())] if last else []
-        scope = {"type": "http", "method": method, "path": TAIL, "query_string": query.encode(), "headers": headers}
+        scope = {
+            "type": "http",
+            "method": method,
+            "path": TAIL,
+            "query_string": query.encode(),
+            "headers": headers,
+            **more,
+        }
         self.task = asyncio.create_task(tail(scope, self._receive, self._send))
 
     async def _receive(self) -> Message:
@@ -188,3 +196,16 @@ async def test_a_silent_stream_shows_that_it_lives(recent: Recent) -> None:
         pass
     await tail.close()
     await task
+
+
+async def test_a_stream_ends_with_its_key(recent: Recent) -> None:
+    tail = Tail(recent, look_s=0.005, key_s=0.0)
+    holds = [True, True, False]
+
+    async def stands() -> bool:
+        return holds.pop(0)
+
+    listener = Listener(tail, **{STANDS: stands})
+    assert await listener.all() == []
+    assert holds == []
+    await tail.close()

@@ -5,11 +5,15 @@ from typing import ClassVar
 
 import httpx
 import pytest
+from starlette.types import Message, Scope
 
 from aura_analytics.errors import QueueFull
 from aura_analytics.guard import key, network, signature
 from aura_analytics.guard.budget import Budget
+from aura_analytics.guard.door import Door
+from aura_analytics.guard.keyring import FRESH_MS
 from aura_analytics.guard.rate import Quota
+from aura_analytics.guard.standing import stands
 from unit.guard.house import House
 
 
@@ -306,3 +310,41 @@ async def test_while_the_database_is_away_known_keys_go_on_and_unknown_state_isn
         assert (await client.get("/stats/summary", headers=shown(token))).status_code == 503
         assert (await other.get("/stats/summary")).status_code == 503
         assert (await other.get("/health")).status_code == 200
+
+
+class TestStreams:
+    async def test_what_goes_on_holds_as_long_as_its_key(self, house: House) -> None:
+        id = key.id_of(token := await house.key("read"))
+        assert id is not None
+        scope = await streamed(house.door(), token)
+        assert await stands(scope)
+        house.watch.now += 60_000
+        assert await stands(scope)
+        await house.store.keys.revoke(id, now=house.watch.now, actor="test")
+        house.watch.now += 2 * FRESH_MS + 1
+        assert not await stands(scope)
+
+    async def test_and_while_nobody_is_asked_for_one_until_somebody_is(self, house: House) -> None:
+        scope = await streamed(house.door(), None)
+        assert await stands(scope)
+        await house.key("read")
+        house.watch.now += 2 * FRESH_MS + 1
+        assert not await stands(scope)
+        assert await stands(await streamed(house.door(closed=False), None))
+        assert await stands({"type": "http"})  # no door was there
+
+
+async def streamed(door: Door, token: str | None) -> Scope:
+    """Come through a door; give what stands behind it of the request."""
+    headers = [(b"host", b"127.0.0.1"), *([(b"x-api-key", token.encode())] if token else [])]
+    scope = {"type": "http", "method": "GET", "path": "/stats/live", "query_string": b"", "headers": headers}
+    scope["client"] = ("127.0.0.1", 1)
+
+    async def receive() -> Message:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(message: Message) -> None:
+        assert message.get("status", 200) == 200
+
+    await door(scope, receive, send)
+    return scope

@@ -3,6 +3,7 @@
 import re
 import string
 from base64 import b64decode
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given
@@ -81,3 +82,12 @@ def test_a_signing_secret_is_of_the_form_of_standard_webhooks() -> None:
     assert one != other
     assert one.startswith("whsec_")
     assert len(b64decode(one.removeprefix("whsec_"), validate=True)) == 32
+
+
+@pytest.mark.parametrize("before", ["", "/interactions/", "?key="])
+@pytest.mark.parametrize("change", [lambda token: token, lambda token: token[:-1], lambda token: f"{token}x"])
+def test_of_a_key_in_a_text_the_public_part_is_left(before: str, change: Callable[[str], str]) -> None:
+    token = key.make().token
+    public = token.rpartition("_")[0]
+    assert key.hidden(f"{before}{change(token)}/more") == f"{before}{public}…/more"
+    assert key.hidden(f"{before}{public}") == f"{before}{public}"

@@ -146,3 +146,28 @@ def test_a_principal_is_what_its_key_says() -> None:
     assert made.networks == networks("10.0.0.0/8 2001:db8::/32")
     assert (made.key_id, made.name, made.signed_only, made.expires_at) == ("k", "n", True, 2)
     assert principal_of(KeyRecord(id="k", name="n", hash="h", scopes=(), created_at=1)).stores is None
+
+
+async def test_what_is_known_and_what_isn_t_is_compared_alike(
+    house: House, keyring: Keyring, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No time is measured: whatever key is shown, one hash is made of it and compared with one as long."""
+    compared: list[tuple[int, int]] = []
+
+    def compare(one: str, other: str) -> bool:
+        compared.append((len(one), len(other)))
+        return one == other
+
+    monkeypatch.setattr("hmac.compare_digest", compare)
+    known = await house.key("read")
+    await keyring.refresh()
+    stranger = key.make().token
+    body = known[: -key.CHECKSUM_LENGTH - 1] + ("A" if known[-key.CHECKSUM_LENGTH - 1] != "A" else "B")
+    nearly = body + key.checksum(body)
+    for token in (known, stranger, nearly):
+        if token == known:
+            assert keyring.known(token)
+            continue
+        with pytest.raises(Unauthorised):
+            keyring.known(token)
+    assert compared == [(64, 64)] * 3

@@ -14,6 +14,7 @@ from aura_analytics.guard.door import Door, Policy
 from aura_analytics.guard.keyring import Keyring
 from aura_analytics.guard.principal import Scope as KeyScope
 from aura_analytics.guard.session import LASTING_MS, Sessions, cookies
+from aura_analytics.guard.standing import stands
 from unit.guard.house import House, asked
 
 PAGE = {"X-Aura-Page": "1"}
@@ -36,6 +37,7 @@ class Server:
         self.door = Door(self._front, keyring, house.store.keys, kept, problems.answer, sessions=sessions, **clocks)
 
     async def _front(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self.last = scope
         await (self._reading if scope["path"] == "/session" else asked)(scope, receive, send)
 
     def browser(self, *, scheme: str = "http", peer: str = "192.0.2.1", **headers: str) -> httpx.AsyncClient:
@@ -226,3 +228,25 @@ def test_a_cookie_is_found_among_others_and_the_first_of_a_name_counts() -> None
         (b"cookie", b";"),
     ]
     assert cookies(given) == {"aura": "x", "__Host-aura": "s=="}
+
+
+async def test_what_a_browser_held_before_it_signed_in_opens_nothing_afterwards(server: Server) -> None:
+    """Nobody can give a browser a cookie that becomes a session (fixation): each sign-in makes a new one."""
+    token = await server.house.key("read")
+    planted = "p" * 43
+    async with server.browser(cookie=f"aura={planted}") as browser:
+        given = (await sign_in(browser, token)).headers["set-cookie"]
+    assert planted not in given
+    async with server.browser(cookie=f"aura={planted}") as thief:
+        assert (await thief.get("/stats/summary")).status_code == 401
+
+
+async def test_a_stream_that_a_session_opened_ends_with_the_session(server: Server) -> None:
+    token = await server.house.key("read")
+    async with server.browser() as browser:
+        await sign_in(browser, token)
+        await browser.get("/stats/live")
+        stream = server.last
+        assert await stands(stream)
+        await browser.delete("/session", headers=PAGE)
+    assert not await stands(stream)

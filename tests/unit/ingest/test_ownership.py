@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 from aura_analytics.errors import Rejection
 from aura_analytics.events.decode import Decoded
-from aura_analytics.events.records import VoiceConversion, VoiceOutcome, VoiceQuery
+from aura_analytics.events.records import EarlyOutcome, VoiceConversion, VoiceOutcome, VoiceQuery
 from aura_analytics.guard.principal import LOCAL, Principal
-from aura_analytics.ingest.ownership import kept_to, stores_of
+from aura_analytics.ingest.ownership import kept_to, set_apart, stores_of
 from aura_analytics.store.port import WideRow
 
 
@@ -93,3 +93,13 @@ async def test_the_database_isn_t_asked_for_who_sees_all() -> None:
     assert await stores_of(LOCAL, outcomes("known"), rows) == {}
     assert await stores_of(None, outcomes("known"), rows) == {}
     assert rows.asked == []
+
+
+def test_outcomes_of_who_writes_into_some_stores_are_looked_at_again_and_nobody_else_s() -> None:
+    events = DECODED.events
+    assert set_apart(LOCAL, events) is events
+    assert set_apart(None, events) is events
+    found = set_apart(SOME, events)
+    assert [(before, after) for before, after in zip(events, found, strict=True) if before is not after] == [
+        (events[2], EarlyOutcome(outcome=events[2], stores=("a",)))
+    ]

@@ -23,6 +23,8 @@ ALERTS: Mapping[str, tuple[str, str, tuple[str, ...]]] = {
     ),
 }
 FORGOTTEN = ("hash", "until")
+# What is counted and doesn't go along.
+LEFT = ("forgotten_left", "early_outcomes_left")
 
 
 def take_along(source: Side, target: Side) -> Counter[str]:
@@ -30,13 +32,15 @@ def take_along(source: Side, target: Side) -> Counter[str]:
 
     What isn't taken in any more is noted by hashes that only its own database's secret explains. A target that has erased
     nothing by itself gets the source's secret with it; one that has keeps its own, and the rows are counted as
-    `forgotten_left`.
+    `forgotten_left`; so are outcomes that wait at the source for queries that haven't come there yet, as
+    `early_outcomes_left`.
     """
     taken: Counter[str] = Counter()
     with target.changing():
         for table, (read, write, columns) in ALERTS.items():
             taken[table] = target.execute(write, [dict(zip(columns, row, strict=True)) for row in source.told(read)])
         taken += _forgotten(source, target)
+    taken["early_outcomes_left"] = source.told("early_outcomes")[0][0]
     return taken
 
 

@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 import msgspec
 
 from aura_analytics.clock import Clock, now
-from aura_analytics.store.copying.along import take_along
+from aura_analytics.store.copying.along import LEFT, take_along
 from aura_analytics.store.copying.cells import Cells
 from aura_analytics.store.copying.merging import is_behind
 from aura_analytics.store.copying.page import FIRST_NUMBER, Page, Reader
@@ -106,9 +106,10 @@ class Copy:
 
     async def _take_along(self) -> None:
         taken = await asyncio.to_thread(take_along, self.reader.side, self._target.side)
-        left = taken.pop("forgotten_left", 0)
+        left = {name: taken.pop(name, 0) for name in LEFT}
         self.along += taken
-        self.along["forgotten_left"] = left
+        for name, count in left.items():
+            self.along[name] = count
 
     async def _begin(self) -> Progress:
         """Go on from where the last copy stood, if the source's feed reaches back to there; else begin anew."""

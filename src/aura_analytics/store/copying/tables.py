@@ -151,6 +151,7 @@ STAYS = {
     "change_followers": "they follow one database's feed",
     "copy_progress": "what was copied into one database",
     "database_identity": "it tells one database from another one",
+    "early_outcomes": "each waits for a query that is still to come to the database it was sent to; a copy counts them",
     "erasures": "the log of one installation; what they erased is gone, and what they keep away goes along",
     "judge_allowance": "what one installation may still ask of a model",
     "judge_batches": "their claims stay behind, as all leases do",

@@ -4,22 +4,19 @@ Other servers store events of the same interactions at the same moment. What is 
 are locked in the order of their ids, table by table in one order, so that nobody waits in a circle.
 """
 
-import math
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
-import msgspec
 from psycopg import AsyncConnection
 
-from aura_analytics.events.records import Event, VoiceConversion, VoiceOutcome, VoiceQuery
+from aura_analytics.events.records import EarlyOutcome, Event, Storable, VoiceConversion, VoiceOutcome, VoiceQuery
+from aura_analytics.store.postgres.cells import cells_of, json_of, storable
+from aura_analytics.store.postgres.early import Early, meet, tell_of_met
 from aura_analytics.store.queries import load
 
 SQL = load("events", "postgres")
 CONVERSIONS = load("conversions", "postgres")
 FEED = load("feed", "postgres")
-
-# PostgreSQL's text holds any character but this one.
-NUL, INSTEAD = "\0", "\ufffd"
 
 # When an outcome is due whose query isn't known: its place in the queue is held for who brings the query.
 NEVER = 2**63 - 1
@@ -43,7 +40,7 @@ class There(NamedTuple):
 class Group:
     """The events of one transaction, each id once: the first one that came."""
 
-    def __init__(self, events: Sequence[Event]) -> None:
+    def __init__(self, events: Sequence[Storable]) -> None:
         self._events = events
         self.queries: dict[str, VoiceQuery] = {}
         self.outcomes: dict[str, VoiceOutcome] = {}
@@ -53,20 +50,27 @@ class Group:
                 self.queries.setdefault(storable(event.id), event)
             elif isinstance(event, VoiceOutcome):
                 self.outcomes.setdefault(storable(event.query_id), event)
-            else:
+            elif isinstance(event, VoiceConversion):
                 self.conversions.setdefault(storable(event.id), event)
 
     def alone(self) -> list[str]:
         """Give the ids of which only the query or only the outcome is here."""
         return sorted(self.queries.keys() ^ self.outcomes.keys())
 
-    def news(self, new: New) -> list[bool]:
+    def early(self) -> list[EarlyOutcome]:
+        """Give the outcomes of which it isn't known yet whether their queries are their senders'."""
+        return [event for event in self._events if isinstance(event, EarlyOutcome)]
+
+    def news(self, new: New, early: Early) -> list[bool]:
         """Tell for each event whether it was stored."""
         stored = {id(self.queries[key]) for key in new.queries}
         stored |= {id(self.outcomes[key]) for key in new.outcomes}
         stored |= {id(self.conversions[key]) for key in new.conversions}
         told: list[bool] = []
         for event in self._events:
+            if isinstance(event, EarlyOutcome):
+                told.append(early.news(event))
+                continue
             told.append(id(event) in stored)
             stored.discard(id(event))  # the same object twice is one event and a duplicate
         return told
@@ -87,7 +91,9 @@ def _unanswered_at(query: VoiceQuery, grace_ms: int) -> int:
     return min(query.created_at, query.received_at) + grace_ms
 
 
-async def append(connection: AsyncConnection[Any], events: Sequence[Event], *, now: int, grace_ms: int) -> list[bool]:
+async def append(
+    connection: AsyncConnection[Any], events: Sequence[Storable], *, now: int, grace_ms: int
+) -> list[bool]:
     """Store events in a transaction of their own and commit it; tell for each whether it was new.
 
     Two round trips: what is new has to be known before it can be queued and published. A third one where an outcome comes
@@ -101,6 +107,7 @@ async def append(connection: AsyncConnection[Any], events: Sequence[Event], *, n
         grace_ms: how long a query waits for its outcome before it is due without one.
     """
     group = Group(events)
+    early = Early(connection, group.early())
     async with connection.pipeline():
         await connection.execute("BEGIN")
         await connection.execute(FEED["announce"], {})
@@ -109,26 +116,35 @@ async def append(connection: AsyncConnection[Any], events: Sequence[Event], *, n
             await _insert(connection, SQL["insert_outcomes"], group.outcomes.values()),
             await _insert(connection, CONVERSIONS["insert"], group.conversions.values()),
         ]
+        await early.send()
         looked_up = await _look_up(connection, group.alone())
+    await early.read()
     new = New(*[await _ids(cursor) for cursor in stored])
     there = await _there(looked_up)
-    due = group.due(new, there, now=now, grace_ms=grace_ms)
+    due = group.due(new, there, now=now, grace_ms=grace_ms) | dict.fromkeys(early.stored, now)
     lonely = [id for id, due_at in due.items() if due_at == NEVER]
     async with connection.pipeline():
-        if due:
+        if early.waiting:
+            await early.enqueue(due, now=now)
+        elif due:
             await connection.execute(SQL["enqueue"], {"rows": json_of(list(due.items())), "now": now})
+        met = await meet(connection, [group.queries[id] for id in new.queries], now=now) if new.queries else None
         # An outcome without its query is told too: whoever brings the query may not see it.
-        await publish(connection, new.queries | new.outcomes, new.conversions, now=now)
+        changed = new.queries | new.outcomes | early.stored | set(early.ids)
+        await publish(connection, changed, new.conversions, now=now)
         looked_up = await _look_up(connection, lonely)
-        if not lonely:
+        if not lonely and not early.waiting:
             await connection.execute("COMMIT")
-    if lonely:
-        await _commit_lonely(connection, await _there(looked_up), now=now)
-    return group.news(new)
+    await tell_of_met(met)
+    if lonely or early.waiting:
+        await _commit_lonely(connection, await _there(looked_up), early, now=now)
+    return group.news(new, early)
 
 
-async def _commit_lonely(connection: AsyncConnection[Any], there: There, *, now: int) -> None:
+async def _commit_lonely(connection: AsyncConnection[Any], there: There, early: Early, *, now: int) -> None:
     """Commit outcomes that came without their queries; those whose queries were committed meanwhile are due."""
+    if early.waiting and (met := await early.come_to_an_end()):
+        await connection.execute(SQL["enqueue"], {"rows": json_of([(id, now) for id in met]), "now": now})
     async with connection.pipeline():
         if there.queries:
             await connection.execute(SQL["hasten"], {"ids": sorted(there.queries), "now": now})
@@ -166,43 +182,9 @@ async def touch(connection: AsyncConnection[Any], *, now: int) -> None:
 
 async def _insert(connection: AsyncConnection[Any], statement: str, events: Iterable[Event]) -> Any:
     """Ask to store some events of a kind; give the cursor that will tell which are new, None where there are none."""
-    rows = [_cells(event) for event in events]
+    rows = [cells_of(event) for event in events]
     return await connection.execute(statement, {"rows": json_of(rows)}, binary=True) if rows else None
 
 
 async def _ids(cursor: Any) -> set[str]:
     return {id for (id,) in await cursor.fetchall()} if cursor is not None else set()
-
-
-def _cells(event: Event) -> tuple[Any, ...]:
-    """Give the cells in the order of the record's fields, which is the statement's; lists and `extra` as JSON."""
-    cells = msgspec.structs.astuple(event)
-    if isinstance(event, VoiceOutcome):
-        *cells_before, tool_calls, correlation_id, extra = cells
-        return (*cells_before, _nested(tool_calls), correlation_id, _nested(extra))
-    return cells if event.extra is None else (*cells[:-1], _nested(event.extra))
-
-
-def _nested(value: Any) -> str | None:
-    """Write the caller's own JSON as a cell holds it."""
-    return None if value is None else msgspec.json.encode(value).decode()
-
-
-def storable(text: str) -> str:
-    """Give a text as PostgreSQL can hold it."""
-    return text.replace(NUL, INSTEAD) if NUL in text else text
-
-
-def json_of(rows: Sequence[Sequence[Any]]) -> str:
-    """Write rows as one parameter, with what `jsonb` can hold."""
-    text = msgspec.json.encode(rows).decode()
-    if "\\u0000" not in text and "-0.0" not in text:
-        return text
-    return msgspec.json.encode([[_cell(cell) for cell in row] for row in rows]).decode()
-
-
-def _cell(value: Any) -> Any:
-    """Give a cell that `jsonb` keeps as it is: its numbers have no negative zero, but its texts may say so."""
-    if isinstance(value, str):
-        return storable(value)
-    return "-0.0" if isinstance(value, float) and value == 0 and math.copysign(1, value) < 0 else value

@@ -8,7 +8,7 @@ from psycopg import AsyncConnection
 
 from aura_analytics.events.records import Interaction, VoiceQuery
 from aura_analytics.store.judging import Choice
-from aura_analytics.store.postgres.append import storable
+from aura_analytics.store.postgres.cells import storable
 from aura_analytics.store.queries import load
 from aura_analytics.store.tolerance import interaction_of
 from aura_analytics.store.turns import MOST_TURNS, previous_of, sessions_of

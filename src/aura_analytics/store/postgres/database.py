@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Sequence
 
 from aura_analytics.clock import Clock, now
 from aura_analytics.errors import StoreUnavailable
-from aura_analytics.events.records import Event, InteractionDetails, Verdict
+from aura_analytics.events.records import InteractionDetails, Storable, Verdict
 from aura_analytics.store.port import (
     HOURLY_ROWS,
     LAST_ROW,
@@ -21,7 +21,8 @@ from aura_analytics.store.port import (
 )
 from aura_analytics.store.postgres import feed, hourly
 from aura_analytics.store.postgres.alerts import PostgresAlerts
-from aura_analytics.store.postgres.append import storable, touch
+from aura_analytics.store.postgres.append import touch
+from aura_analytics.store.postgres.cells import storable
 from aura_analytics.store.postgres.connection import TOO_LONG, translated
 from aura_analytics.store.postgres.failing import Failing
 from aura_analytics.store.postgres.interaction import interaction
@@ -102,7 +103,7 @@ class PostgresStore(Work, Judging, Failing):
             raise StoreUnavailable(TOO_LONG, trouble="slow")
         looking.result()
 
-    async def append(self, events: Sequence[Event]) -> list[bool]:
+    async def append(self, events: Sequence[Storable]) -> list[bool]:
         """Store events."""
         return await self._write.append(events)
 

@@ -9,7 +9,8 @@ from ulid import ULID
 
 from aura_analytics.events.records import JudgeCall, Verdict
 from aura_analytics.store.port import Claim
-from aura_analytics.store.postgres.append import FEED, json_of, publish, storable
+from aura_analytics.store.postgres.append import FEED, publish
+from aura_analytics.store.postgres.cells import json_of, storable
 from aura_analytics.store.postgres.judge_calls import note
 from aura_analytics.store.queries import load
 from aura_analytics.store.tolerance import interaction_of

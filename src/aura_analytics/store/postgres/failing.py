@@ -13,7 +13,7 @@ from aura_analytics.store.failures import (
     lists,
 )
 from aura_analytics.store.postgres.access import Access
-from aura_analytics.store.postgres.append import storable
+from aura_analytics.store.postgres.cells import storable
 from aura_analytics.store.queries import Row, load
 
 SQL = load("failures", "postgres")

@@ -6,7 +6,7 @@ from typing import Any
 from psycopg import AsyncConnection
 
 from aura_analytics.store.port import HourlySums
-from aura_analytics.store.postgres.append import json_of
+from aura_analytics.store.postgres.cells import json_of
 from aura_analytics.store.queries import load
 
 SQL = load("hourly", "postgres")

@@ -6,7 +6,7 @@ from psycopg import AsyncConnection
 
 from aura_analytics.events.records import InteractionDetails
 from aura_analytics.store.details import details_of
-from aura_analytics.store.postgres.append import storable
+from aura_analytics.store.postgres.cells import storable
 from aura_analytics.store.queries import load
 
 SQL = load("interaction", "postgres")

@@ -12,7 +12,7 @@ from psycopg import AsyncConnection
 from aura_analytics.events.records import JudgeCall
 from aura_analytics.store.allowance import Level, correction_of, granted, names_of
 from aura_analytics.store.judging import Demand, Grant
-from aura_analytics.store.postgres.append import storable
+from aura_analytics.store.postgres.cells import storable
 from aura_analytics.store.queries import load
 
 SQL = load("judge_calls", "postgres")

@@ -13,7 +13,7 @@ from aura_analytics.store.judging import AnsweredCalls, CallSums, Choice, Demand
 from aura_analytics.store.postgres import choice as chosen
 from aura_analytics.store.postgres import judge_calls, reviews
 from aura_analytics.store.postgres.access import Access
-from aura_analytics.store.postgres.append import storable
+from aura_analytics.store.postgres.cells import storable
 from aura_analytics.store.queries import load
 from aura_analytics.store.undoing import TakenBack
 

@@ -7,7 +7,8 @@ from typing import Any
 from psycopg import AsyncConnection
 
 from aura_analytics.store.keys import AuditEntry, KeyRecord, created, entry_of, key_of
-from aura_analytics.store.postgres.append import storable
+from aura_analytics.store.messages import Messages, overdue, told
+from aura_analytics.store.postgres.cells import storable
 from aura_analytics.store.queries import load
 
 SQL = load("keys", "postgres")
@@ -33,6 +34,7 @@ class PostgresKeys:
         self._reading = reading
         self._changing = changing
         self._takes = 0
+        self._messages = Messages(self._remember)
 
     async def create(self, record: KeyRecord, *, actor: str) -> None:
         """Keep a new key."""
@@ -70,11 +72,13 @@ class PostgresKeys:
 
     async def remember(self, message: str, *, until: int, now: int) -> bool:
         """Note a signed message."""
+        return await self._messages.remember(storable(message), until=until, now=now)
+
+    async def _remember(self, messages: Mapping[str, int], now: int) -> set[str]:
         async with self._changing() as connection:
-            cursor = await connection.execute(SQL["remember"], {"id": storable(message), "until": until, "now": now})
-            is_new = await cursor.fetchone() is not None
-            await connection.execute(SQL["forget_seen"], {"now": now})
-        return is_new
+            found = await (await connection.execute(SQL["remember"], told(messages, now))).fetchall()
+            await connection.execute(SQL["forget_seen"], overdue(messages, now))
+        return {message for (message,) in found}
 
     async def take_rate(self, bucket: str, *, least_s: float, most_s: float, capacity_s: float) -> tuple[float, float]:
         """Take out of a bucket; now and then forget those that are full."""

@@ -55,6 +55,7 @@ NEEDED = {
         "error",
     },
     "alert_turn": {"name", "holder", "until"},
+    "early_outcomes": {"number", "query_id", "sender", "stores", "outcome"},
 }
 
 

@@ -6,7 +6,8 @@ from typing import Any
 from psycopg import AsyncConnection
 
 from aura_analytics.store.keys import AuditEntry
-from aura_analytics.store.postgres.append import publish, storable
+from aura_analytics.store.postgres.append import publish
+from aura_analytics.store.postgres.cells import storable
 from aura_analytics.store.postgres.interaction import interaction
 from aura_analytics.store.postgres.keys import Access
 from aura_analytics.store.privacy import (
@@ -201,7 +202,8 @@ async def _theirs(connection: Connection, user_id: str, ids: Sequence[str]) -> T
     query_ids = list(dict.fromkeys([*named, *unnamed]))
     of_queries = await _rows(connection, "conversions_of_queries", ids=query_ids)
     around = of_sessions(await _rows(connection, "conversions_of_sessions", ids=within), sessions)
-    return Theirs(query_ids=query_ids, conversion_ids=list(dict.fromkeys([*(id for (id,) in of_queries), *around])))
+    conversion_ids = list(dict.fromkeys([*(id for (id,) in of_queries), *around]))
+    return Theirs(query_ids=query_ids, conversion_ids=conversion_ids, sessions=sorted(sessions))
 
 
 async def _held(connection: Connection, query_ids: Sequence[str], conversion_ids: Sequence[str]) -> Held:

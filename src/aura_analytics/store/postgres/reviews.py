@@ -8,7 +8,8 @@ from psycopg import AsyncConnection
 
 from aura_analytics.events.records import Verdict
 from aura_analytics.store.postgres import evaluation
-from aura_analytics.store.postgres.append import FEED, publish, storable
+from aura_analytics.store.postgres.append import FEED, publish
+from aura_analytics.store.postgres.cells import storable
 from aura_analytics.store.queries import load
 from aura_analytics.store.tolerance import verdict_of
 from aura_analytics.store.undoing import TakenBack

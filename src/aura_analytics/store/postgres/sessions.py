@@ -2,7 +2,7 @@
 
 import msgspec
 
-from aura_analytics.store.postgres.append import storable
+from aura_analytics.store.postgres.cells import storable
 from aura_analytics.store.postgres.keys import Access
 from aura_analytics.store.queries import load
 from aura_analytics.store.sessions import PageSession

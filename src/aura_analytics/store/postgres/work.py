@@ -6,7 +6,7 @@ from aura_analytics.events.records import JudgeCall, Verdict
 from aura_analytics.store.port import Claim, FailedEvaluation, QueueDepth
 from aura_analytics.store.postgres import evaluation, judge_calls
 from aura_analytics.store.postgres.access import Access
-from aura_analytics.store.postgres.append import storable
+from aura_analytics.store.postgres.cells import storable
 from aura_analytics.store.queries import load
 from aura_analytics.store.tolerance import verdict_of
 

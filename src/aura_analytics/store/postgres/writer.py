@@ -17,7 +17,7 @@ from psycopg import AsyncConnection, errors
 
 from aura_analytics.clock import Clock
 from aura_analytics.errors import QueueFull, StoreUnavailable
-from aura_analytics.events.records import Event
+from aura_analytics.events.records import Storable
 from aura_analytics.spans import Span, current
 from aura_analytics.store.postgres.append import append
 from aura_analytics.store.postgres.connection import TOO_LONG, prepare, translated
@@ -39,7 +39,7 @@ REMEMBERED_S = 3.0
 class Job(msgspec.Struct, frozen=True, eq=False):
     """The events of one call, whoever waits for them, and what they are traced as a part of."""
 
-    events: Sequence[Event]
+    events: Sequence[Storable]
     answer: asyncio.Future[list[bool]]
     around: Span | None
 
@@ -54,7 +54,7 @@ class Lane:
         self._grace_ms = grace_ms
         self._connection: AsyncConnection[Any] | None = None  # Any: a row is a tuple
 
-    async def write(self, events: Sequence[Event]) -> list[bool]:
+    async def write(self, events: Sequence[Storable]) -> list[bool]:
         """Store events and commit.
 
         Raises:
@@ -67,7 +67,7 @@ class Lane:
         finally:
             self.began = None
 
-    async def _try(self, events: Sequence[Event]) -> list[bool]:
+    async def _try(self, events: Sequence[Storable]) -> list[bool]:
         for attempt in range(1, TRIES + 1):
             lay_idle = self._connection is not None
             try:
@@ -81,7 +81,7 @@ class Lane:
                     raise
         raise AssertionError("the last try returns or raises")
 
-    async def _attempt(self, events: Sequence[Event]) -> list[bool]:
+    async def _attempt(self, events: Sequence[Storable]) -> list[bool]:
         done = False
         try:
             async with asyncio.timeout(COMMIT_S):
@@ -135,7 +135,7 @@ class Writer:
         self._failed: tuple[float, StoreUnavailable] | None = None  # the last time, unless one went well since
         self._tasks = [asyncio.create_task(self._run(lane), name="aura-writer") for lane in lanes]
 
-    def append(self, events: Sequence[Event]) -> asyncio.Future[list[bool]]:
+    def append(self, events: Sequence[Storable]) -> asyncio.Future[list[bool]]:
         """Submit events; the answer comes once they are durable.
 
         Raises:

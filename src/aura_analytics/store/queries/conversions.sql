@@ -13,9 +13,11 @@ ORDER BY rowid
 LIMIT :limit;
 
 -- name: of_query
--- The conversions that name a query, in the order in which they happened.
+-- The conversions that name a query and no other store than its own, in the order in which they happened.
 SELECT
     id, query_id, session_id, store_id, occurred_at, received_at, value, currency, order_id, correlation_id, extra
 FROM voice_conversions
-WHERE query_id = :query_id
+WHERE
+    query_id = :query_id
+    AND (store_id IS NULL OR store_id = (SELECT store_id FROM voice_queries WHERE id = :query_id))
 ORDER BY occurred_at, id;

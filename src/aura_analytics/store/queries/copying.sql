@@ -102,6 +102,10 @@ ON CONFLICT (source) DO UPDATE SET
     stage = excluded.stage, mark = excluded.mark, position = excluded.position, moment = excluded.moment,
     noted_at = excluded.noted_at;
 
+-- name: early_outcomes
+-- How many outcomes wait for their queries.
+SELECT count(*) FROM early_outcomes;
+
 -- name: alert_states
 -- How each alert stands.
 SELECT rule, state, since, looked_at, value, "of" FROM alert_states;

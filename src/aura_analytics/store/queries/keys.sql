@@ -27,12 +27,6 @@ WHERE id = :id AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > :n
 -- Note when a key was last used; servers may say so in any order.
 UPDATE api_keys SET last_used_at = :used_at WHERE id = :id AND (last_used_at IS NULL OR last_used_at < :used_at);
 
--- name: remember
--- Note a signed message, unless it is noted already and its time isn't over.
-INSERT INTO seen_signatures (id, until) VALUES (:id, :until)
-ON CONFLICT (id) DO UPDATE SET until = excluded.until WHERE seen_signatures.until < :now
-RETURNING id;
-
 -- name: note
 -- Add to the record of changes.
 INSERT INTO audit_log (at, actor, action, subject, details) VALUES (:at, :actor, :action, :subject, :details);

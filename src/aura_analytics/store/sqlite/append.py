@@ -7,8 +7,17 @@ from typing import Any
 
 import msgspec
 
-from aura_analytics.events.records import Event, Extra, VoiceConversion, VoiceOutcome, VoiceQuery
+from aura_analytics.events.records import (
+    EarlyOutcome,
+    Extra,
+    Storable,
+    VoiceConversion,
+    VoiceOutcome,
+    VoiceQuery,
+)
+from aura_analytics.store.early import tell_of_dropped
 from aura_analytics.store.queries import Row, expand, load
+from aura_analytics.store.sqlite import early
 from aura_analytics.store.sqlite.forgotten import Forgotten
 
 SQL = load("events", "sqlite")
@@ -22,7 +31,7 @@ CHUNKS = tuple(2**power for power in range(9, -1, -1))
 _id_lists = msgspec.json.Decoder(list[str])
 
 
-def append(connection: sqlite3.Connection, events: Sequence[Event], *, now: int, grace_ms: int) -> list[bool]:
+def append(connection: sqlite3.Connection, events: Sequence[Storable], *, now: int, grace_ms: int) -> list[bool]:
     """Store events and tell for each whether it was new; the caller holds the write transaction.
 
     Args:
@@ -34,6 +43,10 @@ def append(connection: sqlite3.Connection, events: Sequence[Event], *, now: int,
     refused = Forgotten(connection)
     fresh = Fresh(connection, events)
     news = fresh.take(events, refused.events(events) if refused.any else None)
+    if refused.any_waits and fresh.queries:
+        fresh.add(early.met(connection, fresh.queries))
+    if EarlyOutcome in map(type, events):
+        _take_early(connection, events, fresh, news)
     insert(connection, SQL["insert_queries"], [_query_row(query) for query in fresh.queries])
     insert(connection, SQL["insert_outcomes"], [_outcome_row(outcome) for outcome in fresh.outcomes])
     insert(connection, CONVERSIONS["insert"], [_conversion_row(conversion) for conversion in fresh.conversions])
@@ -42,6 +55,23 @@ def append(connection: sqlite3.Connection, events: Sequence[Event], *, now: int,
         connection.execute(SQL["enqueue"], {"due": json_of(list(due.items()))})
     publish(connection, list(due), [conversion.id for conversion in fresh.conversions], now=now)
     return news
+
+
+def _take_early(connection: sqlite3.Connection, events: Sequence[Storable], fresh: "Fresh", news: list[bool]) -> None:
+    """Store early outcomes whose queries are there and their senders', and have those wait whose queries aren't."""
+    sent = [(number, event) for number, event in enumerate(events) if isinstance(event, EarlyOutcome) and news[number]]
+    stores = early.stores_of(connection, [event for _, event in sent], fresh.queries)
+    dropped: list[str] = []
+    for number, event in sent:
+        store_id = stores.get(event.query_id)
+        if store_id is None:
+            news[number] = early.wait(connection, event)
+        elif store_id in event.stores:
+            news[number] = bool(fresh.add([event.outcome]))
+        else:
+            news[number] = False
+            dropped.append(event.query_id)
+    tell_of_dropped(dropped)
 
 
 def publish(
@@ -74,7 +104,7 @@ def json_of(value: Any) -> str:  # Any: ids, or the caller's own JSON
 class Fresh:
     """The events of a transaction that are new, by their kinds: of an id, the first one that ever came."""
 
-    def __init__(self, connection: sqlite3.Connection, events: Sequence[Event]) -> None:
+    def __init__(self, connection: sqlite3.Connection, events: Sequence[Storable]) -> None:
         """Look up what is known of the events' ids."""
         # A conversion's query is looked up along with the others, in vain: telling it apart would cost every batch.
         keys = {event.id if isinstance(event, VoiceQuery) else event.query_id for event in events}
@@ -85,16 +115,22 @@ class Fresh:
         self.outcomes: list[VoiceOutcome] = []
         self.conversions: list[VoiceConversion] = []
 
-    def take(self, events: Sequence[Event], refused: Sequence[bool] | None = None) -> list[bool]:
-        """Put events with the new ones of their kinds; tell for each whether it is new. One that is refused isn't."""
+    def take(self, events: Sequence[Storable], refused: Sequence[bool] | None = None) -> list[bool]:
+        """Put events with the new ones of their kinds; tell for each whether it is new. One that is refused isn't.
+
+        Early outcomes are put nowhere: of those that are told as new, some may turn out not to be.
+        """
         # Any: a list takes only its own kind. A call for each event would be a tenth of a large batch's Python.
-        kinds: dict[type[Event], tuple[set[str], list[Any]]] = {
+        kinds: dict[type[Storable], tuple[set[str], list[Any]]] = {
             VoiceQuery: (self._known_queries, self.queries),
             VoiceOutcome: (self._known_outcomes, self.outcomes),
             VoiceConversion: (self._known_conversions, self.conversions),
         }
         news: list[bool] = []
         for number, event in enumerate(events):
+            if isinstance(event, EarlyOutcome):
+                news.append(not (refused and refused[number]))
+                continue
             id = event.query_id if isinstance(event, VoiceOutcome) else event.id
             known, new = kinds[type(event)]
             is_new = id not in known and not (refused and refused[number])
@@ -104,6 +140,16 @@ class Fresh:
                 new.append(event)
         return news
 
+    def add(self, outcomes: Sequence[VoiceOutcome]) -> list[VoiceOutcome]:
+        """Put outcomes with the new ones whose queries have none yet; give these."""
+        added: list[VoiceOutcome] = []
+        for outcome in outcomes:
+            if outcome.query_id not in self._known_outcomes:
+                self._known_outcomes.add(outcome.query_id)
+                added.append(outcome)
+        self.outcomes += added
+        return added
+
     def due(self, *, now: int, grace_ms: int) -> dict[str, int]:
         """Tell when the interactions that changed are due to be labelled."""
         due = {query.id: min(query.created_at, query.received_at) + grace_ms for query in self.queries}
@@ -112,7 +158,7 @@ class Fresh:
         return due
 
 
-def _known_conversions(connection: sqlite3.Connection, events: Sequence[Event]) -> set[str]:
+def _known_conversions(connection: sqlite3.Connection, events: Sequence[Storable]) -> set[str]:
     """Tell which conversions are there already; a batch that brings none asks nothing."""
     if VoiceConversion not in map(type, events):
         return set()

@@ -8,7 +8,7 @@ from typing import TypeVar
 import msgspec
 
 from aura_analytics.clock import Clock, now
-from aura_analytics.events.records import Event, InteractionDetails, Verdict
+from aura_analytics.events.records import InteractionDetails, Storable, Verdict
 from aura_analytics.store import queries
 from aura_analytics.store.port import (
     FOLLOWER_FORGOTTEN_MS,
@@ -63,7 +63,7 @@ class SqliteStore(Work, Judging, Failing):
         self.persons = SqlitePersons(self._path, self._read, self._change)
         self.alerts = SqliteAlerts(self._read, self._change)
 
-    async def append(self, events: Sequence[Event]) -> list[bool]:
+    async def append(self, events: Sequence[Storable]) -> list[bool]:
         """Store events."""
         return await self._write.append(events)
 

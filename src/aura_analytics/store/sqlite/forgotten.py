@@ -5,25 +5,41 @@ from collections.abc import Sequence
 
 import msgspec
 
-from aura_analytics.events.records import Event, JudgeCall, VoiceOutcome, VoiceQuery
+from aura_analytics.events.records import EarlyOutcome, JudgeCall, Storable, VoiceConversion, VoiceOutcome, VoiceQuery
 from aura_analytics.store import queries
-from aura_analytics.store.privacy import hashed
+from aura_analytics.store.privacy import hashed, session_name
 
 SQL = queries.load("privacy", "sqlite")
 
 
 class Forgotten:
-    """What of a transaction's events isn't taken in any more. Where nothing was ever erased, it costs one look."""
+    """What of a transaction's events isn't taken in any more. Where nothing was ever erased, it costs one look.
+
+    The same look tells whether any early outcomes wait.
+    """
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
-        (self.any,) = connection.execute(SQL["any_forgotten"]).fetchone()
+        self.any, self.any_waits = connection.execute(SQL["any_forgotten"]).fetchone()
 
-    def events(self, events: Sequence[Event]) -> list[bool]:
+    def events(self, events: Sequence[Storable]) -> list[bool]:
         """Tell for each event whether it is about what was erased, or by somebody who is blocked."""
         names = [_names(event) for event in events]
         found = self._found({name for some in names for name in some})
+        if any(kind == "session" for kind, _ in found):
+            found -= self._goes_on(events, found)
         return [not found.isdisjoint(some) for some in names]
+
+    def _goes_on(self, events: Sequence[Storable], found: set[tuple[str, str]]) -> set[tuple[str, str]]:
+        """Give the erased sessions in which something was said since, or is in this transaction."""
+        asked = {event.session_id for event in events if isinstance(event, VoiceConversion)} - {None}
+        rows = self._connection.execute(SQL["spoken_in"], {"ids": msgspec.json.encode(list(asked)).decode()}).fetchall()
+        said = [
+            (event.store_id, event.session_id)
+            for event in events
+            if isinstance(event, VoiceQuery) and event.session_id and found.isdisjoint(_names(event))
+        ]
+        return {("session", name) for one in [*rows, *said] for name in (one[1], session_name(*one))}
 
     def calls(self, calls: Sequence[JudgeCall]) -> list[JudgeCall]:
         """Leave out the requests about what was erased."""
@@ -47,12 +63,14 @@ def secret(connection: sqlite3.Connection) -> str:
     return str(found)
 
 
-def _names(event: Event) -> list[tuple[str, str]]:
+def _names(event: Storable) -> list[tuple[str, str]]:
     """Give what an event may be refused by."""
     if isinstance(event, VoiceQuery):
         user = [] if event.user_id is None else [("user", event.user_id)]
         return [("query", event.id), *user]
-    if isinstance(event, VoiceOutcome):
+    if isinstance(event, VoiceOutcome | EarlyOutcome):
         return [("query", event.query_id)]
-    of_query = [] if event.query_id is None else [("query", event.query_id)]
-    return [("conversion", event.id), *of_query]
+    if event.query_id is not None:
+        return [("conversion", event.id), ("query", event.query_id)]
+    session = [] if event.session_id is None else [("session", session_name(event.store_id, event.session_id))]
+    return [("conversion", event.id), *session]

@@ -3,10 +3,11 @@
 import sqlite3
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
-from typing import Any, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 from aura_analytics.store import queries
 from aura_analytics.store.keys import AuditEntry, KeyRecord, created, entry_of, key_of
+from aura_analytics.store.messages import Messages, overdue, told
 
 SQL = queries.load("keys", "sqlite")
 
@@ -31,6 +32,7 @@ class SqliteKeys:
     def __init__(self, read: Access, change: Access) -> None:
         self._read = read
         self._change = change
+        self._messages = Messages(self._remember)
 
     async def create(self, record: KeyRecord, *, actor: str) -> None:
         """Keep a new key."""
@@ -56,7 +58,10 @@ class SqliteKeys:
 
     async def remember(self, message: str, *, until: int, now: int) -> bool:
         """Note a signed message."""
-        return await self._change(partial(_remember, message=message, until=until, now=now))
+        return await self._messages.remember(message, until=until, now=now)
+
+    async def _remember(self, messages: Mapping[str, int], now: int) -> set[str]:
+        return await self._change(partial(_remember, messages=messages, now=now))
 
     async def note(self, entry: AuditEntry) -> None:
         """Add to the record."""
@@ -92,8 +97,7 @@ def _rotate(
     return True
 
 
-def _remember(connection: sqlite3.Connection, *, message: str, until: int, now: int) -> bool:
-    asked: dict[str, Any] = {"id": message, "until": until, "now": now}  # Any: cells
-    is_new = connection.execute(SQL["remember"], asked).fetchone() is not None
-    connection.execute(SQL["forget_seen"], {"now": now})
-    return is_new
+def _remember(connection: sqlite3.Connection, *, messages: Mapping[str, int], now: int) -> set[str]:
+    found = connection.execute(SQL["remember"], told(messages, now)).fetchall()
+    connection.execute(SQL["forget_seen"], overdue(messages, now))
+    return {message for (message,) in found}

@@ -54,6 +54,7 @@ NEEDED = {
         "error",
     },
     "alert_turn": {"name", "holder", "until"},
+    "early_outcomes": {"number", "query_id", "sender", "stores", "outcome"},
 }
 
 

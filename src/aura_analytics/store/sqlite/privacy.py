@@ -168,7 +168,8 @@ def _theirs(connection: sqlite3.Connection, *, user_id: str, ids: Sequence[str])
     query_ids = list(dict.fromkeys([*named, *unnamed]))
     of_queries = connection.execute(SQL["conversions_of_queries"], {"ids": json_of(query_ids)}).fetchall()
     around = of_sessions(connection.execute(SQL["conversions_of_sessions"], within).fetchall(), sessions)
-    return Theirs(query_ids=query_ids, conversion_ids=list(dict.fromkeys([*(id for (id,) in of_queries), *around])))
+    conversion_ids = list(dict.fromkeys([*(id for (id,) in of_queries), *around]))
+    return Theirs(query_ids=query_ids, conversion_ids=conversion_ids, sessions=sorted(sessions))
 
 
 def _held(connection: sqlite3.Connection, *, query_ids: Sequence[str], conversion_ids: Sequence[str]) -> Held:

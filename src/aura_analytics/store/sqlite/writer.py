@@ -18,7 +18,7 @@ import msgspec
 
 from aura_analytics.clock import Clock
 from aura_analytics.errors import QueueFull, StoreUnavailable
-from aura_analytics.events.records import Event
+from aura_analytics.events.records import Storable
 from aura_analytics.spans import Span, current
 from aura_analytics.store.sqlite.append import append
 from aura_analytics.store.sqlite.connection import translated
@@ -51,7 +51,7 @@ class Job(msgspec.Struct, frozen=True, eq=False):
     Any: the function's own result.
     """
 
-    events: Sequence[Event]
+    events: Sequence[Storable]
     change: Callable[[sqlite3.Connection], Any] | None
     answer: asyncio.Future[Any]
     around: Span | None
@@ -90,7 +90,7 @@ class Writer(threading.Thread):
         self._waiting = 0
         self._closed = False
 
-    async def append(self, events: Sequence[Event]) -> list[bool]:
+    async def append(self, events: Sequence[Storable]) -> list[bool]:
         """Store events; see `Store.append`."""
         if self._waiting and self._waiting + len(events) > self._most_waiting:
             raise QueueFull(f"{self._waiting} events wait for the disk; nothing of this request was stored")
@@ -115,7 +115,7 @@ class Writer(threading.Thread):
         await asyncio.to_thread(self.join)
 
     def _submit(
-        self, events: Sequence[Event], change: Callable[[sqlite3.Connection], Any] | None
+        self, events: Sequence[Storable], change: Callable[[sqlite3.Connection], Any] | None
     ) -> asyncio.Future[Any]:
         if self._closed:
             raise StoreUnavailable("the service is stopping", trouble="stopping")

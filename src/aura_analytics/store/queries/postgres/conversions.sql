@@ -5,7 +5,8 @@ INSERT INTO voice_conversions (
 )
 SELECT * FROM (
     SELECT
-        nextval('voice_conversions_rowid'), v ->> 0 AS id, v ->> 1 AS query_id, v ->> 2, v ->> 3, CAST(v ->> 4 AS bigint),
+        nextval('voice_conversions_rowid'), v ->> 0 AS id, v ->> 1 AS query_id, v ->> 2 AS session_id, v ->> 3 AS store_id,
+        CAST(v ->> 4 AS bigint),
         CAST(v ->> 5 AS bigint), CAST(v ->> 6 AS double precision), v ->> 7, v ->> 8, v ->> 9, v ->> 10
     FROM jsonb_array_elements(CAST(:rows AS jsonb)) AS listed (v)
 ) AS listed
@@ -13,6 +14,19 @@ WHERE NOT EXISTS (
     SELECT 1 FROM forgotten, privacy_secret
     WHERE hash = encode(sha256(convert_to(secret || 'query:' || listed.query_id, 'UTF8')), 'hex')
         OR hash = encode(sha256(convert_to(secret || 'conversion:' || listed.id, 'UTF8')), 'hex')
+)
+AND (
+    listed.query_id IS NOT NULL
+    OR NOT EXISTS (
+        SELECT 1 FROM forgotten, privacy_secret
+        WHERE hash = encode(sha256(convert_to(
+            secret || 'session:' || coalesce(listed.store_id || chr(31), '') || listed.session_id, 'UTF8'
+        )), 'hex')
+    )
+    OR EXISTS (
+        SELECT 1 FROM voice_queries AS q
+        WHERE q.session_id = listed.session_id AND q.store_id = coalesce(listed.store_id, q.store_id)
+    )
 )
 ORDER BY id COLLATE "C"
 ON CONFLICT (id) DO NOTHING

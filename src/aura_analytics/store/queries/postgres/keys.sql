@@ -1,4 +1,11 @@
+-- name: remember
+-- Note signed messages, but for those that are noted already and whose time isn't over; tell which were noted.
+INSERT INTO seen_signatures (id, until)
+SELECT key, CAST(value AS bigint) FROM jsonb_each_text(CAST(:messages AS jsonb)) ORDER BY key COLLATE "C"
+ON CONFLICT (id) DO UPDATE SET until = excluded.until WHERE seen_signatures.until < :now
+RETURNING id;
+
 -- name: forget_seen
 -- Forget some signed messages whose time is over; what another server is at is left to it.
 DELETE FROM seen_signatures
-WHERE id IN (SELECT id FROM seen_signatures WHERE until < :now LIMIT 100 FOR UPDATE SKIP LOCKED);
+WHERE id IN (SELECT id FROM seen_signatures WHERE until < :now LIMIT :most FOR UPDATE SKIP LOCKED);

@@ -1,10 +1,14 @@
 -- name: any_forgotten
--- Whether anything is not taken in any more.
-SELECT EXISTS (SELECT 1 FROM forgotten);
+-- Whether anything is not taken in any more, and whether any early outcome waits.
+SELECT EXISTS (SELECT 1 FROM forgotten), EXISTS (SELECT 1 FROM early_outcomes);
 
 -- name: forgotten
 -- Which of some hashes are not taken in any more.
 SELECT hash FROM forgotten WHERE hash {in:ids};
+
+-- name: spoken_in
+-- In which of some sessions something was said, with the store.
+SELECT DISTINCT store_id, session_id FROM voice_queries WHERE session_id {in:ids};
 
 -- name: overwrite
 -- Let what is removed be overwritten with zeros, and not only be left to be reused.
