@@ -36,6 +36,7 @@ NAMES = [
     "009_copy_progress",
     "010_judging",
     "011_guard",
+    "013_archive",
 ]
 ALL = [int(name[:3]) for name in NAMES]
 TABLES = {

@@ -11,6 +11,7 @@ SELECT * FROM (
         CAST(CAST(CAST(v ->> 11 AS boolean) AS integer) AS smallint), v ->> 12, v ->> 13
     FROM jsonb_array_elements(CAST(:rows AS jsonb)) AS listed (v)
 ) AS listed
+WHERE NOT EXISTS (SELECT 1 FROM archived_ids AS archived WHERE archived.id = listed.id)
 ORDER BY id COLLATE "C"
 ON CONFLICT (id) DO NOTHING
 RETURNING id;
@@ -27,9 +28,14 @@ SELECT
     v ->> 10, CAST(CAST(CAST(v ->> 11 AS boolean) AS integer) AS smallint),
     CAST(CAST(CAST(v ->> 12 AS boolean) AS integer) AS smallint), v ->> 13, v ->> 14, v ->> 15, v ->> 16
 FROM jsonb_array_elements(CAST(:rows AS jsonb)) AS listed (v)
+WHERE NOT EXISTS (SELECT 1 FROM archived_ids AS archived WHERE archived.id = v ->> 0 AND archived.answered = 1)
 ORDER BY (v ->> 0) COLLATE "C"
 ON CONFLICT (query_id) DO NOTHING
 RETURNING query_id;
+
+-- name: unanswered
+-- Which of some queries lie in the archive without an outcome.
+SELECT id FROM archived_ids WHERE id {in:ids} AND answered = 0;
 
 -- name: counterparts
 -- Which of these ids have a query, and which an outcome, as far as it is committed or of this transaction.
