@@ -82,8 +82,8 @@ def whole_row(rows: Rows) -> Row:
 
 def history_of(rows: Rows) -> list[Row]:
     """Give the labels that stood before, the latest first."""
-    earlier = rows.get("voice_evaluation_history", [])
-    return sorted(reversed(earlier), key=lambda row: row[4], reverse=True)
+    numbered = list(enumerate(rows.get("voice_evaluation_history", [])))
+    return [row for _, row in sorted(numbered, key=lambda one: (one[1][4], one[0]), reverse=True)]
 
 
 def standing_verdict(rows: Rows) -> Verdict | None:
