@@ -17,10 +17,10 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
-from aura_analytics.app import opened_store
 from aura_analytics.evaluation.hearing import Terms
 from aura_analytics.evaluation.rules import default_rules
 from aura_analytics.evaluation.worker import Evaluator
+from aura_analytics.opening import opened_store
 from aura_analytics.settings import load as settings_of
 from clients import Asker, children, kept_off_the_last_core, memory_mb, requests_a_second, steady, wait_until_idle
 from engines import compare, is_there

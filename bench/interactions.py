@@ -12,12 +12,12 @@ from collections.abc import Iterator
 
 import msgspec
 
-from aura_analytics.app import opened_store
 from aura_analytics.clock import now
 from aura_analytics.evaluation.hearing import Terms
 from aura_analytics.evaluation.rules import default_rules
 from aura_analytics.evaluation.worker import Evaluator
 from aura_analytics.events.records import Event, VoiceConversion, VoiceOutcome, VoiceQuery
+from aura_analytics.opening import opened_store
 from aura_analytics.settings import load
 
 TEXTS = 40_000

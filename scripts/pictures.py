@@ -6,24 +6,31 @@ import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from playwright.async_api import Browser, Page, async_playwright
+from playwright.async_api import Browser, Page, Route, async_playwright, expect
 
 IMAGES = Path(__file__).parents[1] / "docs" / "images"
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
 WIDE, NARROW = (1440, 900), (390, 844)
 PAUSE_MS = 2_500
+PATIENCE_MS = 60_000
 VIEWS = {
     "overview": "/?period=7d",
     "explore": "/explore?period=7d&metric=queries&split=intent",
     "interactions": "/browse?period=7d&label=BAD",
     "review": "/review?period=7d",
     "pipeline": "/pipeline?period=7d",
+    "sign-in": "/?period=7d",
 }
 
 
 async def first_one(page: Page) -> None:
     """Open an interaction beside the list."""
     await page.locator(".list-row a").nth(2).click()
+
+
+async def refuse(route: Route) -> None:
+    """Answer that nobody is known."""
+    await route.fulfill(status=401, json={"code": "unauthorized"})
 
 
 BEFORE: dict[str, Callable[[Page], Awaitable[None]]] = {"interactions": first_one}
@@ -38,8 +45,11 @@ async def picture(browser: Browser, url: str, name: str, theme: str, size: tuple
     )
     page = await context.new_page()
     await page.add_init_script("try { localStorage.setItem('aura-reviewer', 'Ada') } catch {}")
+    if name == "sign-in":  # as a server with keys answers who shows none
+        await page.route("**/stats/**", refuse)
     await page.goto(url + VIEWS[name])
-    await page.locator(".skeleton").first.wait_for(state="detached")
+    await page.wait_for_selector("main")
+    await expect(page.locator(".skeleton")).to_have_count(0, timeout=PATIENCE_MS)
     await page.wait_for_timeout(PAUSE_MS)
     if name in BEFORE and size == WIDE:
         await BEFORE[name](page)

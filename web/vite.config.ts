@@ -36,5 +36,7 @@ export default defineConfig({
     reportCompressedSize: false,
   },
   plugins: [packed()],
-  server: { proxy: { "^/(stats|insights|interactions|evaluations|health|ingest|docs)": "http://127.0.0.1:8787" } },
+  server: {
+    proxy: { "^/(stats|insights|interactions|evaluations|session|health|ingest|docs)": "http://127.0.0.1:8787" },
+  },
 });

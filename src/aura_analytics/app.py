@@ -8,54 +8,55 @@ import socket
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
-from pathlib import Path
+from typing import cast
 
 import msgspec
 import structlog
 import uvicorn
 from fastapi_offline import FastAPIOffline
 from starlette.types import ASGIApp
-from tenacity import (
-    AsyncRetrying,
-    RetryCallState,
-    retry_if_exception_type,
-    stop_after_attempt,
-    stop_after_delay,
-    wait_exponential_jitter,
-)
 
-from aura_analytics.api import insights, interactions, judging, problems, reviewing
+from aura_analytics.alerting import alerts_router, check_alerts, watching
+from aura_analytics.api import failing, insights, interactions, judging, persons, problems, reviewing, session
+from aura_analytics.api.bounds import Bounds, Places, make_bounds
 from aura_analytics.api.cache import Cache
+from aura_analytics.api.connection import LOOK_S, BoundedProtocol, Rounds
 from aura_analytics.api.description import describe
 from aura_analytics.api.endpoints import router, state_router
 from aura_analytics.api.front import Front
 from aura_analytics.api.health import health
 from aura_analytics.api.live import LIVE, Live
+from aura_analytics.api.meter import Meter
+from aura_analytics.api.metrics import METRICS, Metrics
 from aura_analytics.api.page import built_page
-from aura_analytics.api.protocol import GatheringProtocol
 from aura_analytics.api.request_log import RequestLog
+from aura_analytics.api.tail import TAIL, Tail
 from aura_analytics.clock import now
-from aura_analytics.errors import SettingsError, StoreUnavailable
+from aura_analytics.errors import SettingsError
 from aura_analytics.evaluation.candidate import candidates
 from aura_analytics.evaluation.process import EvaluatorProcess
+from aura_analytics.guard.budget import Budget
 from aura_analytics.guard.door import Door
 from aura_analytics.guard.keyring import Keyring
 from aura_analytics.guard.policy import make_policy
+from aura_analytics.guard.session import Sessions
+from aura_analytics.guard.shared_rate import counting
 from aura_analytics.ingest.endpoint import IngestEndpoint
+from aura_analytics.ingest.redacting import store_kinds
 from aura_analytics.labelling import make_evaluator, make_rubric, make_rules
+from aura_analytics.logs import heard_by
+from aura_analytics.opening import make_persons, make_reader, opened_store
 from aura_analytics.projection import (
     Columns,
     NoColumns,
-    Projection,
     RemoteProjection,
     announced,
-    attribution_ms,
     own_slot,
 )
+from aura_analytics.recent import Recent
 from aura_analytics.settings import Settings
-from aura_analytics.stats.reader import ColumnReader
 from aura_analytics.stats.summary import EvaluationQueue
-from aura_analytics.store import Store, lies_in_a_file, make_store, migrate
+from aura_analytics.store import Store, lies_in_a_file, sizes
 from aura_analytics.version import __version__
 
 log = structlog.get_logger()
@@ -63,89 +64,18 @@ log = structlog.get_logger()
 # After SIGTERM, requests in flight have this long to be finished and answered.
 SHUTDOWN_S = 30
 BACKLOG = 2_048
-# A server's database may start together with us: this long is it waited for, with pauses that grow.
+# A server's database may start together with us: this long is it waited for.
 DATABASE_STARTS_S = 60.0
-FIRST_PAUSE_S, LONGEST_PAUSE_S, JITTER_S = 0.5, 10.0, 0.5
-
-
-def make_reader(settings: Settings, columns: Columns) -> ColumnReader:
-    """Make what the metrics read with."""
-    return ColumnReader(
-        columns,
-        grace_ms=round(settings.eval_grace_seconds * 1000),
-        staleness_ms=settings.stats_max_staleness_ms // 2,  # the other half is the cache's
-    )
 
 
 @asynccontextmanager
-async def opened_store(settings: Settings, *, patience_s: float = 0.0) -> AsyncIterator[Store]:
-    """Migrate and open the store; close it at the end.
-
-    Args:
-        settings: name it.
-        patience_s: for how long a database is waited for that can't be used yet.
-
-    Raises:
-        StoreUnavailable: it can't be used.
-        MigrationError: it has a shape that this version can't work with.
-    """
-    trying = AsyncRetrying(
-        retry=retry_if_exception_type(StoreUnavailable),
-        stop=stop_after_delay(patience_s) if patience_s else stop_after_attempt(1),
-        wait=wait_exponential_jitter(initial=FIRST_PAUSE_S, max=LONGEST_PAUSE_S, jitter=JITTER_S),
-        before_sleep=_tell_of_waiting,
-        reraise=True,
-    )
-    store: Store = await trying(_open_store, settings)
-    try:
-        yield store
-    finally:
-        await store.close()
-
-
-async def _open_store(settings: Settings) -> Store:
-    applied = await asyncio.to_thread(migrate, settings)
-    if applied:
-        log.info("migrated", applied=applied)
-    store = make_store(settings)
-    await store.open()
-    return store
-
-
-def _tell_of_waiting(state: RetryCallState) -> None:
-    error = state.outcome.exception() if state.outcome else None
-    log.warning("database_awaited", error=str(error), again_in_s=round(state.upcoming_sleep, 1))
-
-
-@asynccontextmanager
-async def running_projection(settings: Settings, store: Store, path: Path | None) -> AsyncIterator[Projection]:
-    """Keep the columns of a store in this process until the end of the block; `path` None keeps them in memory.
-
-    Raises:
-        ProjectionOwned: another process follows into the same file.
-    """
-    projection = Projection(
-        store,
-        path,
-        memory_mb=settings.stats_memory_mb,
-        threads=settings.stats_threads,
-        attribution_ms=attribution_ms(settings),
-    )
-    await projection.start()
-    try:
-        yield projection
-    finally:
-        await projection.stop()
-
-
-@asynccontextmanager
-async def remote_projection(settings: Settings) -> AsyncIterator[RemoteProjection]:
+async def remote_projection(settings: Settings, recent: Recent | None = None) -> AsyncIterator[RemoteProjection]:
     """Have the columns kept by a process of their own until the end of the block.
 
     Raises:
         ProjectionOwned: another server keeps them.
     """
-    projection = RemoteProjection(settings)
+    projection = RemoteProjection(settings, recent.relayed("columns") if recent else None)
     await projection.start()
     try:
         yield projection
@@ -154,7 +84,7 @@ async def remote_projection(settings: Settings) -> AsyncIterator[RemoteProjectio
 
 
 @asynccontextmanager
-async def kept_columns(settings: Settings, url: str) -> AsyncIterator[Columns]:
+async def kept_columns(settings: Settings, url: str, recent: Recent | None = None) -> AsyncIterator[Columns]:
     """Have columns in a file of this server's own, and say beside it where it answers; where they are off, none.
 
     Raises:
@@ -165,17 +95,27 @@ async def kept_columns(settings: Settings, url: str) -> AsyncIterator[Columns]:
         return
     with own_slot(settings) as path:
         own = msgspec.structs.replace(settings, aura_columns_path=str(path))
-        async with remote_projection(own) as columns:
+        async with remote_projection(own, recent) as columns:
             with announced(path, url):
                 yield columns
 
 
-def make_app(
-    settings: Settings, store: Store, columns: Columns, live: Live | None = None, keyring: Keyring | None = None
-) -> RequestLog:
-    """Make the ASGI application over open parts. `live` is closed by who gives it; without it, nobody has to.
+class Streams(msgspec.Struct, frozen=True):
+    """What is listened to: changes, and the log. Whoever makes them closes them."""
 
-    The keys are by default those of the store.
+    live: Live
+    tail: Tail
+
+    async def close(self) -> None:
+        """End every stream."""
+        await self.live.close()
+        await self.tail.close()
+
+
+def make_app(
+    settings: Settings, store: Store, columns: Columns, streams: Streams | None = None, keyring: Keyring | None = None
+) -> RequestLog:
+    """Make the ASGI application over open parts. The keys are by default those of the store.
 
     Raises:
         SettingsError: a network or an origin is none.
@@ -196,17 +136,33 @@ def make_app(
     over_both = (
         interactions.router(reader, store),
         judging.router(reader, store, budget_usd=budget_usd),
+        failing.router(reader, store),  # before the next, which has all other paths there
         reviewing.router(reader, store),
+        persons.router(make_persons(store), store.keys),
     )
-    for routes in (router(reader, queue_depth), *over_both, insights.router(reader)):
+    for routes in (
+        router(reader, queue_depth),
+        *over_both,
+        insights.router(reader),
+        alerts_router(settings, store, reader),
+    ):
         reading.include_router(routes)
+    policy, keyring = make_policy(settings), keyring or Keyring(store.keys)
+    sessions = Sessions(store.sessions, keyring, trusted=policy.trusted, address_header=policy.address_header)
+    reading.include_router(session.router(sessions))
     reading.include_router(state_router(partial(health, store, columns), columns))
     problems.install(reading)
-    kept = Cache(reading, store, staleness_ms=settings.stats_max_staleness_ms // 2)
+    kept = Cache(reading, store, store.persons, staleness_ms=settings.stats_max_staleness_ms // 2)
     page = built_page()
-    others: dict[str, ASGIApp] = {LIVE: live or Live(store), **dict.fromkeys(page.paths, page)}
-    front = Front(IngestEndpoint(store, settings), kept, others)
-    return RequestLog(Door(front, keyring or Keyring(store.keys), store.keys, make_policy(settings), problems.answer))
+    streams = streams or Streams(Live(store), Tail(Recent()))
+    meter = Meter()
+    metrics = Metrics(meter, store, columns, sizes=partial(sizes, settings), budget_usd=budget_usd)
+    others: dict[str, ASGIApp] = {LIVE: streams.live, TAIL: streams.tail, METRICS: metrics}
+    others |= dict.fromkeys(page.paths, page)
+    bodies, count = Budget(settings.ingest_queue_bytes), counting(settings, store.keys)
+    front = Front(IngestEndpoint(store, settings, bodies), kept, others)
+    door = Door(front, keyring, store.keys, policy, problems.answer, sessions=sessions, budget=bodies, count=count)
+    return RequestLog(door, meter)
 
 
 class Server(uvicorn.Server):
@@ -214,16 +170,24 @@ class Server(uvicorn.Server):
 
     Args:
         config: uvicorn's own.
-        live: ends its streams before the server waits for what is in flight.
+        streams: ended before the server waits for what is in flight.
+        rounds: look after the connections.
     """
 
-    def __init__(self, config: uvicorn.Config, live: Live) -> None:
+    def __init__(self, config: uvicorn.Config, streams: Streams, rounds: Rounds) -> None:
         super().__init__(config)
-        self._live = live
+        self._streams = streams
+        self._rounds = rounds
+
+    async def on_tick(self, counter: int) -> bool:
+        """Do what is to be done every tenth of a second."""
+        if counter % round(LOOK_S * 10) == 0:
+            self._rounds.look(self.server_state.connections, asyncio.get_running_loop().time())
+        return await super().on_tick(counter)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Answer what is in flight, and close."""
-        await self._live.close()
+        await self._streams.close()
         await super().shutdown(sockets)
 
     @contextlib.contextmanager
@@ -261,22 +225,30 @@ async def serve(settings: Settings, *, on_ready: OnReady | None = None) -> None:
         ProjectionOwned: a server keeps the columns of this database already.
         StoreUnavailable: the database can't be used, or doesn't come up.
     """
-    make_policy(settings)  # what is wrong with it is told before anything is opened
+    # What is wrong with these is told before anything is opened.
+    make_policy(settings)
+    store_kinds(settings)
+    check_alerts(settings)
+    bounds = make_bounds(settings)
     patience_s = 0.0 if lies_in_a_file(settings) else DATABASE_STARTS_S
     async with contextlib.AsyncExitStack() as stack:
-        begin = await _labelling(settings, stack) if settings.aura_evaluate == "on" else None
+        recent = Recent()
+        stack.enter_context(heard_by(recent.hear))
+        begin = await _labelling(settings, stack, recent) if settings.aura_evaluate == "on" else None
         listener = stack.enter_context(contextlib.closing(_bind(settings)))
         url = _url(settings.host, listener)
         store = await stack.enter_async_context(opened_store(settings, patience_s=patience_s))
-        columns = await stack.enter_async_context(kept_columns(settings, url))
+        columns = await stack.enter_async_context(kept_columns(settings, url, recent))
         if begin is not None:
             await stack.enter_async_context(begin(store))
         keyring = Keyring(store.keys)
         stack.push_async_callback(keyring.close)
         await keyring.refresh()
         _tell_of_door(settings, keyring)
-        live = Live(store)
-        await _run(make_app(settings, store, columns, live, keyring), live, listener, Running(url), on_ready)
+        await stack.enter_async_context(watching(settings, store, make_reader(settings, columns)))
+        streams = Streams(Live(store, most_of_key=settings.serve_max_listeners_per_key), Tail(recent))
+        app = make_app(settings, store, columns, streams, keyring)
+        await _run(app, streams, listener, Running(url), on_ready, bounds=bounds)
     log.info("stopped")
 
 
@@ -290,7 +262,7 @@ def _tell_of_door(settings: Settings, keyring: Keyring) -> None:
         log.info("door", open_to="this machine only", until="aura-analytics keys create")
 
 
-async def _labelling(settings: Settings, stack: contextlib.AsyncExitStack) -> Labelling:
+async def _labelling(settings: Settings, stack: contextlib.AsyncExitStack, recent: Recent) -> Labelling:
     """Look at what labels; give what has it work over a store. Where a model judges, in a process of its own.
 
     Raises:
@@ -300,7 +272,7 @@ async def _labelling(settings: Settings, stack: contextlib.AsyncExitStack) -> La
         make_rubric(settings)
         rules = make_rules(settings)
         return lambda store: _beside(make_evaluator(settings, store, None, rules).watch(settings.eval_interval_seconds))
-    process = EvaluatorProcess(settings)
+    process = EvaluatorProcess(settings, recent.relayed("evaluator"))
     await process.start()
     stack.push_async_callback(process.stop)
     return lambda _: process.working()
@@ -319,12 +291,20 @@ async def _beside(work: Coroutine[None, None, None]) -> AsyncIterator[None]:
 
 
 async def _run(
-    app: RequestLog, live: Live, listener: socket.socket, running: Running, on_ready: OnReady | None
+    app: RequestLog,
+    streams: Streams,
+    listener: socket.socket,
+    running: Running,
+    on_ready: OnReady | None,
+    *,
+    bounds: Bounds,
 ) -> None:
+    places = Places(bounds)
     server = Server(
         uvicorn.Config(
             app,
-            http=GatheringProtocol,
+            http=cast("type[asyncio.Protocol]", partial(BoundedProtocol, bounds, places)),
+            ws="none",
             log_config=None,
             access_log=False,
             lifespan="off",
@@ -333,7 +313,8 @@ async def _run(
             timeout_graceful_shutdown=SHUTDOWN_S,
             timeout_keep_alive=75,
         ),
-        live,
+        streams,
+        Rounds(places),
     )
     # What is loaded by now stays: a collector that looked through all of it again would stop every request meanwhile.
     gc.collect()

@@ -8,26 +8,30 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
-from aura_analytics import app as rooms
-from aura_analytics.demo.run import demo as run_demo
 from aura_analytics.errors import AuraError
 from aura_analytics.events.records import Label
 from aura_analytics.logs import plain
 from aura_analytics.stats.training import ExampleFilter
 from aura_analytics.store import migrate as run_migrate
 from aura_analytics.terminal import (
+    alerts,
+    backup,
     batch,
+    cloudflare,
     commands,
     copied,
     copying,
+    doctor,
     judge,
     keyring,
     options,
+    persons,
     reading,
     redo,
     review,
     rules,
     tables,
+    tail,
 )
 from aura_analytics.terminal.export import export as run_export
 from aura_analytics.terminal.reading import Database
@@ -48,6 +52,12 @@ rules.add_to(cli)
 judge.add_to(cli)
 review.add_to(cli)
 keyring.add_to(cli)
+persons.add_to(cli)
+backup.add_to(cli)
+cloudflare.add_to(cli)
+alerts.add_to(cli)
+cli.command()(tail.tail)
+cli.command()(doctor.doctor)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
@@ -114,7 +124,10 @@ def serve(
     """Serve ingest, evaluation and statistics."""
     switches = {"AURA_EVALUATE": _switch(evaluates), "AURA_STATISTICS": _switch(stats)}
     settings = settings_for(database, log_level="info", HOST=host, PORT=port, **switches)
-    run(rooms.serve(settings))
+    # Imported here, as for the demonstration: no other command needs what a server is made of, which takes long to load.
+    from aura_analytics.app import serve as run_server  # noqa: PLC0415
+
+    run(run_server(settings))
 
 
 def _switch(given: bool | None) -> str | None:  # noqa: FBT001 (a flag, as Typer has it)
@@ -264,6 +277,8 @@ def demo(
 ) -> None:
     """Serve, send 400 interactions of made-up shops through it, label them, and show the numbers."""
     settings = settings_for(database, HOST=host, PORT=port, AURA_EVALUATE="on", AURA_STATISTICS="on")
+    from aura_analytics.demo.run import demo as run_demo  # noqa: PLC0415 (as above)
+
     run(run_demo(settings))
 
 

@@ -11,11 +11,17 @@
     │   ├── MalformedBody         the body is no JSON, no gzip, or empty (400)
     │   ├── EventsRejected        no event of the body could be taken (400)
     │   ├── BodyTooLarge          over a limit (413)
+    │   ├── MalformedRequest      what came isn't HTTP as it is agreed on (400)
+    │   ├── RequestTooSlow        the request didn't come to its end in time (408)
+    │   ├── AlreadyReceived       a signed request that has come before (409)
+    │   ├── UrlTooLong            the path and the query string are over a limit (414)
+    │   ├── HeadersTooLarge       the headers are over a limit (431)
     │   └── UnsupportedMedia      a content type or encoding that isn't spoken (415)
     ├── ExtraMissing              an optional part isn't installed (501)
     ├── StatisticsOff             this server keeps no statistics; another one may (503)
     ├── Unavailable               can't be done right now; carries when to come back (503)
     │   ├── QueueFull             more waits for the disk than may wait
+    │   ├── TooManyConnections    the server, or one address, has all the connections it may have
     │   ├── StoreUnavailable      the row database can't be used
     │   └── ProjectionUnavailable the columns are being rebuilt or are out of reach
     ├── InArchive                 what is to be changed lies in the archive; it is taken out first
@@ -166,6 +172,45 @@ class BodyTooLarge(RequestError):
     title = "The body is over a limit"
 
 
+class MalformedRequest(RequestError):
+    """What came over a connection isn't HTTP as it is agreed on; nothing of it is believed."""
+
+    code = "malformed_request"
+    title = "This is no HTTP request"
+
+
+class RequestTooSlow(RequestError):
+    """The request didn't come to its end in time."""
+
+    status = 408
+    code = "too_slow"
+    title = "The request came too slowly"
+
+
+class AlreadyReceived(RequestError):
+    """A signed request has come before; the one who signed it is known, and needs no other key."""
+
+    status = 409
+    code = "already_received"
+    title = "This very request has come already"
+
+
+class UrlTooLong(RequestError):
+    """The path and the query string are over a limit."""
+
+    status = 414
+    code = "url_too_long"
+    title = "The URL is over a limit"
+
+
+class HeadersTooLarge(RequestError):
+    """The headers are over a limit, one by one or all together."""
+
+    status = 431
+    code = "headers_too_large"
+    title = "The headers are over a limit"
+
+
 class UnsupportedMedia(RequestError):
     """A content type or encoding that isn't spoken here."""
 
@@ -212,6 +257,13 @@ class QueueFull(Unavailable):
 
     code = "queue_full"
     title = "Too much is waiting to be stored"
+
+
+class TooManyConnections(Unavailable):
+    """The server, or one address, has all the connections it may have."""
+
+    code = "too_many_connections"
+    title = "Too many connections are open"
 
 
 class StoreUnavailable(Unavailable):

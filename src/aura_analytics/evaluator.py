@@ -13,12 +13,13 @@ import structlog
 import uvloop
 
 from aura_analytics import logs
-from aura_analytics.app import opened_store
 from aura_analytics.errors import SettingsError
 from aura_analytics.evaluation.judgement import Gate, Judge
 from aura_analytics.evaluation.process import Checked
 from aura_analytics.evaluation.rule import Rule
 from aura_analytics.labelling import judging, make_evaluator, make_rules, prepare_judge
+from aura_analytics.opening import opened_store
+from aura_analytics.recent import relay
 from aura_analytics.settings import Settings
 
 log = structlog.get_logger()
@@ -41,7 +42,8 @@ async def evaluate() -> None:
     _say(Checked())
     if not await line.readline():
         return
-    await _until_gone(label(settings, rules, prepared), line)
+    with logs.heard_by(relay(sys.stdout.fileno())):
+        await _until_gone(label(settings, rules, prepared), line)
 
 
 async def label(settings: Settings, rules: tuple[Rule, ...], prepared: Callable[[Gate], Judge] | None) -> None:

@@ -10,11 +10,14 @@ import logging
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from typing import Any, BinaryIO, Literal
 
 import msgspec
 import structlog
 from structlog.typing import EventDict, WrappedLogger
+
+from aura_analytics.recent import Hear
 
 Level = Literal["debug", "info", "warning", "error"]
 Format = Literal["auto", "console", "json"]
@@ -22,6 +25,10 @@ Format = Literal["auto", "console", "json"]
 
 # structlog knows these and no others.
 LEVELS = (logging.DEBUG, logging.INFO, logging.WARNING, logging.ERROR, logging.CRITICAL)
+
+
+# Never the values of variables: they are what people said, or a key.
+_EXCEPTIONS = structlog.processors.ExceptionRenderer(structlog.tracebacks.ExceptionDictTransformer(show_locals=False))
 
 
 class Forwarder(logging.Handler):
@@ -115,9 +122,32 @@ def configure(level: Level, form: Format = "auto") -> None:
     logging.basicConfig(handlers=[Forwarder()], level=max(threshold, logging.WARNING), force=True)
 
 
+@contextlib.contextmanager
+def heard_by(hear: Hear) -> Iterator[None]:
+    """Have every line that is written from now on heard as well, until the end of the block.
+
+    Whoever hears it gets a copy in which an exception is as JSON has it. The list of processors is changed in place: the
+    loggers of modules that have logged already hold on to it.
+    """
+    processors = structlog.get_config()["processors"]
+
+    def overhear(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+        copied = dict(event)
+        if copied.get("exc_info"):
+            copied = dict(_EXCEPTIONS(_logger, _method, copied))
+        hear(copied)
+        return event
+
+    processors.insert(max(0, len(processors) - 1), overhear)
+    try:
+        yield
+    finally:
+        with contextlib.suppress(ValueError):
+            processors.remove(overhear)
+
+
 def _for_people() -> list[Any]:  # Any: structlog's processors are callables of several shapes
-    # Never the values of variables: they are what people said, or a key.
-    formatter = structlog.dev.RichTracebackFormatter(show_locals=False)
+    formatter = structlog.dev.RichTracebackFormatter(show_locals=False)  # as above
     return [_harmless, structlog.dev.ConsoleRenderer(colors=True, exception_formatter=formatter)]
 
 
@@ -132,8 +162,7 @@ def plain(text: str) -> str:
 
 
 def _for_machines() -> list[Any]:  # Any: see above
-    transformer = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
-    return [structlog.processors.ExceptionRenderer(transformer), _encode]
+    return [_EXCEPTIONS, _encode]
 
 
 def _encode(_logger: WrappedLogger, _method: str, event: EventDict) -> bytes:

@@ -1,7 +1,8 @@
 """All settings, frozen: from the environment, then `.env`, then `.dev.vars` in the working directory.
 
 The name of a setting in the environment is its field's name in capitals. A name that isn't known, or a value that is
-impossible, stops the start with one line. The table in the README is made from this class, and a test holds it there.
+impossible, stops the start with one line. The table in docs/settings.md is made from this class, and a test holds it
+there. All of them stand in this one file, so that it is long: whoever looks for one looks here.
 """
 
 import difflib
@@ -19,8 +20,18 @@ from aura_analytics.errors import SettingsError
 
 FILES = (".env", ".dev.vars")
 # Names in the environment that are surely meant for us; in our own files every unknown name is a mistake.
-OUR_PREFIXES = ("AURA_", "EVAL_", "INGEST_", "RATE_", "REDACT", "STATS_")
-SECRETS = frozenset({"aura_api_key", "gemini_api_key", "openai_api_key", "anthropic_api_key", "eval_api_key"})
+OUR_PREFIXES = ("AURA_", "EVAL_", "INGEST_", "RATE_", "REDACT", "SERVE_", "STATS_", "ALERTS", "WEBHOOK_")
+SECRETS = frozenset(
+    {
+        "aura_api_key",
+        "gemini_api_key",
+        "openai_api_key",
+        "anthropic_api_key",
+        "eval_api_key",
+        "webhook_secret",
+        "webhook_urls",
+    }
+)
 CASELESS = frozenset(
     {
         "log_level",
@@ -29,9 +40,13 @@ CASELESS = frozenset(
         "aura_statistics",
         "auth",
         "client_address_header",
+        "rate_store",
         "eval_budget_spent",
     }
 )
+
+# What can be taken out of texts.
+REDACTED = ("email", "phone", "card", "iban", "ip")
 
 # What libpq reads as a URI, whole, so that a slip is told here, where no password is shown. A name and a password go up
 # to the first “@”; there may be several hosts, or none (a socket's folder then stands among the parameters).
@@ -128,12 +143,23 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     rate_requests_burst: Annotated[int, _whole(0, 1_000_000_000, "and at once; 0: ten seconds' worth")] = 0
     rate_events_per_second: Annotated[float, _rate("events that one key may send on average; 0: no limit")] = 0
     rate_events_burst: Annotated[int, _whole(0, 1_000_000_000, "and at once; 0: ten seconds' worth")] = 0
+    rate_store: Annotated[
+        Literal["memory", "database"],
+        _choice("who counts: each server for itself, or the PostgreSQL for all of them", "memory", "database"),
+    ] = "memory"
     redact: Annotated[
         str,
         _text(
             "what is taken out of texts before they are stored",
             "email, phone, card, iban, ip, several of them, or nothing",
             r"^((email|phone|card|iban|ip)([, ]+(email|phone|card|iban|ip))*)?$",
+        ),
+    ] = ""
+    redact_stores: Annotated[
+        str,
+        _text(
+            "the same for single stores, in place of REDACT",
+            "stores and what is taken out, such as shop-1=email,phone;shop-2=all, or JSON",
         ),
     ] = ""
     redact_phone_regions: Annotated[
@@ -229,6 +255,31 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         int, _whole(1_024, 1 << 40, "bytes of bodies that may be in the process; beyond it the answer is 503")
     ] = 256 << 20
 
+    serve_max_connections: Annotated[
+        int, _whole(1, 1_000_000, "connections that a server has at once; beyond it the answer is 503")
+    ] = 2_000
+    serve_max_connections_per_address: Annotated[
+        int, _whole(1, 1_000_000, "connections of one address that is no trusted proxy; beyond it the answer is 503")
+    ] = 500
+    serve_max_listeners_per_key: Annotated[
+        int, _whole(1, 1_000_000, "listeners to `/stats/live` with one key; beyond it the answer is 429")
+    ] = 50
+    serve_max_url_bytes: Annotated[int, _whole(256, 1 << 20, "longest path with its query string")] = 8 << 10
+    serve_max_headers: Annotated[int, _whole(10, 10_000, "most headers of a request")] = 100
+    serve_max_header_bytes: Annotated[int, _whole(1_024, 1 << 20, "most bytes of all headers together")] = 32 << 10
+    serve_head_seconds: Annotated[
+        float, _seconds(0.1, 3_600, "how long a request line and headers may take to come")
+    ] = 10
+    serve_body_seconds: Annotated[
+        float, _seconds(0.1, 3_600, "how long a body may take to come, beside what its size earns it")
+    ] = 20
+    serve_answer_seconds: Annotated[
+        float, _seconds(0.1, 3_600, "how long a caller may take to read, beside what it has read earns it")
+    ] = 60
+    serve_min_bytes_per_second: Annotated[
+        int, _whole(1, 1 << 30, "a body that comes, or an answer that is read, earns a second more by so many bytes")
+    ] = 8 << 10
+
     stats_max_staleness_ms: Annotated[
         int, _whole(0, 86_400_000, "how old the statistics may be; 0: they hold all that was acknowledged before")
     ] = 0
@@ -243,6 +294,24 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ] = 24
     stats_memory_mb: Annotated[int, _whole(64, 1_048_576, "memory that the columns may take, in MiB")] = 320
     stats_threads: Annotated[int, _whole(1, 1_024, "threads that one statistic may use")] = 2
+
+    alerts: Annotated[
+        str,
+        _text("what is watched; by default what the package watches, if somebody is told", "the path of a TOML file"),
+    ] = ""
+    alerts_interval_seconds: Annotated[float, _seconds(0.05, 86_400, "pause between two looks at what is watched")] = 30
+    webhook_urls: Annotated[
+        str,
+        _text(
+            "who is told of alerts",
+            "http:// or https:// URLs, with a comma or a space between",
+            r"^(https?://[^\s,]+([, ]+https?://[^\s,]+)*)?$",
+        ),
+    ] = ""
+    webhook_secret: Annotated[
+        str,
+        _text("what such messages are signed with", "whsec_ and base64", r"^(whsec_[A-Za-z0-9+/]{16,}={0,2})?$"),
+    ] = ""
 
     analytics_worker_url: Annotated[str, _text("the caller's: where this service answers; not read here", "a URL")] = ""
 
@@ -323,7 +392,7 @@ def _from_file(path: Path) -> dict[str, str]:
 
 def _unknown(name: str, where: str, known: set[str]) -> SettingsError:
     near = difflib.get_close_matches(name, sorted(known), n=1, cutoff=0.6)
-    hint = f"did you mean {near[0]}?" if near else "see the table of settings in the README"
+    hint = f"did you mean {near[0]}?" if near else "see the table in docs/settings.md"
     return SettingsError(f"{name} in {where} is no setting; {hint}")
 
 

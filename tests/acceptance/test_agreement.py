@@ -90,6 +90,7 @@ def test_people_s_labels_are_told_beside_the_automatic_ones(judged: Service) -> 
     assert judged.http.get("/stats/agreement?label=BAD").status_code == 400
 
 
+@pytest.mark.backends("sqlite")
 def test_the_command_says_the_same_with_and_without_the_server(judged: Service) -> None:
     told = judged.get("/stats/agreement", period="all")
     assert json.loads(judged.aura("judge", "report").stdout) == told
@@ -108,6 +109,7 @@ def test_what_a_person_says_counts_at_once(start_service: StartService) -> None:
     assert {"automatic": "BAD", "truth": "GOOD", "count": 1} in found
 
 
+@pytest.mark.backends("sqlite")
 def test_a_reference_that_cannot_be_read_is_one_line(judged: Service) -> None:
     ran = judged.aura("judge", "report", "--reference", "-", stdin=ndjson([{"query_id": "q000"}]))
     assert (ran.returncode, ran.stdout, ran.stderr.count(b"\n")) == (1, b"", 1)

@@ -33,7 +33,7 @@ def gemini() -> Iterator[GeminiBatches]:
 @pytest.fixture
 def service(start_service: StartService) -> Service:
     """A service that labels nothing itself."""
-    return start_service(AURA_EVALUATE="off", EVAL_GRACE_SECONDS="0")
+    return start_service(AURA_EVALUATE="off", AURA_STATISTICS="off", EVAL_GRACE_SECONDS="0")
 
 
 def settings_of(service: Service, gemini: GeminiBatches) -> dict[str, str]:

@@ -126,6 +126,7 @@ def with_model(llmock: LLMock, **settings: str) -> dict[str, str]:
     return {"GEMINI_API_KEY": KEY, "EVAL_BASE_URL": llmock.base_url("gemini"), **settings}
 
 
+@pytest.mark.backends("sqlite")
 def test_a_model_judges_what_the_rules_leave_open(start_service: StartService, llmock: LLMock) -> None:
     llmock.reply(json.dumps(VERDICT), times=None)
     service = start_service(**with_model(llmock, EVAL_INTERVAL_SECONDS="0.05"))
@@ -166,6 +167,7 @@ def evaluators(service: Service) -> list[int]:
     ]
 
 
+@pytest.mark.backends("sqlite")
 def test_a_process_of_its_own_asks_the_model_and_comes_back(start_service: StartService, llmock: LLMock) -> None:
     llmock.reply(json.dumps(VERDICT), times=None)
     service = start_service(**with_model(llmock, EVAL_INTERVAL_SECONDS="0.05"))
@@ -181,6 +183,7 @@ def test_a_process_of_its_own_asks_the_model_and_comes_back(start_service: Start
     assert [line["event"] for line in service.log() if line["event"].startswith("evaluator")] == ["evaluator_ended"]
 
 
+@pytest.mark.backends("sqlite")
 def test_the_process_that_asks_the_model_ends_with_a_server_that_is_killed(
     start_service: StartService, llmock: LLMock
 ) -> None:
@@ -191,6 +194,7 @@ def test_the_process_that_asks_the_model_ends_with_a_server_that_is_killed(
     until(lambda: not any(map(runs, asking)))
 
 
+@pytest.mark.backends("sqlite")
 def test_a_judge_that_fails_leaves_it_waiting_and_never_mislabels(
     tmp_path: Path, make_database: MakeDatabase, llmock: LLMock
 ) -> None:
@@ -230,6 +234,7 @@ def test_a_judge_that_fails_leaves_it_waiting_and_never_mislabels(
     assert KEY.encode() not in ran.stdout + ran.stderr
 
 
+@pytest.mark.backends("sqlite")
 def test_a_refused_key_is_told_without_the_key(tmp_path: Path, make_database: MakeDatabase, llmock: LLMock) -> None:
     service = Service(tmp_path, make_database(tmp_path))
     settings = with_model(llmock, AURA_DATABASE_URL=service.database_url)

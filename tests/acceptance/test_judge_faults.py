@@ -146,6 +146,7 @@ def spent(rows: Service) -> float:
     return found
 
 
+@pytest.mark.backends("sqlite")
 def test_a_wrong_key_is_told_once_keeps_the_queue_and_harms_nobody_else(
     rows: Service, model: Model, start_evaluator: StartEvaluator
 ) -> None:
@@ -181,6 +182,7 @@ def test_a_wrong_key_is_told_once_keeps_the_queue_and_harms_nobody_else(
     assert KEY not in json.dumps(watching.log())
 
 
+@pytest.mark.backends("sqlite")
 def test_after_an_outage_they_come_back_slowly(rows: Service, model: Model, start_evaluator: StartEvaluator) -> None:
     number = 150
     model.behave = lambda _: Plan(fail=Fail(503))

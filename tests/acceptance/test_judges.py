@@ -9,9 +9,14 @@ import pytest
 from llmock.pytest_plugin import LLMock
 from llmock.scenarios import Match, Reply
 
+from acceptance.database import BACKENDS
 from acceptance.service import Service, aura, ndjson, outcome, query
 
 StartService = Callable[..., Service]
+
+# What is told is the same over every row database, but for what is counted in it.
+pytestmark = pytest.mark.backends("sqlite")
+over_both = pytest.mark.backends(*BACKENDS)
 
 SMALL, LARGE = "google:gemini-2.5-flash-lite", "google:gemini-2.5-flash"
 RUBRIC = "# GOOD\nEverything.\n# REVIEW\nNothing.\n# BAD\nNothing at all.\n"
@@ -55,6 +60,7 @@ def label_by_hand(service: Service, labels: dict[str, str]) -> None:
             )
 
 
+@over_both
 def test_two_models_judge_the_same_interactions_and_no_label_changes(
     start_service: StartService, llmock: LLMock
 ) -> None:
@@ -85,7 +91,7 @@ def test_the_interactions_are_the_same_each_time_and_only_those_that_are_chosen(
     start_service: StartService, llmock: LLMock
 ) -> None:
     llmock.add(says("GOOD", "*lite"), says("BAD", "*flash"))
-    service = start_service(**judged_by(llmock))
+    service = start_service(**judged_by(llmock, AURA_STATISTICS="off"))
     stocked(service)
     service.ingest(query("elsewhere", store_id="elsewhere"), outcome("elsewhere", action_success=None))
     chosen = [
@@ -100,7 +106,7 @@ def test_the_interactions_are_the_same_each_time_and_only_those_that_are_chosen(
 
 def test_a_rubric_is_held_against_the_one_of_the_settings(start_service: StartService, llmock: LLMock) -> None:
     llmock.add(says("GOOD"))
-    service = start_service(**judged_by(llmock))
+    service = start_service(**judged_by(llmock, AURA_STATISTICS="off"))
     stocked(service)
     (service.folder / "kind.md").write_text(RUBRIC)
     found = compared(service, SMALL, "kind.md")
@@ -118,7 +124,7 @@ def test_a_rubric_is_held_against_the_one_of_the_settings(start_service: StartSe
 
 def test_what_fails_is_counted_by_its_cause_and_left_out(start_service: StartService, llmock: LLMock) -> None:
     llmock.add(says("GOOD", "*lite"), Reply("no verdict", times=None, match=Match(model="*flash")))
-    service = start_service(**judged_by(llmock))
+    service = start_service(**judged_by(llmock, AURA_STATISTICS="off"))
     stocked(service)
     found = compared(service, SMALL, LARGE)
     assert (found["a"]["failures"], found["contest"]["pairs"], found["contest"]["byPeople"]) == ({}, 0, None)
@@ -135,6 +141,7 @@ def test_the_day_s_budget_holds(start_service: StartService, llmock: LLMock) -> 
     assert llmock.requests == []
 
 
+@over_both
 def test_what_it_cost_is_told_by_the_service_and_by_a_command(start_service: StartService, llmock: LLMock) -> None:
     llmock.add(says("GOOD", "*lite"), Reply("no verdict", times=None, match=Match(model="*flash")))
     service = start_service(**judged_by(llmock, EVAL_DAILY_BUDGET_USD="5"))

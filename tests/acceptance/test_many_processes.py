@@ -88,6 +88,7 @@ def test_what_a_killed_evaluator_had_is_labelled_by_another_one(
     assert service.row("voice_evaluations", "q")["reason"] == "no_judge_configured"
 
 
+@pytest.mark.backends("sqlite")
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_an_evaluator_that_is_stopped_gives_back_what_it_has(
     start_service: StartService, start_evaluator: StartEvaluator, llmock: LLMock, number: signal.Signals
@@ -150,6 +151,7 @@ def test_a_server_without_statistics_takes_in_and_labels(without: Service) -> No
     assert list(without.folder.rglob("*columns*")) == []
 
 
+@pytest.mark.backends("sqlite")
 def test_a_server_without_statistics_says_so(without: Service) -> None:
     health = without.get("/health")
     assert (health["status"], health["database"], health["statistics"]) == ("healthy", "usable", "off")

@@ -9,17 +9,20 @@ import signal
 import subprocess
 import termios
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from typing import Any, Self
 
 import pytest
 
-from acceptance.database import PATIENCE_S
+from acceptance.conftest import MakeDatabase, StartService
+from acceptance.database import BACKENDS, PATIENCE_S
 from acceptance.service import COMMAND, Service, clean_environment, outcome, query
 
-StartService = Callable[..., Service]
+# What is asked and shown is the same over every row database; what is stored is the contract's business.
+pytestmark = pytest.mark.backends("sqlite")
+over_both = pytest.mark.backends(*BACKENDS)
 
 SETTINGS = {"EVAL_INTERVAL_SECONDS": "86400", "EVAL_GRACE_SECONDS": "0"}
 QUEUE = "/evaluations/queue"
@@ -28,8 +31,23 @@ HOSTILE = "\x1b]0;owned\x07[red]markup[/red]\r\n\x1b[2J"
 
 @pytest.fixture
 def judged(start_service: StartService) -> Service:
-    """A service with six labels of the rules: two GOOD, of which one was said again in other words, and four REVIEW."""
+    """A service of one's own with six labels of the rules."""
     service = start_service(**SETTINGS)
+    judge(service)
+    return service
+
+
+@pytest.fixture(scope="module")
+def seen(tmp_path_factory: pytest.TempPathFactory, make_database: MakeDatabase) -> Iterator[Service]:
+    """The same, shared by those who change no label."""
+    folder = tmp_path_factory.mktemp("seen")
+    with Service(folder, make_database(folder), **SETTINGS) as service:
+        judge(service)
+        yield service
+
+
+def judge(service: Service) -> None:
+    """Have six labelled by the rules: two GOOD, of which one was said again in other words, and four REVIEW."""
     session = {"session_id": "s", "intent": "find", "transcription_confidence": 0.9}
     done = {"answer_text": "Aisle 3.", "latency_ms": 900, "action_taken": "FIND"}
     service.ingest(
@@ -41,7 +59,6 @@ def judged(start_service: StartService) -> Service:
         service.ingest(query(id, query_text="Where is the milk?", transcription_confidence=0.7), outcome(id))
     service.ingest(query("odd/?", query_text=HOSTILE, store_id="odd", transcription_confidence=0.7), outcome("odd/?"))
     assert service.aura("evaluate").stdout.startswith(b"6 labelled (2 GOOD, 4 REVIEW)")
-    return service
 
 
 def queue(service: Service, **parameters: Any) -> dict[str, Any]:
@@ -78,6 +95,7 @@ def test_what_is_most_worth_a_look_comes_first(judged: Service) -> None:
     assert found["waiting"] == 6
 
 
+@over_both
 def test_a_person_s_label_counts_at_once_and_for_good(judged: Service) -> None:
     said = {"label": "BAD", "reason": "wrong_answer", "explanation": "Shoes, not scarves.", "reviewer": "Ada"}
     answer = judged.http.post("/evaluations/first", json=said)
@@ -93,6 +111,7 @@ def test_a_person_s_label_counts_at_once_and_for_good(judged: Service) -> None:
     assert history(judged, "first") == [("GOOD", "auto")]
 
 
+@over_both
 @pytest.mark.parametrize("order", ["value", "random"])
 def test_no_two_people_look_at_the_same(start_service: StartService, order: str) -> None:
     service = start_service(**SETTINGS)
@@ -146,12 +165,9 @@ def test_nothing_that_was_said_acts(judged: Service) -> None:
     assert verdict(judged, "odd/?")["evaluated_by"] == "human"
 
 
-def test_where_nothing_waits_it_says_so(judged: Service) -> None:
-    assert judged.aura("review", "--store", "elsewhere").stdout == b"nothing waits for a person\n"
-
-
-def test_a_wrong_order_is_one_line(judged: Service) -> None:
-    ran = judged.aura("review", "--order", "worth")
+def test_where_nothing_waits_it_says_so_and_a_wrong_order_is_one_line(seen: Service) -> None:
+    assert seen.aura("review", "--store", "elsewhere").stdout == b"nothing waits for a person\n"
+    ran = seen.aura("review", "--order", "worth")
     assert (ran.returncode, ran.stdout, ran.stderr.count(b"\n")) == (1, b"", 1)
     assert b"order is one of value, random" in ran.stderr
 
@@ -239,30 +255,32 @@ def test_a_second_thought_ends_it_and_what_was_labelled_stays(judged: Service, t
 # Labelling anew
 
 
-@pytest.mark.parametrize(
-    ("choice", "count"),
-    [
-        (("--all",), 6),
-        (("--store", "odd"), 1),
-        (("--label", "good"), 2),
-        (("--label", "none"), 0),
-        (("--reason", "low_transcription_confidence"), 4),
-        (("--method", "rules", "--below", "0.8"), 4),
-        (("--rubric", "voice-shopping@000000000000"), 0),
-        (("--intent", "find", "--to", "2026-01-01T10:00:01Z"), 1),
-        (("--from", "2026-01-01T10:00:01Z", "--intent", "find"), 1),
-        (("--period", "1h"), 4),
-    ],
-)
-def test_a_choice_is_labelled_anew(judged: Service, choice: tuple[str, ...], count: int) -> None:
-    before = judged.rows("SELECT query_id, label, reason FROM voice_evaluations ORDER BY query_id")
-    ran = judged.aura("evaluate", "--redo", *choice, "--json")
-    assert ran.returncode == 0, ran.stderr
-    assert ran.stderr == f"{count} to be labelled anew\n".encode()
-    assert sum(json.loads(ran.stdout)["labels"].values()) == count
-    assert judged.rows("SELECT query_id, label, reason FROM voice_evaluations ORDER BY query_id") == before
+CHOICES = [
+    (("--all",), 6),
+    (("--store", "odd"), 1),
+    (("--label", "good"), 2),
+    (("--label", "none"), 0),
+    (("--reason", "low_transcription_confidence"), 4),
+    (("--method", "rules", "--below", "0.8"), 4),
+    (("--rubric", "voice-shopping@000000000000"), 0),
+    (("--intent", "find", "--to", "2026-01-01T10:00:01Z"), 1),
+    (("--from", "2026-01-01T10:00:01Z", "--intent", "find"), 1),
+    (("--period", "1h"), 4),
+]
 
 
+@over_both
+def test_a_choice_is_labelled_anew(seen: Service) -> None:
+    before = seen.rows("SELECT query_id, label, reason FROM voice_evaluations ORDER BY query_id")
+    for choice, count in CHOICES:
+        ran = seen.aura("evaluate", "--redo", *choice, "--json")
+        assert ran.returncode == 0, ran.stderr
+        assert ran.stderr == f"{count} to be labelled anew\n".encode(), choice
+        assert sum(json.loads(ran.stdout)["labels"].values()) == count, choice
+        assert seen.rows("SELECT query_id, label, reason FROM voice_evaluations ORDER BY query_id") == before, choice
+
+
+@over_both
 def test_old_labels_stay_as_history(judged: Service) -> None:
     rules = judged.folder / "rules.toml"
     rules.write_text(
@@ -283,25 +301,25 @@ def test_old_labels_stay_as_history(judged: Service) -> None:
     )
 
 
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        ["--redo"],
-        ["--redo", "--period", "all"],
-        ["--redo", "--all", "--store", "shop"],
-        ["--redo", "--period", "1h", "--from", "2026-01-01T00:00:00Z"],
-        ["--redo", "--failed", "--all"],
-        ["--redo", "--watch", "--all"],
-        ["--redo", "--below", "2"],
-        ["--redo", "--label", "FINE"],
-        ["--redo", "--from", "soon"],
-        ["--store", "shop"],
-        ["--all"],
-    ],
-)
-def test_what_is_no_choice_changes_nothing(judged: Service, arguments: list[str]) -> None:
-    ran = judged.aura("evaluate", *arguments)
-    assert ran.returncode in (1, 2)
-    assert ran.stdout == b""
-    assert b"Traceback" not in ran.stderr
-    assert judged.rows("SELECT count(*) FROM evaluation_queue") == [(0,)]
+NO_CHOICES = [
+    ["--redo"],
+    ["--redo", "--period", "all"],
+    ["--redo", "--all", "--store", "shop"],
+    ["--redo", "--period", "1h", "--from", "2026-01-01T00:00:00Z"],
+    ["--redo", "--failed", "--all"],
+    ["--redo", "--watch", "--all"],
+    ["--redo", "--below", "2"],
+    ["--redo", "--label", "FINE"],
+    ["--redo", "--from", "soon"],
+    ["--store", "shop"],
+    ["--all"],
+]
+
+
+def test_what_is_no_choice_changes_nothing(seen: Service) -> None:
+    for arguments in NO_CHOICES:
+        ran = seen.aura("evaluate", *arguments)
+        assert ran.returncode in (1, 2), arguments
+        assert ran.stdout == b"", arguments
+        assert b"Traceback" not in ran.stderr
+        assert seen.rows("SELECT count(*) FROM evaluation_queue") == [(0,)], arguments

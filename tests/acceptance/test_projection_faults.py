@@ -121,6 +121,7 @@ def spoil(file: Path, start: int, size: int) -> None:
         opened.write(b"\xa5" * size)
 
 
+@pytest.mark.backends("sqlite")
 @pytest.mark.parametrize("damage", [delete, empty, cut, overwrite, spoil_the_data, spoil_the_log])
 def test_damaged_columns_are_rebuilt(
     filled: tuple[Service, dict[str, Any]], name: str, damage: Callable[[Path], None]
@@ -201,6 +202,7 @@ def test_a_helping_process_that_is_killed_while_it_settles_costs_no_number(
     assert differing(service) == 0
 
 
+@pytest.mark.backends("sqlite")
 def test_a_killed_service_leaves_no_process_behind(start_service: StartService) -> None:
     service = start_service()
     helpers = children(service)

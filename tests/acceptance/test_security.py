@@ -14,11 +14,11 @@ import pytest
 from standardwebhooks.webhooks import Webhook
 
 from acceptance.database import PATIENCE_S
-from acceptance.service import Service, query
-from aura_analytics.app import opened_store
+from acceptance.service import Service, outcome, query
 from aura_analytics.clock import now
 from aura_analytics.guard import key
 from aura_analytics.guard.access import ROUTES
+from aura_analytics.opening import opened_store
 from aura_analytics.settings import Settings
 from aura_analytics.store.keys import KeyRecord
 
@@ -34,8 +34,11 @@ MINUTE_MS = 60_000
 # numbers.
 OPEN = {"/health", "/", "/explore", "/browse", "/review", "/pipeline", "/assets/{file:path}"}
 
+# What anybody may ask with one method only: to sign a browser in and out.
+WAYS = {("POST", "/session"), ("DELETE", "/session")}
+
 # What is about stores beside the statistics, and the one of these that isn't: it tells that something has changed.
-NARROWED = ("/interactions", "/evaluations/queue")
+NARROWED = ("/interactions", "/evaluations/queue", "/evaluations/failed", "/evaluations/retry")
 LIVE = "/stats/live"
 
 # A route as it is asked: its method, and its path with an id in it.
@@ -79,7 +82,7 @@ class House:
         """Every closed route that the service describes, and what of the table it doesn't."""
         described = self.ask_as("admin", "GET", "/openapi.json").json()["paths"]
         found = {(method.upper(), path) for path, methods in described.items() for method in methods}
-        closed = {(method, path) for method, path in found | set(ROUTES) if path not in OPEN}
+        closed = {(method, path) for method, path in found | set(ROUTES) if path not in OPEN} - WAYS
         return sorted({(method, re.sub(r"\{\w+(:path)?\}", ID, path)) for method, path in closed})
 
 
@@ -164,7 +167,7 @@ def test_two_keys_at_once_are_refused(house: House) -> None:
 
 
 def test_a_key_that_writes_can_t_read_on_any_route(house: House) -> None:
-    for method, path in set(house.routes()) - {("POST", "/ingest")}:
+    for method, path in set(house.routes()) - {("POST", "/ingest"), ("GET", "/session")}:
         assert "this needs the scope" in refusal(house.ask_as("writer", method, path), 403, "forbidden")
 
 
@@ -215,11 +218,51 @@ def test_an_interaction_of_another_store_can_t_be_labelled(house: House) -> None
     assert house.service.row("voice_evaluations", "q-other")["label"] == "GOOD"
 
 
+def test_what_failed_in_another_store_is_neither_told_nor_tried_again(house: House) -> None:
+    with house.service.opened() as connection:
+        connection.execute("UPDATE evaluation_queue SET failed_at = 1, last_error = 'cut off'")
+    seen = house.ask_as("other", "GET", "/evaluations/failed").json()
+    assert (seen["total"], [one["storeId"] for one in seen["items"]]) == (1, [OTHER])
+    for chosen in ({"queryIds": [ID]}, {"cause": "nothing"}):
+        assert house.ask_as("other", "POST", "/evaluations/retry", json=chosen).json() == {"retried": 0}
+    assert house.ask_as("other", "POST", "/evaluations/retry", json={"all": True}).json() == {"retried": 1}
+    left = house.ask_as("admin", "GET", "/evaluations/failed", params={"limit": 1}).json()
+    assert (left["total"], left["causes"][0]["cause"], left["nextCursor"]) == (1, "cut off", None)
+    assert house.ask_as("admin", "GET", "/evaluations/failed", params={"cursor": f"1.{ID}"}).json()["items"] == []
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "more"),
+    [
+        ("GET", "/evaluations/failed", {"params": {"limit": "501"}}),
+        ("GET", "/evaluations/failed", {"params": {"cursor": "1"}}),
+        ("GET", "/evaluations/failed", {"params": {"cursor": "99999999999999999.x"}}),
+        ("GET", "/evaluations/failed", {"params": {"intent": "x"}}),
+        ("POST", "/evaluations/retry", {"json": {}}),
+        ("POST", "/evaluations/retry", {"json": {"all": True, "cause": "x"}}),
+        ("POST", "/evaluations/retry", {"json": {"queryIds": [1]}}),
+        ("POST", "/evaluations/retry", {"json": {"queryIds": ["x"] * 1_001}}),
+        ("POST", "/evaluations/retry", {"content": b"["}),
+        ("DELETE", f"/evaluations/{ID}", {"params": {"givenAt": "-1"}}),
+    ],
+)
+def test_what_can_t_be_read_is_said(house: House, method: str, path: str, more: dict[str, Any]) -> None:
+    assert house.ask_as("admin", method, path, **more).status_code == 400
+
+
 def test_events_of_another_store_are_rejected(house: House) -> None:
     sent = [query("q-in", store_id=OTHER), query("q-out", store_id=MINE)]
     answer = house.ask_as("other", "POST", "/ingest", json=sent)
     assert [(one["index"], one["code"]) for one in answer.json()["rejected"]] == [(1, "forbidden_store")]
     assert house.ask_as("admin", "GET", "/interactions/q-out").status_code == 404
+
+
+def test_an_outcome_of_a_query_of_another_store_is_rejected(house: House) -> None:
+    assert house.ask_as("admin", "POST", "/ingest", json=query("q-asked", store_id=MINE)).json()["accepted"] == 1
+    sent = [outcome("q-asked", answer_text="forged"), outcome("q-not-yet")]
+    answer = house.ask_as("other", "POST", "/ingest", json=sent).json()
+    assert [(one["index"], one["code"]) for one in answer["rejected"]] == [(0, "forbidden_store")]
+    assert house.service.rows("SELECT query_id FROM voice_outcomes WHERE query_id LIKE 'q-%'") == [("q-not-yet",)]
 
 
 def test_what_is_about_all_stores_is_closed_to_a_key_of_some(house: House) -> None:
@@ -254,7 +297,7 @@ def test_a_signed_request_is_taken_once(house: House) -> None:
     body = body_of("q-signed")
     headers = signed(house, body, "m-once")
     assert house.ask("POST", "/ingest", content=body, headers=headers).json()["accepted"] == 1
-    refusal(house.ask("POST", "/ingest", content=body, headers=headers), 401, "unauthorized")
+    refusal(house.ask("POST", "/ingest", content=body, headers=headers), 409, "already_received")
 
 
 @pytest.mark.parametrize("ago_s", [400, -400])
@@ -367,7 +410,9 @@ def test_only_pages_of_the_allowed_origins_may_read(house: House) -> None:
 
 
 def test_health_and_the_page_alone_are_open(house: House) -> None:
-    assert {path for (_, path), need in ROUTES.items() if need.scope is None} == OPEN
+    assert {
+        path for route, need in ROUTES.items() if need.scope is None and route not in WAYS for path in route[1:]
+    } == OPEN
     for path in sorted(OPEN - {"/assets/{file:path}"}):
         assert house.ask("GET", path).status_code == 200
         assert SECRET not in house.ask("GET", path).text

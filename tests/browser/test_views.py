@@ -4,11 +4,10 @@ import csv
 import io
 import re
 
-import pytest
 from playwright.async_api import expect
 
 from acceptance.service import Service
-from browser.conftest import NARROW, Watched
+from browser.conftest import Watched
 
 
 async def test_the_overview_says_how_it_is_doing_where_it_fails_and_what_to_do(watched: Watched, demo: Service) -> None:
@@ -138,13 +137,6 @@ async def test_only_the_rows_that_are_seen_are_in_the_document(watched: Watched,
         " list.scrollTop = list.scrollHeight; n++ < 40 ? setTimeout(step, 20) : done() }; step() })")  # fmt: skip
     await expect(page.locator(f'[data-place="{1_999}"]')).to_be_visible()
     assert await rows.count() < 60
-
-
-@pytest.mark.parametrize("path", ["/", "/explore?split=store", "/browse", "/review", "/pipeline"])
-async def test_no_view_is_wider_than_a_phone(watched: Watched, path: str) -> None:
-    await watched.page.set_viewport_size(NARROW)  # type: ignore[arg-type]
-    page = await watched.open(path)
-    assert await page.evaluate("document.documentElement.scrollWidth") <= NARROW["width"]
 
 
 async def test_a_mistake_in_the_address_is_told_in_the_servers_words(watched: Watched) -> None:

@@ -2,9 +2,8 @@
 
 import pytest
 
-from aura_analytics.events.records import Label, Verdict
+from aura_analytics.events.records import InteractionDetails, Label, Verdict
 from aura_analytics.store import Store
-from aura_analytics.store.port import InteractionDetails
 from contract.making import GRACE_MS, LEASE_MS, NOW, conversion, outcome, query, verdict
 from contract.test_append import FULL_OUTCOME, FULL_QUERY
 

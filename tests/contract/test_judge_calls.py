@@ -3,7 +3,7 @@
 import math
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
@@ -12,6 +12,7 @@ from aura_analytics.store.judging import AnsweredCalls, CallSums, Demand
 from aura_analytics.store.port import Claim
 from contract.backends import Backend
 from contract.making import LATER, LEASE_MS, NOW, Watch, call, outcome, query, verdict
+from trying import tried
 
 DAY_MS = 86_400_000
 
@@ -108,7 +109,7 @@ async def test_a_time_includes_both_its_ends_and_a_store_only_its_own(store: Sto
     assert await sums(store, store_id="nobody") == []
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@tried(8, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(durations=st.lists(st.floats(0, 1e6) | st.integers(0, 3).map(float), min_size=1, max_size=130))
 async def test_percentiles_are_those_of_the_nearest_rank(backend: Backend, durations: list[float]) -> None:
     store = await backend.open(await backend.fresh(), clock=Watch())

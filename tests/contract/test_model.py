@@ -2,11 +2,19 @@
 
 from typing import Any
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
-from aura_analytics.events.records import LABELS, Event, Verdict, VoiceConversion, VoiceOutcome, VoiceQuery
-from aura_analytics.store.port import ConversionRow, InteractionDetails, WideRow
+from aura_analytics.events.records import (
+    LABELS,
+    Event,
+    InteractionDetails,
+    Verdict,
+    VoiceConversion,
+    VoiceOutcome,
+    VoiceQuery,
+)
+from aura_analytics.store.port import ConversionRow, WideRow
 from contract.backends import Backend
 from contract.following import settled
 from contract.making import (
@@ -22,6 +30,7 @@ from contract.making import (
     verdict,
     wide,
 )
+from trying import tried
 
 IDS = ["a", "b", "c", "d"]
 
@@ -96,7 +105,7 @@ class Model:
         )
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@tried(20, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=steps)
 async def test_the_rows_are_those_of_a_plain_model(
     backend: Backend, steps: list[list[Event] | tuple[int, Any, Any] | int]

@@ -3,6 +3,7 @@
 import asyncio
 
 from aura_analytics.store import Store
+from aura_analytics.store.undoing import TakenBack
 from contract.following import settled
 from contract.making import GRACE_MS, LATER, LEASE_MS, NOW, by_id, outcome, query, verdict
 from contract.test_interaction import judge
@@ -109,3 +110,36 @@ async def test_two_servers_never_lease_the_same_to_two_people(store: Store, othe
     assert {len(part) for part in given} == {3}
     held = await store.leased_reviews(now=NOW)
     assert held == {id: f"{n}" for n, part in enumerate(given) for id in part}
+
+
+async def test_a_label_that_is_taken_back_lets_the_one_before_stand_again(store: Store) -> None:
+    await store.append([query("a")])
+    before = await judge(store, "BAD", method="a model", rubric="default:1")
+    first = verdict("a", "GOOD", evaluated_by="human", method="Ada", evaluated_at=NOW + 1)
+    second = verdict("a", "REVIEW", evaluated_by="human", method="Bo", evaluated_at=NOW + 2)
+    await store.review(first)
+    await store.review(second)
+    await settled(store)
+    point = await store.feed_head()
+    assert await store.take_back("a", given_at=NOW + 1, now=LATER) is None
+    assert await store.take_back("a", given_at=NOW + 2, now=LATER) == TakenBack(first)
+    assert await store.take_back("a", given_at=None, now=LATER) == TakenBack(before)
+    assert await store.take_back("a", given_at=None, now=LATER) is None
+    found = await store.interaction("a")
+    assert found is not None
+    assert (found.verdict, found.history) == (before, [])
+    assert by_id(await store.wide_rows(["a"]))["a"]["label"] == "BAD"
+    assert (await store.queue_depth(now=LATER)).due == 0
+    await settled(store)
+    assert (await store.changes(point, 10)).query_ids == ["a"]
+
+
+async def test_an_only_label_that_is_taken_back_leaves_the_interaction_waiting_for_one(store: Store) -> None:
+    await store.append([query("a")])
+    [claim] = await store.claim_due(1, now=NOW + GRACE_MS, lease_ms=LEASE_MS)
+    await store.leave([claim])
+    await store.review(verdict("a", "GOOD", evaluated_by="human", method="Ada"))
+    assert await store.take_back("a", given_at=None, now=LATER) == TakenBack(None)
+    assert await store.verdicts(["a"]) == []
+    assert [one.query_id for one in await store.claim_due(1, now=LATER, lease_ms=LEASE_MS)] == ["a"]
+    assert await store.take_back("nobody\0", given_at=None, now=LATER) is None

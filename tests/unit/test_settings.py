@@ -37,7 +37,9 @@ GIVEN: dict[str, tuple[str, Any]] = {
     "RATE_REQUESTS_BURST": ("50", 50),
     "RATE_EVENTS_PER_SECOND": ("1000.5", 1000.5),
     "RATE_EVENTS_BURST": ("5000", 5_000),
+    "RATE_STORE": ("database", "database"),
     "REDACT": ("email, phone", "email, phone"),
+    "REDACT_STORES": ("shop-1=email;shop-2=all", "shop-1=email;shop-2=all"),
     "REDACT_PHONE_REGIONS": ("JP", "JP"),
     "GEMINI_API_KEY": ("AIza-key", "AIza-key"),
     "OPENAI_API_KEY": ("sk-key", "sk-key"),
@@ -69,10 +71,24 @@ GIVEN: dict[str, tuple[str, Any]] = {
     "INGEST_MAX_EXTRA_BYTES": ("0", 0),
     "INGEST_QUEUE_EVENTS": ("10", 10),
     "INGEST_QUEUE_BYTES": ("2048", 2048),
+    "SERVE_MAX_CONNECTIONS": ("10", 10),
+    "SERVE_MAX_CONNECTIONS_PER_ADDRESS": ("5", 5),
+    "SERVE_MAX_LISTENERS_PER_KEY": ("2", 2),
+    "SERVE_MAX_URL_BYTES": ("512", 512),
+    "SERVE_MAX_HEADERS": ("20", 20),
+    "SERVE_MAX_HEADER_BYTES": ("2048", 2048),
+    "SERVE_HEAD_SECONDS": ("1.5", 1.5),
+    "SERVE_BODY_SECONDS": ("2.5", 2.5),
+    "SERVE_ANSWER_SECONDS": ("3.5", 3.5),
+    "SERVE_MIN_BYTES_PER_SECOND": ("100", 100),
     "STATS_MAX_STALENESS_MS": ("1500", 1500),
     "STATS_CONVERSION_WINDOW_HOURS": ("0.5", 0.5),
     "STATS_MEMORY_MB": ("64", 64),
     "STATS_THREADS": ("1", 1),
+    "ALERTS": ("alerts.toml", "alerts.toml"),
+    "ALERTS_INTERVAL_SECONDS": ("5", 5.0),
+    "WEBHOOK_URLS": ("https://a.example/x, https://b.example", "https://a.example/x, https://b.example"),
+    "WEBHOOK_SECRET": ("whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD", "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD"),
     "ANALYTICS_WORKER_URL": ("http://127.0.0.1:8787", "http://127.0.0.1:8787"),
 }
 IMPOSSIBLE = (
@@ -92,6 +108,7 @@ IMPOSSIBLE = (
     ("RATE_REQUESTS_BURST", "1.5", "a whole number from 0"),
     ("RATE_EVENTS_PER_SECOND", "many", "a number from 0 on"),
     ("RATE_EVENTS_BURST", "-1", "a whole number from 0"),
+    ("RATE_STORE", "redis", "one of memory, database"),
     ("REDACT", "names", "email, phone, card, iban, ip"),
     ("REDACT", "email,", "email, phone, card, iban, ip"),
     ("REDACT_PHONE_REGIONS", "Germany", "ISO 3166 codes"),
@@ -140,10 +157,21 @@ IMPOSSIBLE = (
     ("INGEST_MAX_EXTRA_BYTES", "-1", "a whole number from 0"),
     ("INGEST_QUEUE_EVENTS", "0", "a whole number from 1"),
     ("INGEST_QUEUE_BYTES", "1", "a whole number from 1024"),
+    ("SERVE_MAX_CONNECTIONS", "0", "a whole number from 1"),
+    ("SERVE_MAX_CONNECTIONS_PER_ADDRESS", "0", "a whole number from 1"),
+    ("SERVE_MAX_LISTENERS_PER_KEY", "0", "a whole number from 1"),
+    ("SERVE_MAX_URL_BYTES", "1", "a whole number from 256"),
+    ("SERVE_MAX_HEADERS", "1", "a whole number from 10"),
+    ("SERVE_MAX_HEADER_BYTES", "1", "a whole number from 1024"),
+    ("SERVE_HEAD_SECONDS", "0", "seconds, from 0.1"),
+    ("SERVE_BODY_SECONDS", "0", "seconds, from 0.1"),
+    ("SERVE_ANSWER_SECONDS", "0", "seconds, from 0.1"),
+    ("SERVE_MIN_BYTES_PER_SECOND", "0", "a whole number from 1"),
     ("STATS_MAX_STALENESS_MS", "-1", "a whole number from 0 to 86400000"),
     ("STATS_CONVERSION_WINDOW_HOURS", "0", "hours, up to 8760"),
     ("STATS_MEMORY_MB", "63", "a whole number from 64 to 1048576"),
     ("STATS_THREADS", "0", "a whole number from 1 to 1024"),
+    ("ALERTS_INTERVAL_SECONDS", "0", "seconds, from 0.05 to 86400"),
 )
 SOURCES = ("environment", ".env", ".dev.vars")
 
@@ -320,7 +348,7 @@ class TestUnknownNames:
     def test_one_that_is_like_none_of_ours_leads_to_the_table(self, tmp_path: Path, write: Write) -> None:
         write(".env", "XYZZY=1\n")
 
-        assert message_of({}, tmp_path) == "XYZZY in .env is no setting; see the table of settings in the README"
+        assert message_of({}, tmp_path) == "XYZZY in .env is no setting; see the table in docs/settings.md"
 
     @pytest.mark.parametrize("name", ["PATH", "PORTS", "LOG", "GEMINI", "HOSTNAME", "aura_port", "XEVAL_X"])
     def test_other_peoples_names_in_the_environment_are_theirs(self, tmp_path: Path, name: str) -> None:
@@ -351,8 +379,9 @@ class TestImpossibleValues:
 
     def test_every_setting_that_can_be_wrong_is_tried_here(self) -> None:
         # Any text may be a path, a key, or the caller's own affair.
-        paths = {"AURA_COLUMNS_PATH", "EVAL_RULES", "EVAL_RUBRIC"}
-        guards = {"TRUSTED_PROXIES", "CORS_ALLOW_ORIGINS"}  # read by the guard, whose own tests try them
+        paths = {"AURA_COLUMNS_PATH", "EVAL_RULES", "EVAL_RUBRIC", "ALERTS"}
+        # Read by the guard and the ingest, whose own tests try them.
+        guards = {"TRUSTED_PROXIES", "CORS_ALLOW_ORIGINS", "REDACT_STORES"}
         free = paths | guards | {name.upper() for name in settings.SECRETS} | {"ANALYTICS_WORKER_URL"}
 
         assert {name for name, _, _ in IMPOSSIBLE} == set(GIVEN) - free

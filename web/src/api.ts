@@ -19,7 +19,15 @@ export type Details = Get<"/interactions/{query_id}">;
 export type Stores = Get<"/stats/stores">;
 export type Models = Get<"/stats/models">;
 export type Agreement = Get<"/stats/agreement">;
+export type JudgeCalls = Get<"/stats/judge">;
+export type Health = Get<"/health">;
+export type Queue = Get<"/evaluations/queue">;
+export type Failed = Get<"/evaluations/failed">;
+export type Who = Get<"/session">;
+export type Labelled = paths["/evaluations/{query_id}"]["post"]["responses"][200]["content"]["application/json"];
+export type Retried = paths["/evaluations/retry"]["post"]["responses"][200]["content"]["application/json"];
 
+export type QueueItem = Queue["items"][number];
 export type Interaction = Page["interactions"][number];
 export type Turn = Details["turns"][number];
 export type Verdict = NonNullable<Details["verdict"]>;
@@ -54,13 +62,30 @@ export async function get<Answer>(path: string, signal?: AbortSignal): Promise<A
   return ask<Answer>(path, { headers: { accept: "application/json" }, ...(signal ? { signal } : {}) });
 }
 
-/** Send an endpoint something. */
+/** Tells the server that it is this page that asks: no page of others can send it along with our cookie. */
+const OURS = { accept: "application/json", "x-aura-page": "1" };
+
+/** Send an endpoint something; it arrives also where the page is left at this moment. */
 export async function post<Answer>(path: string, body: unknown): Promise<Answer> {
-  return ask<Answer>(path, {
-    method: "POST",
-    headers: { accept: "application/json", "content-type": "application/json" },
-    body: JSON.stringify(body),
-  });
+  const headers = { ...OURS, "content-type": "application/json" };
+  return ask<Answer>(path, { method: "POST", headers, body: JSON.stringify(body), keepalive: true });
+}
+
+/** Have an endpoint take something away. */
+export async function remove<Answer>(path: string): Promise<Answer> {
+  return ask<Answer>(path, { method: "DELETE", headers: OURS, keepalive: true });
+}
+
+let onRefused: () => void = () => undefined;
+
+/** Have something done whenever the server doesn't know who asks. */
+export function whenRefused(listener: () => void): void {
+  onRefused = listener;
+}
+
+/** Give any error as a problem. */
+export function asProblem(error: unknown): Problem {
+  return error instanceof Problem ? error : new Problem(0, "bug", "The page couldn’t read the answer.");
 }
 
 async function ask<Answer>(path: string, options: RequestInit): Promise<Answer> {
@@ -71,7 +96,9 @@ async function ask<Answer>(path: string, options: RequestInit): Promise<Answer> 
     if (error instanceof DOMException && error.name === "AbortError") throw error;
     throw new Problem(0, "unreachable", "The server doesn’t answer. It may be restarting, or the network is down.");
   }
+  if (answer.status === 204) return undefined as Answer;
   if (answer.ok) return (await answer.json()) as Answer;
+  if (answer.status === 401) onRefused();
   throw await problem(answer);
 }
 

@@ -5,13 +5,16 @@ import { Filters } from "./parts/filters.tsx";
 import { Icon, type IconName } from "./parts/icons.tsx";
 import { StorePicker, WindowPicker } from "./parts/window.tsx";
 import type { View } from "./route.ts";
+import { may, useSession } from "./session.ts";
 import { chosenTheme, nextTheme, type Theme } from "./theme.ts";
+import { Account } from "./views/account.tsx";
 import { Browse } from "./views/browse.tsx";
 import { Drawer } from "./views/drawer.tsx";
 import { Explore } from "./views/explore.tsx";
 import { Overview } from "./views/overview.tsx";
 import { Pipeline } from "./views/pipeline.tsx";
 import { Review } from "./views/review.tsx";
+import { SignIn, Unable } from "./views/signin.tsx";
 
 const NAMES: Record<View, string> = {
   overview: "Overview",
@@ -20,20 +23,37 @@ const NAMES: Record<View, string> = {
   review: "Review",
   pipeline: "Pipeline",
 };
-const SHOWN: Record<View, (props: { at: Navigation }) => preact.ComponentChildren> = {
+const SHOWN: Record<Exclude<View, "pipeline">, (props: { at: Navigation }) => preact.ComponentChildren> = {
   overview: Overview,
   explore: Explore,
   browse: Browse,
   review: Review,
-  pipeline: Pipeline,
 };
 
 /** The whole page. */
 export function App() {
   const at = useNavigation();
-  const Shown = SHOWN[at.view];
+  const session = useSession();
   document.title = at.view === "overview" ? "Aura Analytics" : `${NAMES[at.view]} – Aura Analytics`;
   const open = at.search.get("open");
+  if (session.isOut || !may(session, "read")) {
+    return (
+      <>
+        <Head at={null} />
+        <main id="main" class="view">
+          <h1 class="hidden">Aura Analytics</h1>
+          {session.isOut ? (
+            <SignIn />
+          ) : (
+            <Unable title="This key only sends events">
+              It is an assistant’s key: it writes, and can’t read back. To look at the numbers, sign in with one that
+              was made with <code>--scope read</code>.
+            </Unable>
+          )}
+        </main>
+      </>
+    );
+  }
   return (
     <>
       <a class="skip" href="#main">
@@ -47,37 +67,61 @@ export function App() {
           <Filters at={at} />
           <WindowPicker at={at} />
         </div>
-        <Shown at={at} />
+        <Shown at={at} mayLabel={may(session, "review")} />
       </main>
       {open !== null && <Drawer key={open} id={open} at={at} />}
     </>
   );
 }
 
-function Head({ at }: { at: Navigation }) {
+type ShownProps = { at: Navigation; mayLabel: boolean };
+
+function Shown({ at, mayLabel }: ShownProps) {
+  if (at.view === "pipeline") return <Pipeline at={at} mayLabel={mayLabel} />;
+  if (at.view === "review" && !mayLabel)
+    return (
+      <Unable title="This key may look, and not label">
+        To say how good answers are, sign in with a key that was made with <code>--scope review</code>.
+      </Unable>
+    );
+  const View = SHOWN[at.view];
+  return <View at={at} />;
+}
+
+/** `null` where nobody is known who could go anywhere. */
+function Head({ at }: { at: Navigation | null }) {
+  const session = useSession();
+  const views = (Object.keys(NAMES) as View[]).filter((view) => view !== "review" || may(session, "review"));
   return (
     <header class="head">
-      <a class="brand" href={at.to("overview", { open: null })} data-here>
+      <a class="brand" href={at?.to("overview", { open: null }) ?? "./"} data-here>
         <svg width="20" height="20" viewBox="0 0 20 20" aria-hidden="true">
           <path d="M3 8v4M6.5 5v10M10 2.5v15M13.5 6v8M17 8.5v3" />
         </svg>
         <span>Aura</span>
       </a>
-      <nav aria-label="Views">
-        {(Object.keys(NAMES) as View[]).map((view) => (
-          <a
-            key={view}
-            href={at.to(view, { open: null })}
-            data-here
-            aria-current={view === at.view ? "page" : undefined}
-          >
-            <Icon name={view as IconName} size={18} />
-            <span>{NAMES[view]}</span>
-          </a>
-        ))}
-      </nav>
-      <LiveSwitch />
+      {at === null ? (
+        <span class="filler" />
+      ) : (
+        <>
+          <nav aria-label="Views">
+            {views.map((view) => (
+              <a
+                key={view}
+                href={at.to(view, { open: null })}
+                data-here
+                aria-current={view === at.view ? "page" : undefined}
+              >
+                <Icon name={view as IconName} size={18} />
+                <span>{NAMES[view]}</span>
+              </a>
+            ))}
+          </nav>
+          <LiveSwitch />
+        </>
+      )}
       <ThemeSwitch />
+      <Account />
     </header>
   );
 }

@@ -12,6 +12,8 @@ const ANYWAY_MS = 60_000;
 let pulse = 0;
 let liveness: Liveness = "connecting";
 let wanted = true;
+/** Nobody is signed in, so that there is nothing to listen to. */
+let barred = false;
 let source: EventSource | null = null;
 let position: string | null = null;
 let last = 0;
@@ -59,7 +61,7 @@ function disconnect(): void {
 }
 
 function settle(): void {
-  if (wanted && !document.hidden) connect();
+  if (wanted && !barred && !document.hidden) connect();
   else disconnect();
 }
 
@@ -69,7 +71,7 @@ export function startLive(): void {
   document.addEventListener("visibilitychange", settle);
   // A connection that was given up by the browser is tried again; `ANYWAY_MS` is soon enough.
   setInterval(() => {
-    if (!wanted || document.hidden) return;
+    if (!wanted || barred || document.hidden) return;
     if (source?.readyState === EventSource.CLOSED) connect();
     changedNow();
   }, ANYWAY_MS);
@@ -81,6 +83,13 @@ export function follow(on: boolean): void {
   wanted = on;
   settle();
   if (on) changedNow();
+}
+
+/** Stop listening where nobody is signed in, or begin again. */
+export function bar(on: boolean): void {
+  if (barred === on) return;
+  barred = on;
+  settle();
 }
 
 /** Ask for everything anew, now. */

@@ -1,7 +1,7 @@
 /** A list that is fetched page by page, and to which new rows come while it is looked at. */
 
 import { useCallback, useEffect, useRef, useState } from "preact/hooks";
-import { get, type Interaction, type Page, Problem } from "./api.ts";
+import { asProblem, get, type Interaction, type Page, type Problem } from "./api.ts";
 import { useLive } from "./live.ts";
 
 const PAGE_ROWS = 500;
@@ -63,8 +63,7 @@ export function usePages(question: string, isNewestFirst: boolean): Listed & { m
       .catch((error: unknown) => {
         if (state.current.question !== asked) return;
         at.isBusy = false;
-        const problem = error instanceof Problem ? error : new Problem(0, "bug", "The page couldn’t read the answer.");
-        setListed((before) => ({ ...before, isLoading: false, problem }));
+        setListed((before) => ({ ...before, isLoading: false, problem: asProblem(error) }));
       });
   }, []);
 

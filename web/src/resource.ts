@@ -1,7 +1,7 @@
 /** An endpoint's answer, kept while a newer one is fetched. */
 
 import { useEffect, useRef, useState } from "preact/hooks";
-import { get, Problem } from "./api.ts";
+import { asProblem, get, type Problem } from "./api.ts";
 import { useLive } from "./live.ts";
 
 /** `stale`: the data belong to another question than the one that is asked now. */
@@ -15,15 +15,16 @@ export type Resource<Answer> = {
 const MOST_KEPT = 60;
 const kept = new Map<string, unknown>();
 
+/** Forget what was answered: somebody else may see other things. */
+export function forget(): void {
+  kept.clear();
+}
+
 function keep(path: string, answer: unknown): void {
   kept.delete(path);
   kept.set(path, answer);
   const oldest = kept.keys().next();
   if (kept.size > MOST_KEPT && !oldest.done) kept.delete(oldest.value);
-}
-
-function asProblem(error: unknown): Problem {
-  return error instanceof Problem ? error : new Problem(0, "bug", "The page couldn’t read the answer.");
 }
 
 type Held<Answer> = { path: string | null; data: Answer | null; problem: Problem | null };

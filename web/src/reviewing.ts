@@ -1,36 +1,7 @@
-/** What people label, and what the judge cost: the endpoints' answers, and the labels that are on their way there. */
+/** What people label, and taking it back. */
 
-import { type Interaction, post, type Verdict } from "./api.ts";
+import { type Labelled, Problem, post, type QueueItem, remove } from "./api.ts";
 import type { Label } from "./words.ts";
-
-export type QueueItem = {
-  interaction: Interaction;
-  verdict: Verdict;
-  score: number;
-  doubt: number;
-  occurrences: number;
-  place: number;
-  why: string[];
-};
-export type Queue = { reviewer: string; leasedUntil: number; waiting: number; items: QueueItem[] };
-
-type Spending = {
-  calls: number;
-  answered: number;
-  failures: Record<string, number>;
-  failureRate: number | null;
-  tokensPrompt: number;
-  tokensCompletion: number;
-  costUsd: number | null;
-  unpricedCalls: number;
-  costPerLabelUsd: number | null;
-  latencyMs: { p50: number; p95: number; p99: number; mean: number } | null;
-};
-export type JudgeCalls = Spending & {
-  byModel: Array<Spending & { model: string; rubric: string }>;
-  queue: { due: number; waiting: number; failed: number; oldestAgeMs: number | null } | null;
-  today: { spentUsd: number; budgetUsd: number | null; resetsAt: number } | null;
-};
 
 const WHY: Record<string, string> = {
   review: "the machine couldn’t decide",
@@ -44,12 +15,26 @@ export function why(codes: readonly string[]): string {
   return codes.map((code) => WHY[code] ?? code.replaceAll("_", " ")).join(", ");
 }
 
-/** What was decided of an item; `sent` once the server has it. */
-export type Decision = { item: QueueItem; label: Label; sent: boolean };
+/** What was decided of an item; `saved` is the moment of the label once the server has it. */
+export type Decision = { item: QueueItem; label: Label; saved: number | null };
 
-/** Send a person's label. */
-export async function label(id: string, given: Label, reviewer: string): Promise<void> {
-  await post(`evaluations/${encodeURIComponent(id)}`, { label: given, reviewer });
+/** Send a person's label; give the moment that it bears. */
+export async function label(id: string, given: Label, reviewer: string): Promise<number> {
+  const answer = await post<Labelled>(path(id), { label: given, reviewer });
+  return answer.evaluatedAt;
+}
+
+/** Take the label of a moment back. Where somebody has said something else since, there is nothing to take back. */
+export async function takeBack(id: string, givenAt: number): Promise<void> {
+  try {
+    await remove(`${path(id)}?givenAt=${givenAt}`);
+  } catch (error) {
+    if (!(error instanceof Problem && error.status === 404)) throw error;
+  }
+}
+
+function path(id: string): string {
+  return `evaluations/${encodeURIComponent(id)}`;
 }
 
 const KEY = "aura-reviewer";

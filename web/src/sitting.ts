@@ -1,14 +1,12 @@
 /** A person's sitting: items one after the other, each labelled, skipped, or taken back. */
 
 import { useCallback, useEffect, useRef, useState } from "preact/hooks";
-import { get, Problem } from "./api.ts";
-import { type Decision, label, type Queue, type QueueItem } from "./reviewing.ts";
+import { asProblem, get, type Problem, type Queue, type QueueItem } from "./api.ts";
+import { type Decision, label, takeBack } from "./reviewing.ts";
 import type { Label } from "./words.ts";
 
 const FETCHED = 20;
 const FEW = 5;
-/** So long a label can be taken back before it is sent. */
-const HELD_MS = 4_000;
 
 export type Sitting = {
   items: QueueItem[];
@@ -20,10 +18,6 @@ export type Sitting = {
 
 const BEGIN: Sitting = { items: [], done: [], waiting: null, problem: null, isLoading: true };
 
-function asProblem(error: unknown): Problem {
-  return error instanceof Problem ? error : new Problem(0, "bug", "The page couldn’t read the answer.");
-}
-
 /** Put further items after those that are there; none comes twice in a sitting. */
 export function joined(before: Sitting, queue: Queue): Sitting {
   const known = new Set([...before.items, ...before.done.map((one) => one.item)].map((item) => item.interaction.id));
@@ -31,23 +25,35 @@ export function joined(before: Sitting, queue: Queue): Sitting {
   return { ...before, items: [...before.items, ...added], waiting: queue.waiting, problem: null, isLoading: false };
 }
 
-/** Take the last decision back: its item is the next one again. */
-export function undone(before: Sitting): Sitting {
-  const last = before.done.at(-1);
-  return last ? { ...before, items: [last.item, ...before.items], done: before.done.slice(0, -1) } : before;
+/** Take a decision back: its item is the next one again. */
+export function undone(before: Sitting, decision: Decision): Sitting {
+  const done = before.done.filter((one) => one.item !== decision.item);
+  return done.length === before.done.length ? before : { ...before, done, items: [decision.item, ...before.items] };
 }
 
 /** Decide about the first item. */
 export function decided(before: Sitting, given: Label): Sitting {
   const [item, ...items] = before.items;
-  return item ? { ...before, items, done: [...before.done, { item, label: given, sent: false }] } : before;
+  return item ? { ...before, items, done: [...before.done, { item, label: given, saved: null }] } : before;
+}
+
+/** Note that the server has what was decided of an item. */
+export function saved(before: Sitting, item: QueueItem, moment: number): Sitting {
+  return { ...before, done: before.done.map((one) => (one.item === item ? { ...one, saved: moment } : one)) };
+}
+
+/** How many of a sitting's labels are the machine's as well. */
+export function agreeing({ done }: Sitting): number {
+  return done.filter((one) => one.label === one.item.verdict.label).length;
 }
 
 /** Hold a sitting; `question` is the queue's, without a limit. */
 export function useSitting(question: string, reviewer: string) {
   const [sitting, setSitting] = useState<Sitting>(BEGIN);
-  const held = useRef<{ decision: Decision; timer: ReturnType<typeof setTimeout> } | null>(null);
   const asked = useRef("");
+  // What is sent goes one after the other, so that a label never overtakes its being taken back.
+  const last = useRef<Promise<unknown>>(Promise.resolve());
+  const moments = useRef(new Map<QueueItem, number>());
 
   const fetchMore = useCallback(() => {
     if (!reviewer) return;
@@ -59,46 +65,29 @@ export function useSitting(question: string, reviewer: string) {
     );
   }, [question, reviewer]);
 
-  const send = useCallback(() => {
-    const waiting = held.current;
-    if (!waiting) return;
-    clearTimeout(waiting.timer);
-    held.current = null;
-    const { item, label: given } = waiting.decision;
-    label(item.interaction.id, given, reviewer).then(
-      () =>
-        setSitting((before) => ({
-          ...before,
-          done: before.done.map((one) => (one.item === item ? { ...one, sent: true } : one)),
-        })),
-      (error: unknown) =>
-        setSitting((before) => ({
-          ...before,
-          problem: asProblem(error),
-          done: before.done.filter((one) => one.item !== item),
-          items: [item, ...before.items],
-        })),
-    );
-  }, [reviewer]);
-
   useEffect(() => {
     setSitting(BEGIN);
     fetchMore();
   }, [fetchMore]);
-  useEffect(() => {
-    addEventListener("pagehide", send);
-    return () => {
-      removeEventListener("pagehide", send);
-      send();
-    };
-  }, [send]);
 
+  const inTurn = (send: () => Promise<void>, onFailure: (before: Sitting) => Sitting) => {
+    last.current = last.current.then(send).catch((error: unknown) => {
+      setSitting((before) => ({ ...onFailure(before), problem: asProblem(error) }));
+    });
+  };
   const decide = (given: Label) => {
-    send();
     const [item] = sitting.items;
     if (!item) return;
-    held.current = { decision: { item, label: given, sent: false }, timer: setTimeout(send, HELD_MS) };
-    setSitting((before) => decided(before, given));
+    setSitting((before) => decided({ ...before, problem: null }, given));
+    const decision: Decision = { item, label: given, saved: null };
+    inTurn(
+      async () => {
+        const moment = await label(item.interaction.id, given, reviewer);
+        moments.current.set(item, moment);
+        setSitting((before) => saved(before, item, moment));
+      },
+      (before) => undone(before, decision),
+    );
     if (sitting.items.length <= FEW) fetchMore();
   };
   const skip = () => {
@@ -106,9 +95,18 @@ export function useSitting(question: string, reviewer: string) {
     if (sitting.items.length <= FEW) fetchMore();
   };
   const undo = () => {
-    if (held.current) clearTimeout(held.current.timer);
-    held.current = null;
-    setSitting(undone);
+    const decision = sitting.done.at(-1);
+    if (!decision) return;
+    setSitting((before) => undone(before, decision));
+    const { item } = decision;
+    inTurn(
+      async () => {
+        const moment = moments.current.get(item);
+        moments.current.delete(item);
+        if (moment !== undefined) await takeBack(item.interaction.id, moment);
+      },
+      (before) => before,
+    );
   };
   return { ...sitting, decide, skip, undo, fetchMore };
 }

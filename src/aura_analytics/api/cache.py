@@ -35,6 +35,8 @@ NOTHING = -1
 # What an answer takes besides its body and its question, about.
 OVERHEAD_BYTES = 2_048
 SECOND_MS = 1_000
+# How often is looked whether somebody was erased; and for how long afterwards an answer that needn't be exact isn't kept.
+LOOK_MS, LAG_MS = 1_000, 30_000
 
 Headers = list[tuple[bytes, bytes]]
 # What is asked, in which form, by who sees which stores: an endpoint may keep from one what it gives to another.
@@ -57,6 +59,13 @@ class Feed(Protocol):
 
     async def identity(self) -> str:
         """Give the token that tells this database from every other one."""
+
+
+class Erasures(Protocol):
+    """What the cache asks about persons."""
+
+    async def last_erasure(self) -> int | None:
+        """Give when an erasure began or ended last."""
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -92,6 +101,7 @@ class Cache:
     Args:
         app: answers what isn't kept.
         feed: tells the state of the rows.
+        erasures: of persons: what is kept goes when there was another one; without them there are none.
         most_bytes: what all that is kept may take.
         staleness_ms: above 0, an answer whose computation began this recently will do, whatever has changed. Nothing
             else counts then: the columns behind may lag as well, so that an answer belongs to no state of the rows.
@@ -99,7 +109,14 @@ class Cache:
     """
 
     def __init__(
-        self, app: ASGIApp, feed: Feed, *, most_bytes: int = MOST_BYTES, staleness_ms: int = 0, clock: Clock = now
+        self,
+        app: ASGIApp,
+        feed: Feed,
+        erasures: Erasures | None = None,
+        *,
+        most_bytes: int = MOST_BYTES,
+        staleness_ms: int = 0,
+        clock: Clock = now,
     ) -> None:
         self._app = app
         self._head = Head(feed)
@@ -107,6 +124,9 @@ class Cache:
         self._computing: dict[Place, asyncio.Future[Answer | None]] = {}
         self._staleness_ms = staleness_ms
         self._clock = clock
+        self._erasures = erasures
+        self._last_erasure: int | None = None
+        self._looked_at = self._unkept_until = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -136,8 +156,21 @@ class Cache:
 
     async def _asked(self, scope: Scope) -> Question:
         key, tags = _asked(scope)
+        await self._let_go()
         rows = None if self._staleness_ms else await self._head.read()
         return Question(key, tags, rows, self._clock())
+
+    async def _let_go(self) -> None:
+        """Let go of all that is kept where somebody was erased since the last look; keep nothing while columns may lag."""
+        moment = self._clock()
+        if self._erasures is None or 0 <= moment - self._looked_at < LOOK_MS:
+            return
+        self._looked_at = moment
+        last = await self._erasures.last_erasure()
+        if last != self._last_erasure:
+            self._last_erasure = last
+            self._unkept_until = moment + LAG_MS
+            self._entries.clear()
 
     def _holds(self, entry: Entry, question: Question) -> bool:
         if self._staleness_ms:
@@ -165,6 +198,8 @@ class Cache:
 
     async def _keep(self, answer: Answer, question: Question, *, is_lasting: bool) -> None:
         second = None if is_lasting else question.moment // SECOND_MS
+        if self._staleness_ms and question.moment < self._unkept_until:
+            return
         if not self._staleness_ms and not await self._still(question.rows, second):
             return
         size = OVERHEAD_BYTES + len(question.key[0]) + len(question.key[1]) + len(answer.body)

@@ -40,18 +40,39 @@ _ANSWERS = {
     "200": "All are stored, durably, or were there already.",
     "207": "Some can't be taken; `rejected` says which and why. The others are stored.",
     "400": "None can be taken.",
+    "401": "No key or none that is known here, or a signature that doesn't fit.",
+    "403": "The key may not send events.",
+    "408": "It came too slowly.",
+    "409": "A signed request that has come already.",
     "413": "Over a limit.",
     "415": "Not JSON, or packed in another way than gzip.",
     "429": "Too many; come back after `Retry-After`.",
     "503": "Not now; come back after `Retry-After`.",
 }
+PROBLEM = {"content": {"application/problem+json": {"schema": {"type": "object"}}}}
+_RECEIPT = {"content": {"application/json": {"schema": {"type": "object"}}}}
+
+
+def _answered(status: str, words: str) -> dict[str, Any]:
+    return (_RECEIPT if status.startswith("2") else PROBLEM) | {"description": words}
+
+
 INGEST: dict[str, Any] = {
     "post": {
         "summary": "Take events; answered once they are durable",
         "operationId": "post_ingest",
         "requestBody": _BODY,
-        "responses": {status: {"description": words} for status, words in _ANSWERS.items()},
+        "responses": {status: _answered(status, words) for status, words in _ANSWERS.items()},
     }
+}
+
+
+ERRORS = {
+    "400": PROBLEM | {"description": "A parameter can't be read; the problem says what would do."},
+    "401": PROBLEM | {"description": "No key, or none that is known here."},
+    "403": PROBLEM | {"description": "The key may not do this, or doesn't see this store."},
+    "429": PROBLEM | {"description": "Too many; come back after `Retry-After`."},
+    "503": PROBLEM | {"description": "Not now; come back after `Retry-After`."},
 }
 
 
@@ -61,16 +82,10 @@ LIVE: dict[str, Any] = {
         "description": "Server-sent events: `change` at first and with each change, with the feed's `position`.",
         "operationId": "get_live",
         "responses": {
-            "200": {"description": "A stream.", "content": {"text/event-stream": {"schema": {"type": "string"}}}}
+            "200": {"description": "A stream.", "content": {"text/event-stream": {"schema": {"type": "string"}}}},
+            **{status: words for status, words in ERRORS.items() if status != "400"},
         },
     }
-}
-
-
-PROBLEM = {"content": {"application/problem+json": {"schema": {"type": "object"}}}}
-ERRORS = {
-    "400": PROBLEM | {"description": "A parameter can't be read; the problem says what would do."},
-    "503": PROBLEM | {"description": "Not now; come back after `Retry-After`."},
 }
 
 

@@ -7,6 +7,7 @@ event comes at once, so that nobody misses a change between two connections.
 
 import asyncio
 import contextlib
+from collections import Counter
 from http import HTTPStatus
 from typing import Protocol
 
@@ -15,6 +16,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from aura_analytics.api import problems
 from aura_analytics.errors import StoreUnavailable
+from aura_analytics.guard.door import whose
 from aura_analytics.store.port import FeedPoint
 
 LIVE = "/stats/live"
@@ -23,6 +25,9 @@ LOOK_S = 0.5
 SIGN_OF_LIFE_S = 15.0
 # So many may listen: each is a connection that stays.
 MOST_LISTENERS = 1_000
+MOST_OF_KEY = 50
+# So long does a stream last at most: what a key opened isn't open for longer after the key is taken back.
+LONGEST_S = 900.0
 RETRY_AFTER_S = 10
 
 HEADERS = [
@@ -52,6 +57,8 @@ class Live:
         look_s: how long between two looks at it.
         sign_of_life_s: how long it may be silent.
         most: how many may listen.
+        most_of_key: how many may with one key.
+        longest_s: after so long a stream ends, and its listener comes back: by then its key may be taken back.
     """
 
     def __init__(
@@ -61,11 +68,16 @@ class Live:
         look_s: float = LOOK_S,
         sign_of_life_s: float = SIGN_OF_LIFE_S,
         most: int = MOST_LISTENERS,
+        most_of_key: int = MOST_OF_KEY,
+        longest_s: float = LONGEST_S,
     ) -> None:
         self._feed = feed
         self._look_s = look_s
         self._sign_of_life_s = sign_of_life_s
         self._most = most
+        self._most_of_key = most_of_key
+        self._longest_s = longest_s
+        self._of_key: Counter[str] = Counter()
         self._point: FeedPoint | None = None
         self._changed = asyncio.Event()
         self._listeners = 0
@@ -83,9 +95,13 @@ class Live:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one listener until it, or the server, goes."""
-        if self._is_closed or self._listeners >= self._most:
+        key_id = whose(scope).key_id
+        status = HTTPStatus.SERVICE_UNAVAILABLE if self._is_closed or self._listeners >= self._most else None
+        if key_id and self._of_key[key_id] >= self._most_of_key:
+            status = HTTPStatus.TOO_MANY_REQUESTS
+        if status is not None:
             answer = problems.problem(
-                HTTPStatus.SERVICE_UNAVAILABLE,
+                status,
                 code="too_many_listeners",
                 title="Too many listen already",
                 detail=None,
@@ -94,10 +110,13 @@ class Live:
             await answer(scope, receive, send)
             return
         self._listeners += 1
+        self._of_key[key_id] += 1
         try:
             await self._stream(receive, send)
         finally:
             self._listeners -= 1
+            self._of_key[key_id] -= 1
+            self._of_key += Counter()  # without those of whom nobody listens
             if self._listeners == 0 and self._looking is not None:
                 self._looking.cancel()
                 self._looking = None
@@ -110,8 +129,9 @@ class Live:
         try:
             await send({"type": "http.response.start", "status": HTTPStatus.OK, "headers": HEADERS})
             told = self._point
+            ends_at = asyncio.get_running_loop().time() + self._longest_s
             await send(_piece(RETRY + _event(told)))
-            while not (gone.done() or self._is_closed):
+            while not (gone.done() or self._is_closed or asyncio.get_running_loop().time() > ends_at):
                 if self._point == told:
                     await self._wait(gone)
                 fresh = SIGN_OF_LIFE if self._point == told else _event(self._point)

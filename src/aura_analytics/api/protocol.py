@@ -19,6 +19,7 @@ class GatheringTransport:
         self._transport = transport
         self._loop = loop
         self._waiting: list[bytes] = []
+        self.written = 0  # bytes, since the connection was made
 
     def write(self, data: bytes) -> None:
         """Write, at the end of this turn."""
@@ -42,7 +43,9 @@ class GatheringTransport:
     def _flush(self) -> None:
         pieces, self._waiting = self._waiting, []
         if pieces and not self._transport.is_closing():
-            self._transport.write(pieces[0] if len(pieces) == 1 else b"".join(pieces))
+            data = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+            self.written += len(data)
+            self._transport.write(data)
 
     def __getattr__(self, name: str) -> Any:  # Any: whatever else a transport has
         return getattr(self._transport, name)

@@ -11,7 +11,7 @@ from aura_analytics.api.description import PROBLEM
 from aura_analytics.api.endpoints import described
 from aura_analytics.clock import Clock, now
 from aura_analytics.errors import BodyTooLarge, MalformedBody, NotFound, ParameterError
-from aura_analytics.events.records import LABELS, Label, Verdict
+from aura_analytics.events.records import LABELS, InteractionDetails, Label, Verdict
 from aura_analytics.events.texts import clean, mend_surrogates
 from aura_analytics.guard.door import whose
 from aura_analytics.guard.principal import Principal
@@ -20,13 +20,15 @@ from aura_analytics.stats.details import Judgement, judgement
 from aura_analytics.stats.reader import Reader
 from aura_analytics.stats.reviewing import Queue, review_queue
 from aura_analytics.stats.scope import Scope
-from aura_analytics.store.port import InteractionDetails
+from aura_analytics.store.undoing import Undoing
 
 MOST_BYTES = 64 << 10
 MOST_NAME, MOST_EXPLANATION = 100, 2_000
 PERSON = "person"
 REASON = "reviewed"
 NOT_THERE = "no interaction has this id"
+NOT_LABELLED = "no label of a person's stands there, or not the one that is meant"
+MOST_DIGITS = 15
 # A lease is the person's who asked: no other answer may stand in for it.
 HEADERS = {"cache-control": "no-store"}
 
@@ -61,6 +63,10 @@ _BODY: dict[str, Any] = {  # Any: OpenAPI's own objects
     },
 }
 _LABEL = "A person's label takes the place of the one that stands, which stays in the history. The last one counts."
+_UNDO = """\
+The label before it stands again; where there was none, the interaction waits for a machine's. What is taken back isn't in the
+history: it was never meant.
+"""
 
 
 class Review(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -78,7 +84,14 @@ class Labelled(Judgement, frozen=True, kw_only=True, rename="camel"):
     query_id: str
 
 
-class Rows(reviewing.Rows, Protocol):
+class LabelledBefore(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """The label that stands again; null where there is none, and the interaction waits for a machine's."""
+
+    query_id: str
+    verdict: Judgement | None
+
+
+class Rows(reviewing.Rows, Undoing, Protocol):
     """What is asked of the row database."""
 
     async def interaction(self, query_id: str) -> InteractionDetails | None:
@@ -93,6 +106,7 @@ def router(reader: Reader, store: Rows, *, clock: Clock = now) -> APIRouter:
     routes = APIRouter()
     _add_queue(routes, reader, store, clock)
     _add_label(routes, store, clock)
+    _add_undo(routes, store, clock)
     return routes
 
 
@@ -154,6 +168,42 @@ def _add_label(routes: APIRouter, store: Rows, clock: Clock) -> None:
             raise NotFound(NOT_THERE)
         answer = Labelled(query_id=query_id, **msgspec.structs.asdict(judgement(verdict)))
         return Response(msgspec.json.encode(answer), media_type="application/json", headers=HEADERS)
+
+
+def _add_undo(routes: APIRouter, store: Rows, clock: Clock) -> None:
+    described_undo = described(LabelledBefore, forms=False)
+    described_undo["responses"][404] = PROBLEM | {"description": NOT_LABELLED}
+
+    @routes.delete(
+        "/evaluations/{query_id:path}",
+        **described_undo,
+        summary="Take a person's label back",
+        description=_UNDO,
+    )
+    async def delete_label(
+        query_id: str,
+        request: Request,
+        given_at: Annotated[
+            str | None, Query(alias="givenAt", description="Only the label of this moment, its `evaluatedAt`.")
+        ] = None,
+    ) -> Response:
+        moment = _moment(given_at)
+        if "\0" in query_id or not await _is_seen(store, whose(request.scope), query_id):
+            raise NotFound(NOT_LABELLED)
+        found = await store.take_back(query_id, given_at=moment, now=clock())
+        if found is None:
+            raise NotFound(NOT_LABELLED)
+        standing = None if found.standing is None else judgement(found.standing)
+        answer = LabelledBefore(query_id=query_id, verdict=standing)
+        return Response(msgspec.json.encode(answer), media_type="application/json", headers=HEADERS)
+
+
+def _moment(text: Text) -> int | None:
+    if text is None:
+        return None
+    if not (text.isascii() and text.isdecimal() and len(text) <= MOST_DIGITS):
+        raise ParameterError("givenAt is epoch milliseconds")
+    return int(text)
 
 
 async def _is_seen(store: Rows, principal: Principal, query_id: str) -> bool:

@@ -6,7 +6,7 @@ Where a model judges, each call takes milliseconds of a processor, which events 
 import asyncio
 import contextlib
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 import msgspec
@@ -36,11 +36,16 @@ class EvaluatorProcess:
     """The process that labels beside a server.
 
     Its standard input is the line to it: the settings, an empty line once it may begin, and its end, when the server is
-    gone, however it went.
+    gone, however it went. On its standard output it says what it thinks of the settings, and then what it logs.
+
+    Args:
+        settings: all of them.
+        hear: takes the lines that it logs, for who looks at them here.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, hear: Callable[[bytes], None] | None = None) -> None:
         self._settings = settings
+        self._hear = hear
         self._process: asyncio.subprocess.Process | None = None
 
     async def start(self) -> None:
@@ -91,6 +96,7 @@ class EvaluatorProcess:
         pause_s, loop = RESTART_PAUSE_S, asyncio.get_running_loop()
         while True:
             begun = loop.time()
+            await self._listen(process)
             status = await process.wait()
             if loop.time() - begun > STAYS_S:
                 pause_s = RESTART_PAUSE_S
@@ -102,6 +108,13 @@ class EvaluatorProcess:
                 _say(process, b"\n")
             except (SettingsError, OSError) as error:
                 log.warning("evaluator_waits", error=str(error))
+
+    async def _listen(self, process: asyncio.subprocess.Process) -> None:
+        """Take what it says until it ends: nobody else empties the pipe."""
+        assert process.stdout is not None  # noqa: S101 (it is a pipe)
+        while written := await process.stdout.readline():
+            if self._hear is not None:
+                self._hear(written)
 
 
 def _say(process: asyncio.subprocess.Process, line: bytes) -> None:

@@ -143,3 +143,13 @@ class Interaction(msgspec.Struct, frozen=True, kw_only=True):
 
     query: VoiceQuery
     outcome: VoiceOutcome | None = None
+
+
+class InteractionDetails(msgspec.Struct, frozen=True, kw_only=True):
+    """One interaction with all that belongs to it: `history` are the verdicts before the one that stands, latest first."""
+
+    query: VoiceQuery
+    outcome: VoiceOutcome | None
+    verdict: Verdict | None
+    history: list[Verdict]
+    conversions: list[VoiceConversion]

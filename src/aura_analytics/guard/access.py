@@ -19,9 +19,9 @@ STORE_NAMES = frozenset({"store", "storeId", "store_id"})
 
 
 class Need(msgspec.Struct, frozen=True):
-    """What a route needs: a scope (None: anybody may come in), and how it is narrowed to some stores."""
+    """What a route needs: a scope (None: anybody may come in, `known`: whoever has a key), and how it is narrowed."""
 
-    scope: Scope | None
+    scope: Scope | Literal["known"] | None
     narrowing: Narrowing = "query"
 
 
@@ -71,6 +71,20 @@ ROUTES: dict[tuple[str, str], Need] = {
     ("GET", "/docs"): Need("read", "itself"),
     ("GET", "/redoc"): Need("read", "itself"),
     ("GET", "/static-offline-docs/{file:path}"): Need("read", "itself"),
+    ("GET", "/evaluations/failed"): Need("review"),
+    ("POST", "/evaluations/retry"): Need("review"),  # a judge that is asked again is paid again, within its day's money
+    ("DELETE", "/evaluations/{query_id:path}"): Need("review", "itself"),
+    # To sign in and out, one needs no more than a key; who has signed in may ask what they may.
+    ("POST", "/session"): Need(None),
+    ("DELETE", "/session"): Need(None),
+    ("GET", "/session"): Need("known", "itself"),
+    ("GET", "/users/{user_id:path}"): Need("admin", "none"),  # a person is one in all stores
+    ("DELETE", "/users/{user_id:path}"): Need("admin", "none"),
+    ("GET", "/audit"): Need("admin", "none"),
+    ("GET", "/metrics"): Need("metrics", "none"),  # counts of all stores together
+    ("GET", "/alerts"): Need("read", "none"),
+    ("POST", "/alerts/test"): Need("admin", "none"),
+    ("GET", "/logs/tail"): Need("admin", "none"),  # what is logged is of all stores
 }
 
 
@@ -86,6 +100,9 @@ _EXACT = {route: need for route, need in ROUTES.items() if "{" not in route[1]}
 _PATTERNS = [(method, _pattern(path), need) for (method, path), need in ROUTES.items() if "{" in path]
 
 
+_TEMPLATES = [(method, _pattern(path), path) for method, path in ROUTES if "{" in path]
+
+
 def need_of(method: str, path: str) -> Need:
     """Give what a request needs; where no route of the table fits, an administrator."""
     if method == "HEAD":
@@ -96,13 +113,23 @@ def need_of(method: str, path: str) -> Need:
     return next(fitting, DENIED)
 
 
+def route_of(method: str, path: str) -> str:
+    """Give the route that a request is of, as the table has it; `other` where it has none."""
+    if method == "HEAD":
+        method = "GET"
+    if (method, path) in _EXACT:
+        return path
+    fitting = (template for verb, pattern, template in _TEMPLATES if verb == method and pattern.fullmatch(path))
+    return next(fitting, "other")
+
+
 def admit(principal: Principal, need: Need) -> None:
     """See that a principal may use a route.
 
     Raises:
         Forbidden: a scope is missing, or the route can't be kept to the principal's stores.
     """
-    if need.scope is not None and not principal.may(need.scope):
+    if need.scope is not None and need.scope != "known" and not principal.may(need.scope):
         raise Forbidden(f"this needs the scope {need.scope}")
     if need.narrowing == "none" and principal.stores is not None:
         raise Forbidden("this is about all stores, and this key sees only some")

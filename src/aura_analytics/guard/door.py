@@ -15,13 +15,17 @@ from aura_analytics.clock import Clock, now
 from aura_analytics.errors import AuraError, BodyTooLarge, Forbidden, TooManyRequests, Unauthorised
 from aura_analytics.guard import credential, headers, network, signature
 from aura_analytics.guard.access import Need, admit, narrowed, need_of
+from aura_analytics.guard.budget import Budget, Portion
 from aura_analytics.guard.keyring import Keyring, is_public
 from aura_analytics.guard.principal import LOCAL, Network, Principal
-from aura_analytics.guard.rate import Decision, Limiter, Quota, caller_at, refuse
+from aura_analytics.guard.rate import Counts, Decision, Limiter, Quota, caller_at, refuse
 from aura_analytics.guard.rate import headers as told
+from aura_analytics.guard.session import Sessions
 
 PRINCIPAL = "aura_principal"
 CHARGE = "aura_charge"
+# Set where it was a browser's session that said whose a request is.
+SIGNED_IN = "aura_signed_in"
 
 NO_KEYS = (
     "this service has no keys yet, so it answers its own machine only: make one with aura-analytics keys create,"
@@ -62,6 +66,9 @@ class Door:
         seen: knows the signed messages that have come.
         policy: what is kept to.
         answer: makes an answer of an error.
+        sessions: knows the browsers that have signed in; without it, none has.
+        count: makes what counts by a quota.
+        budget: bytes of bodies that may be in the process; those that have to be whole before they are believed count.
         clock: the present.
         timer: seconds that only go forward.
     """
@@ -74,6 +81,9 @@ class Door:
         policy: Policy,
         answer: Answer,
         *,
+        sessions: Sessions | None = None,
+        budget: Budget | None = None,
+        count: Callable[[Quota], Counts] = Limiter,
         clock: Clock = now,
         timer: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -82,10 +92,12 @@ class Door:
         self._seen = seen
         self._policy = policy
         self._answer = answer
+        self._sessions = sessions
+        self._budget = budget or Budget(policy.most_body_bytes)
         self._clock = clock
         self._timer = timer
-        self._requests = Limiter(policy.requests) if policy.requests else None
-        self._events = Limiter(policy.events) if policy.events else None
+        self._requests = count(policy.requests) if policy.requests else None
+        self._events = count(policy.events) if policy.events else None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -103,15 +115,18 @@ class Door:
             await outward({"type": "http.response.start", "status": 204, "headers": asked})
             await outward({"type": "http.response.body", "body": b""})
             return
-        try:
-            inward = await self._let_in(scope, receive, visit, peer)
-        except AuraError as error:
-            refused = await self._answer(scope, error)
-            await refused(scope, receive, outward)
-            return
-        await self._app(scope, inward, outward)
+        with Portion(self._budget) as portion:
+            try:
+                inward = await self._let_in(scope, receive, visit, peer, portion)
+            except AuraError as error:
+                refused = await self._answer(scope, error)
+                await refused(scope, receive, outward)
+                return
+            await self._app(scope, inward, outward)
 
-    async def _let_in(self, scope: Scope, receive: Receive, visit: Visit, peer: str | None) -> Receive:
+    async def _let_in(
+        self, scope: Scope, receive: Receive, visit: Visit, peer: str | None, portion: Portion
+    ) -> Receive:
         """Say in the scope what the service behind may know; give where it has the body from.
 
         Raises:
@@ -122,16 +137,16 @@ class Door:
         if visit.need.scope is None:
             return receive
         try:
-            visit.principal, secret = await self._whose(scope["headers"], peer)
+            visit.principal, secret = await self._whose(scope, peer)
             principal = visit.principal
             if not network.within(visit.address, principal.networks):
                 raise Forbidden("this key isn't taken from this network")
             admit(principal, visit.need)
-            inward = await self._proven(scope, receive, principal, secret)
+            inward = await self._proven(scope, receive, principal, secret, portion)
             # Only now: who knows no more than a key's public part could use up what it may send.
-            self._take(self._requests, visit, principal.key_id)
+            await self._take(self._requests, visit, principal.key_id)
         except Unauthorised:
-            self._take(self._requests, visit, caller_at(visit.address))
+            await self._take(self._requests, visit, caller_at(visit.address))
             raise
         scope[PRINCIPAL] = principal
         if self._events is not None:
@@ -143,7 +158,8 @@ class Door:
             self._keyring.used(principal)
         return inward
 
-    async def _whose(self, shown: RawHeaders, peer: str | None) -> tuple[Principal, str | None]:
+    async def _whose(self, scope: Scope, peer: str | None) -> tuple[Principal, str | None]:
+        shown: RawHeaders = scope["headers"]
         if not self._policy.closed:
             return LOCAL, None
         if not self._keyring.is_fresh():
@@ -154,13 +170,18 @@ class Door:
             raise Unauthorised(NO_KEYS, shown=False)
         token = credential.given(shown)
         if token is None:
+            if self._sessions is not None and (found := await self._sessions.holder(scope)) is not None:
+                scope[SIGNED_IN] = True
+                return found, None
             raise Unauthorised("this needs a key, in X-API-Key or as Authorization: Bearer", shown=False)
         principal, secret = self._keyring.known(token)
         if is_public(token) and signature.read(shown) is None:
             raise Unauthorised("the public part of a key names who signs, and there is no signature")
         return principal, secret
 
-    async def _proven(self, scope: Scope, receive: Receive, principal: Principal, secret: str | None) -> Receive:
+    async def _proven(
+        self, scope: Scope, receive: Receive, principal: Principal, secret: str | None, portion: Portion
+    ) -> Receive:
         """Check the signature of a request that has one or has to; give its body again afterwards."""
         if principal is LOCAL:
             return receive
@@ -171,13 +192,13 @@ class Door:
             return receive
         if secret is None:
             raise Unauthorised("this key has no secret to sign with")
-        body = await _body(receive, self._policy.most_body_bytes)
+        body = await _body(scope["headers"], receive, self._policy.most_body_bytes, portion)
         moment = self._clock()
         signature.verify(signed, body, [secret], now=moment)
         await signature.refuse_replay(signed, principal.key_id, self._seen, now=moment)
-        return _again(body, receive)
+        return _again(body, receive, portion)
 
-    def _take(self, limiter: Limiter | None, visit: Visit, caller: str, cost: int = 1) -> None:
+    async def _take(self, limiter: Counts | None, visit: Visit, caller: str, cost: int = 1) -> None:
         """Take a part of what a caller may send.
 
         Raises:
@@ -187,7 +208,7 @@ class Door:
             return
         visit.decisions = [
             *(one for one in visit.decisions if one.quota is not limiter.quota),
-            limiter.take(caller, cost, now_s=self._timer()),
+            await limiter.decide(caller, cost, now_s=self._timer()),
         ]
         try:
             refuse(visit.decisions)
@@ -195,9 +216,9 @@ class Door:
             visit.decisions = []  # the answer says it already
             raise
 
-    def _charge(self, visit: Visit, principal: Principal, events: int) -> None:
+    async def _charge(self, visit: Visit, principal: Principal, events: int) -> None:
         """Take events out of what a key may send; the endpoint calls it once it has counted them."""
-        self._take(self._events, visit, principal.key_id, events)
+        await self._take(self._events, visit, principal.key_id, events)
 
     def _preflight(self, shown: RawHeaders) -> RawHeaders | None:
         named = {name.decode("latin-1"): value.decode("latin-1") for name, value in shown}
@@ -245,13 +266,17 @@ def _origin(shown: Sequence[tuple[bytes, bytes]]) -> str | None:
     return next((value.decode("latin-1") for name, value in shown if name == b"origin"), None)
 
 
-async def _body(receive: Receive, most: int) -> bytes:
-    """Read a body that has to be whole before it is believed.
+async def _body(shown: RawHeaders, receive: Receive, most: int, portion: Portion) -> bytes:
+    """Read a body that has to be whole before it is believed; `portion` pays for it.
 
     Raises:
         BodyTooLarge: there is more than may be.
+        QueueFull: too much is in the process already.
         Unauthorised: the caller went away before its end.
     """
+    announced = next((value for name, value in shown if name == b"content-length"), b"")
+    if announced.isdigit() and int(announced) > most:
+        raise BodyTooLarge(f"a signed body takes at most {most} bytes")
     pieces: list[bytes] = []
     size, more = 0, True
     while more:
@@ -262,12 +287,13 @@ async def _body(receive: Receive, most: int) -> bytes:
         size += len(pieces[-1])
         if size > most:
             raise BodyTooLarge(f"a signed body takes at most {most} bytes")
+        portion.take(len(pieces[-1]))
         more = message.get("more_body", False)
     return b"".join(pieces)
 
 
-def _again(body: bytes, receive: Receive) -> Receive:
-    """Give a body that was read as though it came now, and then whatever comes after it."""
+def _again(body: bytes, receive: Receive, portion: Portion) -> Receive:
+    """Give a body that was read as though it came now, and then whatever comes after it; who takes it pays for it."""
     given = False
 
     async def receive_again() -> Message:
@@ -275,6 +301,7 @@ def _again(body: bytes, receive: Receive) -> Receive:
         if given:
             return await receive()
         given = True
+        portion.give_back()
         return {"type": "http.request", "body": body, "more_body": False}
 
     return receive_again

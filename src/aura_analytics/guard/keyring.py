@@ -57,6 +57,17 @@ class Keyring:
             raise Unauthorised(UNKNOWN)
         return held[1], held[0].signing_secret
 
+    def holder(self, key_id: str) -> Principal:
+        """Give who holds a key by its id, where it was shown before.
+
+        Raises:
+            Unauthorised: the key isn't there any more, was taken back, or its time is over.
+        """
+        held = self._held.get(key_id)
+        if held is None or not held[0].is_live(self._clock()):
+            raise Unauthorised(UNKNOWN)
+        return held[1]
+
     def used(self, principal: Principal) -> None:
         """Note that a key was used."""
         self._used[principal.key_id] = self._clock()
@@ -83,6 +94,14 @@ class Keyring:
             self._reading = asyncio.create_task(self._read(moment), name="keys")
         if age > FRESH_MS * 2:
             await asyncio.shield(self._reading)
+
+    async def reread(self) -> None:
+        """Read the keys now, and wait for it.
+
+        Raises:
+            StoreUnavailable: they can't be read, and were not for long.
+        """
+        await self._read(self._clock())
 
     async def _read(self, moment: int) -> None:
         try:

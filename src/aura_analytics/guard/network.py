@@ -112,6 +112,17 @@ def _from_the_right(given: str, trusted: Sequence[Network], found: Address | Non
     return found
 
 
+def is_https(scheme: str | None, peer: str | None, headers: Headers, *, trusted: Sequence[Network] = ()) -> bool:
+    """Whether a client speaks HTTPS: with this server, or with a trusted proxy that says so in `X-Forwarded-Proto`."""
+    if scheme == "https":
+        return True
+    found = address(peer) if peer else None
+    if not trusted or not within(found, trusted):
+        return False
+    given = [value for name, value in headers if name == b"x-forwarded-proto"]
+    return bool(given) and given[-1].rpartition(b",")[2].strip().lower() == b"https"
+
+
 def is_local(
     peer: str | None, headers: Sequence[tuple[bytes, bytes]], *, allowed: frozenset[str] = frozenset()
 ) -> bool:

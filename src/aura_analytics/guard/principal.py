@@ -8,15 +8,17 @@ import msgspec
 
 from aura_analytics.errors import Forbidden
 
-Scope = Literal["ingest", "read", "review", "admin"]
+Scope = Literal["ingest", "read", "review", "metrics", "admin"]
 SCOPES: tuple[Scope, ...] = get_args(Scope)
 
 # What a scope brings along. Who labels has to see what they label; `admin` is for people and holds all. `ingest` brings
-# nothing: the key that lies in every assistant's settings writes, and can't read back a word of what was said.
+# nothing: the key that lies in every assistant's settings writes, and can't read back a word of what was said. Nor does
+# `metrics`, which lies in a monitor's.
 IMPLIED: dict[Scope, frozenset[Scope]] = {
     "ingest": frozenset({"ingest"}),
-    "read": frozenset({"read"}),
-    "review": frozenset({"review", "read"}),
+    "read": frozenset({"read", "metrics"}),
+    "review": frozenset({"review", "read", "metrics"}),
+    "metrics": frozenset({"metrics"}),
     "admin": frozenset(SCOPES),
 }
 

@@ -4,7 +4,8 @@ A bucket a caller: it holds `burst` units, each request takes some, and it fills
 one number, the moment at which it will be full (the generic cell rate algorithm, ITU-T I.371): a bucket that is full is
 like one that was never seen, and needn't be kept. So the memory is bounded, whoever calls.
 
-Each server counts for itself. Behind a balancer with n of them, a caller gets up to n times as much.
+Each server counts for itself: behind a balancer with n of them, a caller gets up to n times as much. Those of one
+PostgreSQL may count together (`aura_analytics.guard.shared_rate`).
 
 The library `limits` isn't used: its storage in memory looks through all callers again and again while any of them calls
 (side by side, at 20,000 callers, a request cost 95 µs with it and 5 µs here; with it, more with every further caller).
@@ -13,6 +14,7 @@ The library `limits` isn't used: its storage in memory looks through all callers
 import math
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
+from typing import Protocol
 
 import msgspec
 
@@ -65,12 +67,21 @@ class Decision(msgspec.Struct, frozen=True):
         return math.ceil(self.empty_s)
 
 
+class Counts(Protocol):
+    """What counts by one quota."""
+
+    quota: Quota
+
+    async def decide(self, caller: str, cost: int = 1, *, now_s: float) -> Decision:
+        """Take units for a caller, or none where there aren't enough; `now_s` is of a clock that only goes forward."""
+
+
 class Limiter:
     """The buckets of one quota. Lives on the event loop, so it needs no lock."""
 
     def __init__(self, quota: Quota, *, most_buckets: int = MOST_BUCKETS) -> None:
         self.quota = quota
-        self._policy = _policy(quota)
+        self._policy = policy_of(quota)
         self._interval_s = 1 / quota.per_second
         self._capacity_s = quota.burst * self._interval_s
         self._slack_s = self._interval_s * 1e-6  # the sums of many parts of a second aren't exact
@@ -79,6 +90,10 @@ class Limiter:
 
     def __len__(self) -> int:
         return len(self._full_at)
+
+    async def decide(self, caller: str, cost: int = 1, *, now_s: float) -> Decision:
+        """Take units for a caller."""
+        return self.take(caller, cost, now_s=now_s)
 
     def take(self, caller: str, cost: int = 1, *, now_s: float) -> Decision:
         """Take units out of a caller's bucket, or none where there aren't enough.
@@ -141,7 +156,8 @@ def headers(decisions: Sequence[Decision]) -> dict[str, str]:
     return told
 
 
-def _policy(quota: Quota) -> str:
+def policy_of(quota: Quota) -> str:
+    """Tell a quota as the header does."""
     unit = "" if quota.unit == "request" else f';qu="{quota.unit}"'
     return f'"{quota.name}";q={quota.burst}{unit};w={quota.window_s}'
 

@@ -17,7 +17,7 @@ from typing import Protocol
 
 import msgspec
 
-from aura_analytics.errors import Unauthorised
+from aura_analytics.errors import AlreadyReceived, Unauthorised
 from aura_analytics.guard.key import SIGNING_PREFIX
 
 ID, TIMESTAMP, SIGNATURE = b"webhook-id", b"webhook-timestamp", b"webhook-signature"
@@ -117,12 +117,15 @@ async def refuse_replay(signed: Signed, key_id: str, seen: Seen, *, now: int) ->
     A caller who got no answer signs the message anew: the same id, another moment. That is taken; events that were
     stored already are told as duplicates, as ever.
 
+    It is told as a conflict and not as an unknown key: who signed it is known, and a proxy that sends a request again is
+    no thief. It says that the request came, not that it was stored.
+
     Raises:
-        Unauthorised: it has.
+        AlreadyReceived: it has.
     """
     until = (signed.timestamp + TOLERANCE_S) * 1000
     if not await seen.remember(f"{key_id}:{signed.timestamp}:{signed.id}", until=until, now=now):
-        raise Unauthorised("this very request has come already; a further try is signed anew")
+        raise AlreadyReceived("a further try is signed anew, with the moment of that try")
 
 
 def sign(secret: str, *, message: str, timestamp: int, body: bytes) -> str:

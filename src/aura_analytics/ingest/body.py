@@ -2,58 +2,13 @@
 
 import zlib
 from collections.abc import AsyncIterator
-from typing import Self
 
-from aura_analytics.errors import BodyTooLarge, MalformedBody, QueueFull
+from aura_analytics.errors import BodyTooLarge, MalformedBody
+from aura_analytics.guard.budget import Portion
 
 GZIP = 16 + zlib.MAX_WBITS
 # What a decompressor may hand out in one go; a bomb is noticed a piece at a time.
 PIECE = 1 << 20
-
-
-class Budget:
-    """How many bytes of bodies may be in the process at once. Lives on the event loop, so it needs no lock."""
-
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._taken = 0
-
-    def take(self, size: int, *, held: int = 0) -> None:
-        """Take a part of the budget; an idle service always takes one body, whatever its size.
-
-        Args:
-            size: bytes that are wanted.
-            held: bytes that the same body has taken already; who holds all that is taken may go on.
-
-        Raises:
-            QueueFull: too much is in the process already.
-        """
-        if self._taken > held and self._taken + size > self._most:
-            raise QueueFull("too many bytes wait to be stored; nothing of this request was stored")
-        self._taken += size
-
-    def give_back(self, size: int) -> None:
-        """Give back what was taken."""
-        self._taken -= size
-
-
-class Portion:
-    """What one request has taken of the budget, `size` in bytes; given back at its end."""
-
-    def __init__(self, budget: Budget) -> None:
-        self._budget = budget
-        self.size = 0
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._budget.give_back(self.size)
-
-    def take(self, size: int) -> None:
-        """Take more for this request."""
-        self._budget.take(size, held=self.size)
-        self.size += size
 
 
 async def read(chunks: AsyncIterator[bytes], *, gzipped: bool, most: int, portion: Portion) -> bytes:

@@ -13,11 +13,13 @@ from aura_analytics.clock import Clock, now
 from aura_analytics.errors import BodyTooLarge, EventsRejected, Rejection, UnsupportedMedia
 from aura_analytics.events.decode import Decoded, Limits, decode_events, split_json, split_lines
 from aura_analytics.events.records import Event, VoiceQuery
+from aura_analytics.guard.budget import Budget, Portion
 from aura_analytics.guard.door import CHARGE, PRINCIPAL
-from aura_analytics.ingest.body import Budget, Portion, read
+from aura_analytics.ingest.body import read
 from aura_analytics.ingest.ownership import kept_to
+from aura_analytics.ingest.ownership import stores_of as owners_of
 from aura_analytics.ingest.receipt import Receipt
-from aura_analytics.ingest.redacting import make_redaction, redacted
+from aura_analytics.ingest.redacting import make_redaction, redacted, stores_of
 from aura_analytics.settings import Settings
 from aura_analytics.store import Store
 
@@ -26,19 +28,28 @@ LINE_TYPES = frozenset({"application/x-ndjson", "application/ndjson"})
 
 # Bodies above this are decoded on a thread, so that one caller's batch doesn't hold up everybody's single events.
 DECODE_INLINE_BYTES = 64 << 10
+# So many stores of a request are named in the log.
+MOST_STORES = 10
 
 
 class IngestEndpoint:
-    """Takes events over HTTP."""
+    """Takes events over HTTP.
 
-    def __init__(self, store: Store, settings: Settings, *, clock: Clock = now) -> None:
+    Args:
+        store: keeps them.
+        settings: say how much is taken.
+        budget: bytes of bodies that may be in the process, also of those that wait at the door; by default its own.
+        clock: the present.
+    """
+
+    def __init__(self, store: Store, settings: Settings, budget: Budget | None = None, *, clock: Clock = now) -> None:
         self._store = store
         self._clock = clock
         self._most_bytes = settings.ingest_max_batch_bytes
         self._most_events = settings.ingest_max_events
         self._limits = Limits(event_bytes=settings.ingest_max_event_bytes, extra_bytes=settings.ingest_max_extra_bytes)
         self._redaction = make_redaction(settings)
-        self._budget = Budget(settings.ingest_queue_bytes)
+        self._budget = budget or Budget(settings.ingest_queue_bytes)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, as plain ASGI: what a request object and a response object cost is a tenth of all.
@@ -54,9 +65,13 @@ class IngestEndpoint:
         with Portion(self._budget) as portion:
             raws = await self._read(scope, receive, portion)
             decoded = await self._decode(raws, portion.size, facts.get("given_correlation_id"))
-            decoded = kept_to(scope.get(PRINCIPAL), decoded)
+            principal = scope.get(PRINCIPAL)
+            decoded = kept_to(principal, decoded, await owners_of(principal, decoded, self._store))
+            if self._redaction is not None:
+                decoded = await self._redacted(decoded, portion.size)
             facts["events"] = len(raws)
             facts["rejected"] = len(decoded.rejected)
+            facts["stores"] = _stores(decoded.events)
             correlation_id = _correlation_id(decoded.events, facts)
             if raws and not decoded.events:
                 raise _all_rejected(decoded.rejected, correlation_id)
@@ -85,7 +100,7 @@ class IngestEndpoint:
         if len(raws) > self._most_events:
             raise BodyTooLarge(f"a batch takes at most {self._most_events} events")
         if (charge := scope.get(CHARGE)) is not None:
-            charge(len(raws))
+            await charge(len(raws))
         return raws
 
     async def _decode(self, raws: list[Raw], size: int, correlation_id: str | None) -> Decoded:
@@ -94,10 +109,15 @@ class IngestEndpoint:
         return await asyncio.to_thread(self._decoded, raws, correlation_id)
 
     def _decoded(self, raws: list[Raw], correlation_id: str | None) -> Decoded:
-        decoded = decode_events(raws, limits=self._limits, clock=self._clock, correlation_id=correlation_id)
-        if self._redaction is None:
-            return decoded
-        return Decoded(events=redacted(decoded.events, self._redaction), rejected=decoded.rejected)
+        return decode_events(raws, limits=self._limits, clock=self._clock, correlation_id=correlation_id)
+
+    async def _redacted(self, decoded: Decoded, size: int) -> Decoded:
+        stores = await stores_of(decoded.events, self._redaction, self._store)
+        if size <= DECODE_INLINE_BYTES:
+            events = redacted(decoded.events, self._redaction, stores)
+        else:
+            events = await asyncio.to_thread(redacted, decoded.events, self._redaction, stores)
+        return Decoded(events=events, rejected=decoded.rejected)
 
 
 async def _chunks(receive: Receive) -> AsyncIterator[bytes]:
@@ -152,6 +172,12 @@ def _correlation_id(events: list[Event], facts: dict[str, object]) -> str | None
         facts["given_correlation_id"] = own
     given = facts.get("given_correlation_id")
     return given if isinstance(given, str) else None
+
+
+def _stores(events: list[Event]) -> list[str]:
+    """Give the stores of some events, for the log; a batch of very many is told by the first ones."""
+    found = dict.fromkeys(event.store_id for event in events if isinstance(event, VoiceQuery))
+    return list(found)[:MOST_STORES]
 
 
 def _all_rejected(rejected: list[Rejection], correlation_id: str | None) -> BodyTooLarge | EventsRejected:

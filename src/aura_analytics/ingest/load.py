@@ -3,7 +3,7 @@
 import asyncio
 import gzip
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 import httpx
 import msgspec
@@ -14,11 +14,8 @@ from aura_analytics.events.decode import Limits, decode_events
 from aura_analytics.events.records import VoiceQuery
 from aura_analytics.ingest.files import Batch, Source
 from aura_analytics.ingest.receipt import Receipt
-from aura_analytics.ingest.redacting import redacted
+from aura_analytics.ingest.redacting import Redactions, redacted, stores_of
 from aura_analytics.store import Store
-
-if TYPE_CHECKING:
-    from aura_analytics.guard.redaction import Redaction
 
 # A server that is away or full gets this many tries a batch, with a growing pause between.
 TRIES = 6
@@ -48,7 +45,7 @@ class Target(Protocol):
 class StoreTarget:
     """The row database itself."""
 
-    def __init__(self, store: Store, limits: Limits, redaction: "Redaction | None" = None) -> None:
+    def __init__(self, store: Store, limits: Limits, redaction: Redactions | None = None) -> None:
         self._store = store
         self._limits = limits
         self._redaction = redaction
@@ -56,7 +53,8 @@ class StoreTarget:
     async def send(self, events: Sequence[Raw]) -> Receipt:
         """Decode and store some events."""
         decoded = decode_events(events, limits=self._limits)
-        kept = redacted(decoded.events, self._redaction)
+        stores = await stores_of(decoded.events, self._redaction, self._store)
+        kept = redacted(decoded.events, self._redaction, stores)
         news = await self._store.append(kept) if kept else []
         return Receipt(
             accepted=sum(news),

@@ -5,7 +5,7 @@ within a window. What is owed may change: with the label of an interaction, with
 that comes after its conversion. So it is worked out anew for whatever a change touches.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import duckdb
 
@@ -106,10 +106,31 @@ RECOUNT = (
     f"INSERT INTO converted SELECT DISTINCT query_id, query_at, store_id FROM attributions WHERE {_OWED_NOW}",
 )
 
+# Conversions that were erased: what they were owed to is counted anew.
+OWED_TO = "SELECT DISTINCT query_id FROM attributions WHERE conversion_id IN (SELECT unnest($conversions::VARCHAR[]))"
+UNDO_GONE = "DELETE FROM attributions WHERE conversion_id IN (SELECT unnest($conversions::VARCHAR[]))"
+RECOUNT_NAMED = (
+    "DELETE FROM converted WHERE query_id IN (SELECT unnest($queries::VARCHAR[]))",
+    """
+    INSERT INTO converted SELECT DISTINCT query_id, query_at, store_id FROM attributions
+    WHERE query_id IN (SELECT unnest($queries::VARCHAR[]))
+    """,
+)
+
 
 def attribution_ms(settings: Settings) -> int:
     """Give how long before a conversion the interaction may lie that it is owed to."""
     return round(settings.stats_conversion_window_hours * 3_600_000)
+
+
+def let_go(cursor: duckdb.DuckDBPyConnection, conversions: Collection[str]) -> None:
+    """Remove conversions, and what they are owed to, in the caller's transaction."""
+    named = {"conversions": list(conversions)}
+    queries = [query for (query,) in cursor.execute(OWED_TO, named).fetchall()]
+    for statement in (UNDO_GONE, FORGET):
+        cursor.execute(statement, named)
+    for statement in RECOUNT_NAMED:
+        cursor.execute(statement, {"queries": queries})
 
 
 def append(cursor: duckdb.DuckDBPyConnection, rows: Sequence[ConversionRow]) -> None:

@@ -2,6 +2,7 @@
 
 import contextlib
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,11 +12,11 @@ import msgspec
 import structlog
 
 from aura_analytics.errors import ProjectionOwned, ProjectionUnavailable, SettingsError
-from aura_analytics.projection import attribution, cubes, publishing, schema, transport, upkeep
+from aura_analytics.projection import attribution, cubes, publishing, remnants, schema, transport, upkeep
 from aura_analytics.projection.config import engine_config
 from aura_analytics.projection.publishing import Publication
 from aura_analytics.projection.question import Question
-from aura_analytics.projection.relations import Relations
+from aura_analytics.projection.transaction import answer, in_transaction
 from aura_analytics.projection.unsettled import Ready
 from aura_analytics.store.port import ConversionRow, FeedPoint, Surroundings, WideRow
 
@@ -25,6 +26,8 @@ log = structlog.get_logger()
 DAMAGED = (duckdb.IOException, duckdb.SerializationException, duckdb.FatalException, duckdb.InternalException)
 # How a row database begins; such a file is never thrown away.
 ROW_DATABASE = b"SQLite format 3\0"
+# What the file is called while it is written anew.
+NEW = ".new"
 # How it says that another process has the file open; its words may also hold the file's name.
 LOCKED = "Could not set lock on file"
 
@@ -61,6 +64,9 @@ class ColumnFile:
         self._in_flight = threading.Condition()
         self._questions = 0
         self._cursors: list[duckdb.DuckDBPyConnection] = []
+        # When something was erased last, by the clock that only goes on; None where no byte of it can be left.
+        self.erased_at: float | None = None
+        self._is_exchanged, self._same_as = False, -1
 
     def open(self) -> State | None:
         """Open the file; give its state, or None where there is none that can be trusted.
@@ -77,7 +83,9 @@ class ColumnFile:
                 )
         try:
             self._connect()
-            return self._read_state()
+            state = self._read_state()
+            if state is not None and self._open.execute(remnants.ARE_THERE).fetchone() != (0,):
+                self.erased_at = time.monotonic()
         except OSError as error:
             raise SettingsError(f"the columns' file can't be made: {error.strerror}") from error
         except duckdb.Error as error:  # of several classes, and a wrong checksum has none of its own
@@ -89,6 +97,7 @@ class ColumnFile:
                 ) from error
             log.warning("columns_damaged", error=type(error).__name__)
             return None
+        return state
 
     def begin(self, identity: str, follower: str, point: FeedPoint) -> None:
         """Start over with an empty table that will hold what `identity` has, from `point` on."""
@@ -97,6 +106,7 @@ class ColumnFile:
             for file in (self._path, self._path.with_name(self._path.name + ".wal")):
                 file.unlink(missing_ok=True)
         self._connect()
+        self.erased_at = None
         connection = self._open
         connection.execute(schema.CREATE_INTERACTIONS)
         connection.execute(schema.CREATE_STATE)
@@ -137,6 +147,8 @@ class ColumnFile:
         upto: FeedPoint,
         conversions: Sequence[ConversionRow] = (),
         around: Surroundings | None = None,
+        *,
+        gone_conversions: Sequence[str] = (),
     ) -> set[int]:
         """Take in what changed, and where the feed stands now, in one transaction; give the moments that changed.
 
@@ -146,6 +158,7 @@ class ColumnFile:
             upto: the point up to which that is all.
             conversions: what else came.
             around: what the row database says about the interactions' sessions, which spares looking for it.
+            gone_conversions: those that were erased.
         """
         moments: set[int] = set()
 
@@ -164,6 +177,8 @@ class ColumnFile:
                 without = [id for id in query_ids if id not in there]
                 gone = cursor.execute(schema.READ_GONE, [without]).fetchall()
                 cursor.execute(schema.DELETE_GONE, [without])
+            if gone_conversions:
+                remnants.clear_conversions(cursor, gone_conversions)
             if conversions:
                 cursor.execute(attribution.FORGET, {"conversions": [row[0] for row in conversions]})
                 attribution.append(cursor, conversions)
@@ -171,6 +186,10 @@ class ColumnFile:
                 touched = upkeep.touched(query_ids, [*rows, *gone], conversions, None if gone else around)
                 upkeep.keep(cursor, touched, self._attribution_ms)
                 moments.update(touched.moments)
+            if gone:
+                remnants.clear(cursor, gone)
+            if gone or gone_conversions:
+                self.erased_at = time.monotonic()
             cursor.execute(schema.WRITE_STATE, [upto.position, upto.moment])
 
         self._transact(change, rows)
@@ -195,7 +214,9 @@ class ColumnFile:
     def published(self, generation: int, publication: Publication) -> None:
         """Note that it was told."""
         with self._in_use(generation), contextlib.closing(self._open.cursor()) as cursor:
-            cursor.execute(publishing.PUBLISHED, {"mark": publication.mark, "hours": publication.hours})
+            cursor.begin()
+            publishing.published(cursor, publication)
+            cursor.commit()
 
     def settle(self, generation: int, ready: Ready) -> None:
         """Compute the cubes of some hours or of a day anew, while changes may go on.
@@ -210,7 +231,7 @@ class ColumnFile:
                 upkeep.settle_day(cursor, ready.day)
 
         with self._in_use(generation), contextlib.closing(self._open.cursor()) as cursor:
-            _in_transaction(cursor, change, ())
+            in_transaction(cursor, change, ())
 
     def _transact(
         self, change: Callable[[duckdb.DuckDBPyConnection, Sequence[WideRow]], None], rows: Sequence[WideRow]
@@ -219,7 +240,7 @@ class ColumnFile:
         cursor = self._open.cursor()
         try:
             try:
-                _in_transaction(cursor, change, rows)
+                in_transaction(cursor, change, rows)
             except (
                 duckdb.ConversionException,
                 duckdb.InvalidInputException,
@@ -227,7 +248,7 @@ class ColumnFile:
                 TypeError,
             ) as error:
                 log.warning("cells_coerced", rows=len(rows), error=type(error).__name__)
-                _in_transaction(cursor, change, transport.coerced(rows))
+                in_transaction(cursor, change, transport.coerced(rows))
         finally:
             cursor.close()
 
@@ -243,13 +264,14 @@ class ColumnFile:
             ProjectionUnavailable: the file was replaced since `generation`, so the table may not be whole.
         """
         with self._in_use(generation):
-            return _answer(self._cursor(), question)
+            return answer(self._cursor(), question)
 
     @contextlib.contextmanager
     def _in_use(self, generation: int) -> Iterator[None]:
         """Keep the file from being closed while the block runs."""
         with self._in_flight:
-            if generation != self._generation:
+            self._in_flight.wait_for(lambda: not self._is_exchanged)
+            if generation not in (self._generation, self._same_as):
                 raise ProjectionUnavailable("the statistics are being rebuilt", retry_after_s=2)
             self._questions += 1
         try:
@@ -259,10 +281,43 @@ class ColumnFile:
                 self._questions -= 1
                 self._in_flight.notify_all()
 
+    def drop_stale(self) -> None:
+        """Empty what is stale beside the table, which still says what was; on the thread that settles."""
+        with self._in_use(self._generation), contextlib.closing(self._open.cursor()) as cursor:
+            in_transaction(cursor, lambda cursor, _: remnants.drop_stale(cursor), ())
+
+    def renew(self) -> None:
+        """Write the file anew, without what was erased, and take it in place of this one. Questions go on meanwhile.
+
+        A process that ends amid this leaves one whole file or the other.
+        """
+        began = time.monotonic()
+        if self._path is not None:
+            fresh = self._path.with_name(self._path.name + NEW)
+            with contextlib.closing(self._open.cursor()) as cursor:
+                remnants.copy(cursor, fresh)
+            self._exchange(self._path, fresh)
+        if self.erased_at is not None and self.erased_at <= began:
+            self.erased_at = None
+
+    def _exchange(self, path: Path, fresh: Path) -> None:
+        """Take another file that says the same; questions of before wait for it, and are answered from it."""
+        self._is_exchanged, before = True, self._generation
+        try:
+            self.close()
+            path.with_name(path.name + ".wal").unlink(missing_ok=True)
+            fresh.replace(path)
+            self._connect()
+            self._same_as = before
+        finally:
+            with self._in_flight:
+                self._is_exchanged = False
+                self._in_flight.notify_all()
+
     def close(self) -> None:
         """Let go of the file, once the questions in flight are answered; later ones are refused."""
         with self._in_flight:
-            self._generation += 1
+            self._generation, self._same_as = self._generation + 1, -1
             self._in_flight.wait_for(lambda: self._questions == 0)
             for cursor in self._cursors:
                 cursor.close()
@@ -325,38 +380,3 @@ def _refuse_foreign(path: Path) -> None:
         return
     if start == ROW_DATABASE:
         raise ProjectionOwned("AURA_COLUMNS_PATH names a row database; it takes the path of a file of its own")
-
-
-def _answer(cursor: duckdb.DuckDBPyConnection, question: Question) -> list[tuple[Any, ...]]:
-    """Answer within one transaction, so that what is stale, the cubes and the rows are of one moment."""
-
-    def units(sql: str) -> list[int]:
-        return [unit for (unit,) in cursor.execute(sql).fetchall()]
-
-    cursor.begin()
-    try:
-        relations = Relations(
-            question, stale_hours=lambda: units(cubes.STALE_HOURS), stale_days=lambda: units(cubes.STALE_DAYS)
-        )
-        sql, values = relations.expanded()
-        return cursor.execute(sql, values).fetchall()
-    finally:
-        with contextlib.suppress(duckdb.Error):  # one that failed has ended the transaction
-            cursor.rollback()
-
-
-def _in_transaction(
-    cursor: duckdb.DuckDBPyConnection,
-    change: Callable[[duckdb.DuckDBPyConnection, Sequence[WideRow]], None],
-    rows: Sequence[WideRow],
-) -> None:
-    cursor.begin()
-    try:
-        change(cursor, rows)
-        cursor.commit()
-    except BaseException:
-        with contextlib.suppress(
-            duckdb.Error
-        ):  # a commit that failed has ended the transaction; its error is the one to tell
-            cursor.rollback()
-        raise

@@ -20,6 +20,7 @@ from aura_analytics.projection.coverage import DAY_MS
 from aura_analytics.projection.port import Phase, ProjectionStatus, Verification
 from aura_analytics.projection.question import Question
 from aura_analytics.projection.rebuild import Rebuild
+from aura_analytics.projection.renewal import Renewal
 from aura_analytics.projection.unsettled import Unsettled
 from aura_analytics.projection.upkeep import sessions_of
 from aura_analytics.projection.verify import verify
@@ -77,27 +78,20 @@ class Projection:
         attribution_ms: int = DAY_MS,
         clock: Clock = now,
     ) -> None:
-        self._store = store
+        self._store, self._clock = store, clock
         self._path, self._memory_mb, self._threads = path, memory_mb, threads
         self._columns = ColumnFile(path, memory_mb=memory_mb, threads=threads, attribution_ms=attribution_ms)
-        self._clock = clock
         self._writing = ThreadPoolExecutor(1, thread_name_prefix="aura-columns")
         self._tending = ThreadPoolExecutor(1, thread_name_prefix="aura-cubes")
         self._asking = ThreadPoolExecutor(QUESTIONS_AT_ONCE, thread_name_prefix="aura-stats")
-        self._wake = asyncio.Event()
-        self._moved = asyncio.Condition()
-        self._hurried = 0
-        self._step = FIRST_STEP
-        self._unsettled = Unsettled()
+        self._wake, self._moved = asyncio.Event(), asyncio.Condition()
+        self._hurried, self._step = 0, FIRST_STEP
+        self._unsettled, self._renewal = Unsettled(), Renewal(self._columns)
         self._phase: Phase = "starting"
         self._progress = 0.0
         self._follower = f"columns-{secrets.token_hex(4)}"
-        self._point = FeedPoint(position=0, moment=0)
-        self._applied_at = 0
-        self._taken = 0
-        self._behind = False
-        self._acknowledged = FeedPoint(position=0, moment=0)
-        self._acknowledged_at = 0.0
+        self._point = self._acknowledged = FeedPoint(position=0, moment=0)
+        self._applied_at, self._taken, self._behind, self._acknowledged_at = 0, 0, False, 0.0
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
@@ -216,10 +210,13 @@ class Projection:
 
     async def rebuild(self) -> None:
         """Throw the columns away and start over in the background."""
-        if self._phase == "rebuilding":
-            return
-        self._phase, self._progress = "rebuilding", 0.0
-        self._wake.set()
+        if self._phase != "rebuilding":
+            self._phase, self._progress = "rebuilding", 0.0
+            self._wake.set()
+
+    async def renew(self) -> None:
+        """Leave no byte in the file of what was erased; it would be done by itself a moment later."""
+        await self._renewal.renew(self._write, self._aside, at_once=True)
 
     def _holds(self, head: FeedPoint) -> bool:
         return self._phase == "following" and self._point.position >= head.position
@@ -333,6 +330,8 @@ class Projection:
         """Take changes in steps that hold little text; only the last one moves the point, so a step may come twice."""
         ids = changes.query_ids
         conversions = await self._store.conversion_rows(changes.conversion_ids) if changes.conversion_ids else []
+        if gone := set(changes.conversion_ids) - {row[0] for row in conversions}:
+            await self._write(partial(self._columns.apply, gone_conversions=list(gone)), (), (), self._point)
         while ids:
             step, ids = ids[: self._step], ids[self._step :]
             rows = await self._store.wide_rows(step)
@@ -354,6 +353,7 @@ class Projection:
                     await self._settle()
                     await self._publish()
                     tended = point
+                await self._renewal.renew(self._write, self._aside)
             except Unavailable as error:
                 log.warning("tending_waits", error=str(error))
             except Exception:  # the edge of this loop: cubes that stay stale cost time, and never a number
@@ -381,7 +381,7 @@ class Projection:
         return await asyncio.get_running_loop().run_in_executor(self._tending, work, *arguments)
 
     async def _acknowledge_now_and_then(self) -> None:
-        pause_s = IDLE_ACKNOWLEDGE_S if self._point == self._acknowledged else ACKNOWLEDGE_S
+        pause_s = IDLE_ACKNOWLEDGE_S if self._point == self._acknowledged else self._renewal.pause_s(ACKNOWLEDGE_S)
         if time.monotonic() - self._acknowledged_at >= pause_s:
             await self._acknowledge()
 

@@ -23,6 +23,7 @@ from aura_analytics.projection import frames
 from aura_analytics.projection.attribution import attribution_ms
 from aura_analytics.projection.follower import Projection
 from aura_analytics.projection.owner import owner_of
+from aura_analytics.recent import relay
 from aura_analytics.settings import Settings
 from aura_analytics.store import Store, columns_path, make_store
 
@@ -41,6 +42,12 @@ async def host(channel: socket.socket) -> None:
         return
     settings = start.settings
     logs.configure(settings.log_level, settings.log_format)
+    with logs.heard_by(relay(sys.stdout.fileno())):
+        await _serve(settings, reader, writer)
+
+
+async def _serve(settings: Settings, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Keep the columns and answer from them, or say why there are none."""
     try:
         async with _opened(settings) as store:
             projection = await _take_over(settings, store)

@@ -18,6 +18,14 @@ from aura_analytics.projection.slices import Slice
 from aura_analytics.store.port import HourlySums
 
 CREATE = "CREATE TABLE unpublished_hours (hour BIGINT, mark BIGINT)"
+# Hours of a store from which something was erased, so that there may be nothing left to add up.
+CREATE_EMPTIED = "CREATE TABLE emptied_hours (store_id VARCHAR, hour BIGINT, mark BIGINT)"
+EMPTY = """
+INSERT INTO emptied_hours
+SELECT unnest($stores::VARCHAR[]), unnest($hours::BIGINT[]), (SELECT coalesce(max(mark), 0) FROM unpublished_hours)
+"""
+EMPTIED = "SELECT DISTINCT hour, store_id FROM emptied_hours WHERE hour IN (SELECT unnest($hours::BIGINT[]))"
+PUBLISHED_EMPTIED = "DELETE FROM emptied_hours WHERE mark <= $mark AND hour IN (SELECT unnest($hours::BIGINT[]))"
 MARK = """
 INSERT INTO unpublished_hours
 SELECT unnest($hours::BIGINT[]), (SELECT coalesce(max(mark), 0) + 1 FROM unpublished_hours)
@@ -56,11 +64,46 @@ class Publication(msgspec.Struct, frozen=True, kw_only=True):
     sums: list[HourlySums]
 
 
+def empty(cursor: duckdb.DuckDBPyConnection, hours: Collection[tuple[str, int]]) -> None:
+    """Note from which hours of which stores something was erased, which were marked in this transaction."""
+    if hours:
+        named = sorted(hours)
+        cursor.execute(EMPTY, {"stores": [store for store, _ in named], "hours": [hour for _, hour in named]})
+
+
+def published(cursor: duckdb.DuckDBPyConnection, publication: Publication) -> None:
+    """Take away the marks of what was written back, in the caller's transaction."""
+    told = {"mark": publication.mark, "hours": publication.hours}
+    cursor.execute(PUBLISHED_EMPTIED, told)
+    cursor.execute(PUBLISHED, told)
+
+
 def due(cursor: duckdb.DuckDBPyConnection) -> Publication:
     """Add up the hours that are due, all of one moment; the cursor is in a transaction."""
     (mark,) = cursor.execute(LAST_MARK).fetchone() or (0,)
     hours = [hour for (hour,) in cursor.execute(UNPUBLISHED).fetchall()]
-    return Publication(mark=mark, hours=hours, sums=_sums(cursor, hours) if hours else [])
+    return Publication(mark=mark, hours=hours, sums=_all_sums(cursor, hours) if hours else [])
+
+
+def _all_sums(cursor: duckdb.DuckDBPyConnection, hours: Collection[int]) -> list[HourlySums]:
+    """Add up hours; where a store has nothing left of one that had something, the sums are zero."""
+    sums = _sums(cursor, hours)
+    there = {(one.hour_bucket, one.store_id) for one in sums}
+    emptied = cursor.execute(EMPTIED, {"hours": list(hours)}).fetchall()
+    return sums + [_nothing(hour, store) for hour, store in emptied if (hour * 3600, store) not in there]
+
+
+def _nothing(hour: int, store_id: str) -> HourlySums:
+    return HourlySums(
+        store_id=store_id,
+        hour_bucket=hour * 3600,
+        total_queries=0,
+        successful_queries=0,
+        failed_queries=0,
+        total_latency_ms=0.0,
+        unique_sessions=0,
+        total_cost_usd=0.0,
+    )
 
 
 def _sums(cursor: duckdb.DuckDBPyConnection, hours: Collection[int]) -> list[HourlySums]:

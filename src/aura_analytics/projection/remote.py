@@ -29,10 +29,17 @@ STOP_S = 20.0
 
 
 class RemoteProjection:
-    """The columns that another process keeps for this one; implements `Columns`."""
+    """The columns that another process keeps for this one; implements `Columns`.
 
-    def __init__(self, settings: Settings) -> None:
+    Args:
+        settings: name the database and the file.
+        hear: takes the lines that the process logs, for who looks at them here.
+    """
+
+    def __init__(self, settings: Settings, hear: Callable[[bytes], None] | None = None) -> None:
         self._settings = settings
+        self._hear = hear
+        self._heard: asyncio.Task[None] | None = None
         self._numbers = itertools.count(1)
         self._asked: dict[int, asyncio.Future[Any]] = {}
         self._writer: asyncio.StreamWriter | None = None
@@ -62,6 +69,8 @@ class RemoteProjection:
             except TimeoutError:
                 self._process.kill()
                 await self._process.wait()
+        if self._heard is not None:
+            self._heard.cancel()
 
     async def ask(self, question: Question, *, staleness_ms: int = 0) -> list[Any]:
         """Answer a question with all that was committed when it came. Any: what a cell can be."""
@@ -99,8 +108,16 @@ class RemoteProjection:
             module = "aura_analytics.projection.host"
             descriptor = theirs.fileno()
             self._process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", module, str(descriptor), pass_fds=[descriptor], stdin=asyncio.subprocess.DEVNULL
+                sys.executable,
+                "-m",
+                module,
+                str(descriptor),
+                pass_fds=[descriptor],
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=asyncio.subprocess.PIPE,
             )
+        # It ends with the process, which closes its side.
+        self._heard = asyncio.create_task(self._overhear(self._process), name="columns-log")
         reader, writer = await asyncio.open_connection(sock=ours)
         frames.write(writer, frames.Start(self._settings))
         started = await frames.read(reader)
@@ -115,6 +132,13 @@ class RemoteProjection:
             raise ProjectionUnavailable(started.unavailable)
         self._writer = writer
         return reader
+
+    async def _overhear(self, process: asyncio.subprocess.Process) -> None:
+        """Take what the process logs until it ends: nobody else empties the pipe."""
+        assert process.stdout is not None  # noqa: S101 (it is a pipe)
+        while written := await process.stdout.readline():
+            if self._hear is not None:
+                self._hear(written)
 
     async def _listen(self, reader: asyncio.StreamReader) -> None:
         """Hand answers to those who asked; when the process ends, tell them, and start another."""

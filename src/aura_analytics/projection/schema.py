@@ -6,7 +6,7 @@ from aura_analytics.store.port import WIDE_COLUMNS
 
 # Counts up with every change of what the file holds; one of another version, or of another version of DuckDB, whose
 # hashes may differ, is thrown away and rebuilt.
-VERSION = f"3, DuckDB {duckdb.__version__}"
+VERSION = f"4, DuckDB {duckdb.__version__}"
 
 TYPES = {
     "id": "VARCHAR",

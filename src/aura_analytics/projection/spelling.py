@@ -4,6 +4,9 @@ For ASCII the database folds by itself; what Unicode's compatibility forms need 
 """
 
 import unicodedata
+from collections.abc import Collection
+
+import duckdb
 
 APOSTROPHES = "'’‘`´ʼ＇"
 
@@ -16,7 +19,20 @@ SELECT hash(said), said, folded FROM (SELECT unnest($texts::VARCHAR[]) AS said, 
 WHERE hash(said) NOT IN (SELECT key FROM foldings WHERE key IN (SELECT hash(unnest($texts::VARCHAR[]))))
 """
 
+# Texts that nobody says any more.
+FORGET = """
+DELETE FROM foldings WHERE key IN (SELECT hash(unnest($texts::VARCHAR[]))) AND query_text NOT IN (
+    SELECT query_text FROM interactions WHERE query_text IN (SELECT unnest($texts::VARCHAR[]))
+)
+"""
+
 _ASCII = "trim(regexp_replace(replace(replace(lower({text}), '''', ''), '`', ''), '[^a-z0-9]+', ' ', 'g'))"
+
+
+def forget(cursor: duckdb.DuckDBPyConnection, texts: Collection[str]) -> None:
+    """Forget the spellings of texts, as far as nobody says them any more."""
+    if texts:
+        cursor.execute(FORGET, {"texts": list(texts)})
 
 
 def folded_sql(text: str, folding: str) -> str:

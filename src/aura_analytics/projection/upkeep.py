@@ -9,7 +9,7 @@ from typing import Any
 import duckdb
 import msgspec
 
-from aura_analytics.projection import attribution, cubes, publishing, schema, sequence, sessions, spelling
+from aura_analytics.projection import attribution, cubes, publishing, remnants, schema, sequence, sessions, spelling
 from aura_analytics.projection.coverage import DAY_MS, HOUR_MS
 from aura_analytics.projection.transport import fitting
 from aura_analytics.store.port import ConversionRow, Surroundings, WideRow
@@ -59,7 +59,8 @@ def sessions_of(rows: Iterable[WideRow]) -> list[str]:
 
 def create(cursor: duckdb.DuckDBPyConnection) -> None:
     """Make the tables, empty."""
-    for statement in (*cubes.CREATE, sessions.CREATE, *attribution.CREATE, spelling.CREATE, publishing.CREATE):
+    beside = (sessions.CREATE, *attribution.CREATE, spelling.CREATE, publishing.CREATE, publishing.CREATE_EMPTIED)
+    for statement in (*cubes.CREATE, *beside, remnants.CREATE):
         cursor.execute(statement)
 
 

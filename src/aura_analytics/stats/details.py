@@ -5,10 +5,9 @@ from typing import Any, Protocol
 import msgspec
 
 from aura_analytics.errors import StatisticsOff
-from aura_analytics.events.records import Extra, Verdict, VoiceConversion, VoiceOutcome, VoiceQuery
+from aura_analytics.events.records import Extra, InteractionDetails, Verdict, VoiceConversion, VoiceOutcome, VoiceQuery
 from aura_analytics.projection import Question, Slice
 from aura_analytics.stats.reader import Reader
-from aura_analytics.store.port import InteractionDetails
 
 # Turns that are shown before an interaction, and after it.
 AROUND = 20

@@ -3,6 +3,7 @@
 `open_store` and `migrate` choose the backend by the URL's scheme; everybody else knows only `Store`.
 """
 
+from shutil import disk_usage
 from types import ModuleType
 from typing import Protocol
 
@@ -12,6 +13,7 @@ from aura_analytics.settings import Settings
 from aura_analytics.store import sqlite
 from aura_analytics.store.columns_file import columns_path, has_slots, is_a_file, lies_in_a_file
 from aura_analytics.store.copying.side import Side
+from aura_analytics.store.inspection import Inspection
 from aura_analytics.store.migrations import Migration
 from aura_analytics.store.port import ArrowStream, MigrationState, Part, Store
 
@@ -21,10 +23,12 @@ __all__ = [
     "columns_path",
     "copying_side",
     "has_slots",
+    "inspect",
     "lies_in_a_file",
     "make_store",
     "migrate",
     "migration_status",
+    "sizes",
     "stream",
 ]
 
@@ -72,6 +76,26 @@ def migration_status(settings: Settings) -> list[MigrationState]:
     return _backend(settings).status(settings.aura_database_url)
 
 
+def inspect(settings: Settings, *, now: int) -> Inspection:
+    """Look at the database, which has to be migrated; nothing is changed."""
+    return _backend(settings).inspect(settings.aura_database_url, now=now)
+
+
+def sizes(settings: Settings) -> dict[str, int]:
+    """Give bytes: of the `database`, and `database_disk_free` and `columns_disk_free` where these lie on this machine.
+
+    Raises:
+        StoreUnavailable: the database can't be reached.
+        OSError: a disk can't be looked at.
+    """
+    found = {"database": _backend(settings).size(settings.aura_database_url)}
+    if lies_in_a_file(settings):
+        found["database_disk_free"] = disk_usage(sqlite.path_of(settings.aura_database_url).parent).free
+    if settings.aura_statistics == "on":
+        found["columns_disk_free"] = disk_usage(columns_path(settings).parent).free
+    return found
+
+
 def stream(part: Part) -> ArrowStream:
     """Give a part's rows as a stream. To be read in a process that has no other connection to the database."""
     # Imported here: only such a process may load a driver of streams.
@@ -92,6 +116,12 @@ class _Backend(Protocol):
 
     def status(self, url: str) -> list[MigrationState]:
         """List its migrations."""
+
+    def inspect(self, url: str, *, now: int) -> Inspection:
+        """Look at it."""
+
+    def size(self, url: str) -> int:
+        """Give how many bytes it has."""
 
 
 def _backend(settings: Settings) -> _Backend:

@@ -4,9 +4,8 @@ from collections.abc import Iterable
 
 from msgspec.structs import replace
 
-from aura_analytics.events.records import Interaction
+from aura_analytics.events.records import Interaction, InteractionDetails
 from aura_analytics.store.past import history_of, whole_row
-from aura_analytics.store.port import InteractionDetails
 from aura_analytics.store.queries import Row
 from aura_analytics.store.shelf import Rows
 from aura_analytics.store.tolerance import (

@@ -1,7 +1,7 @@
 """What the guard asks of the row database: the keys, the signed messages that have come, and the record of changes."""
 
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import msgspec
 
@@ -101,8 +101,20 @@ class KeyStore(Protocol):
     async def note(self, entry: AuditEntry) -> None:
         """Add to the record of changes."""
 
-    async def audit(self, limit: int) -> list[AuditEntry]:
-        """Give the record of changes, the latest first."""
+    async def audit(self, limit: int, *, since: int | None = None, action: str | None = None) -> list[AuditEntry]:
+        """Give the record of changes, the latest first: since a moment, and of one action, where these are named."""
+
+
+@runtime_checkable
+class RateStore(Protocol):
+    """The buckets of callers, where several servers have one database."""
+
+    async def take_rate(self, bucket: str, *, least_s: float, most_s: float, capacity_s: float) -> tuple[float, float]:
+        """Take out of a bucket; tell how much was taken, and in how many seconds it is full again.
+
+        What is in a bucket is measured in seconds, those that it takes to fill. Taken is `most_s`, or `least_s` where
+        there isn't as much, or 0; what costs more than the whole capacity is taken where the bucket is full.
+        """
 
 
 def key_of(row: Row) -> KeyRecord:

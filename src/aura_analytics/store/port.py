@@ -12,14 +12,18 @@ import msgspec
 from aura_analytics.events.records import (
     Event,
     Interaction,
+    InteractionDetails,
     JudgeCall,
     Verdict,
-    VoiceConversion,
-    VoiceOutcome,
     VoiceQuery,
 )
+from aura_analytics.store.alerts import AlertStore
+from aura_analytics.store.failures import Failures
 from aura_analytics.store.judging import AnsweredCalls, CallSums, Choice, Demand, Grant, JudgeBatch
 from aura_analytics.store.keys import KeyStore
+from aura_analytics.store.privacy import PersonStore
+from aura_analytics.store.sessions import SessionStore
+from aura_analytics.store.undoing import Undoing
 
 # One interaction as the columns hold it, in the order of WIDE_COLUMNS. Any: what a cell of a database can be.
 WideRow = tuple[Any, ...]
@@ -141,16 +145,6 @@ class FailedEvaluation(msgspec.Struct, frozen=True, kw_only=True):
     failed_at: int
 
 
-class InteractionDetails(msgspec.Struct, frozen=True, kw_only=True):
-    """One interaction with all that belongs to it: `history` are the verdicts before the one that stands, latest first."""
-
-    query: VoiceQuery
-    outcome: VoiceOutcome | None
-    verdict: Verdict | None
-    history: list[Verdict]
-    conversions: list[VoiceConversion]
-
-
 class HourlySums(msgspec.Struct, frozen=True, kw_only=True):
     """One hour of one store. `hour_bucket` is the hour's start in epoch seconds; the latency is kept in whole ms."""
 
@@ -189,7 +183,7 @@ class MigrationState(msgspec.Struct, frozen=True, kw_only=True):
     applied_at: int | None
 
 
-class Store(Protocol):
+class Store(Failures, Undoing, Protocol):
     """The row database.
 
     Every method raises `StoreUnavailable` where the database can't be used right now.
@@ -198,6 +192,18 @@ class Store(Protocol):
     @property
     def keys(self) -> KeyStore:
         """The keys of who may come in."""
+
+    @property
+    def sessions(self) -> SessionStore:
+        """The browsers that have signed in."""
+
+    @property
+    def persons(self) -> PersonStore:
+        """What is kept of one person, and how it is erased."""
+
+    @property
+    def alerts(self) -> AlertStore:
+        """How alerts stand, and what is to be said of them."""
 
     async def open(self) -> None:
         """Connect; the database must have been migrated."""
@@ -382,7 +388,7 @@ class Store(Protocol):
         """Give the verdicts that stand for these interactions, in any order; one that has none yet isn't there."""
 
     async def save_hourly(self, rows: Sequence[HourlySums]) -> None:
-        """Store sums of hours in place of those that stand; many go in several transactions, so that ingest gets its turn."""
+        """Store sums of hours in place of those that stand, and remove those of nothing; many go in several transactions."""
 
     async def acknowledge(self, follower: str, point: FeedPoint, *, now: int) -> None:
         """Tell that a follower has everything up to a point, for good; what every follower has may be forgotten."""

@@ -2,11 +2,11 @@
 
 import json
 
-from aura_analytics.app import opened_store
-from aura_analytics.clock import now
 from aura_analytics.evaluation.answers import Progress
 from aura_analytics.labelling import make_batches, make_jobs, make_rules
+from aura_analytics.opening import opened_store
 from aura_analytics.settings import Settings
+from aura_analytics.terminal.actor import retry_failed
 from aura_analytics.terminal.screen import notes, results
 
 
@@ -17,7 +17,7 @@ async def evaluate(settings: Settings, *, waits: bool, retry: bool) -> Progress:
     try:
         async with opened_store(settings) as store:
             if retry:
-                await store.retry_failed(now=now())
+                await retry_failed(store)
             return await make_batches(settings, store, jobs, rules).run(waits=waits, on_progress=_Teller().tell)
     finally:
         await jobs.aclose()

@@ -13,7 +13,6 @@ import msgspec
 import structlog
 from rich.console import RenderableType
 
-from aura_analytics.app import opened_store
 from aura_analytics.clock import now
 from aura_analytics.errors import LoadError, Rejection
 from aura_analytics.evaluation.tally import Tally
@@ -24,9 +23,11 @@ from aura_analytics.ingest.load import Loaded, StoreTarget, Target, UrlTarget, l
 from aura_analytics.ingest.redacting import make_redaction
 from aura_analytics.labelling import judging, make_evaluator, make_rules, prepare_judge
 from aura_analytics.logs import plain
+from aura_analytics.opening import opened_store
 from aura_analytics.settings import Settings
 from aura_analytics.store import migration_status
 from aura_analytics.terminal import service, tables
+from aura_analytics.terminal.actor import retry_failed
 from aura_analytics.terminal.screen import notes, progress, results
 
 log = structlog.get_logger()
@@ -100,7 +101,7 @@ async def evaluate(settings: Settings, *, retry: bool) -> Tally:
     prepared = prepare_judge(settings)
     async with opened_store(settings) as store, judging(settings, store, prepared) as judge:
         if retry:
-            await store.retry_failed(now=now())
+            await retry_failed(store)
         depth = await store.queue_depth(now=now())
         with progress("labelling", depth.due) as meter:
             return await make_evaluator(settings, store, judge, rules).run(
@@ -146,7 +147,7 @@ def migrated(settings: Settings) -> list[dict[str, Any]]:
 def show(answer: Any, table: Callable[[Any], RenderableType], *, as_json: bool) -> None:  # Any: the endpoint's JSON
     """Print an answer: a table on a terminal, JSON where asked."""
     if as_json:
-        _print_json(answer)
+        print_json(answer)
     else:
         results().print(table(answer))
 
@@ -164,7 +165,7 @@ def show_csv(body: bytes) -> None:
 def show_applied(names: Sequence[str], *, as_json: bool) -> None:
     """Print which migrations were applied."""
     if as_json:
-        _print_json({"applied": list(names)})
+        print_json({"applied": list(names)})
         return
     for name in names:
         results().print(f"applied {name}")
@@ -175,7 +176,7 @@ def show_applied(names: Sequence[str], *, as_json: bool) -> None:
 def show_loaded(loaded: Loaded, *, as_json: bool) -> None:
     """Print what became of the files."""
     if as_json:
-        _print_json(msgspec.structs.asdict(loaded))
+        print_json(msgspec.structs.asdict(loaded))
         return
     results().print(
         f"{loaded.accepted:,} accepted, {loaded.duplicates:,} duplicates, {loaded.rejected:,} rejected", markup=False
@@ -190,7 +191,7 @@ def show_requeued(count: int) -> None:
 def show_tally(tally: Tally, *, as_json: bool) -> None:
     """Print what a run of the evaluation did."""
     if as_json:
-        _print_json({"labels": dict(tally.labels), **tally.counts()})
+        print_json({"labels": dict(tally.labels), **tally.counts()})
         return
     by_label = ", ".join(f"{count:,} {label}" for label, count in sorted(tally.labels.items()))
     results().print(f"{tally.labelled:,} labelled{f' ({by_label})' if by_label else ''}", end="")
@@ -202,7 +203,7 @@ def show_tally(tally: Tally, *, as_json: bool) -> None:
 def show_verification(found: dict[str, Any], *, as_json: bool) -> None:
     """Print what a comparison found."""
     if as_json:
-        _print_json(found)
+        print_json(found)
     elif found["differing"]:
         results().print(tables.differences_table(found["differences"]))
         results().print(f"{found['differing']:,} of {found['interactions']:,} interactions differ")
@@ -210,6 +211,6 @@ def show_verification(found: dict[str, Any], *, as_json: bool) -> None:
         results().print(f"{found['interactions']:,} interactions: rows and columns agree")
 
 
-def _print_json(value: Any) -> None:  # Any: what JSON can hold
+def print_json(value: Any) -> None:  # Any: what JSON can hold
     """Print JSON; what people said is escaped, so that no terminal acts on it."""
     print(json.dumps(value, indent=2))  # noqa: T201 (a result)

@@ -32,6 +32,7 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     copies: bool = True
     verifies: bool = True
     finishes: bool = False
+    tells: bool = True
 
 
 def settings_of(option: str, url: str) -> Settings:
@@ -60,7 +61,7 @@ async def copy(source: Settings, target: Settings, wanted: Wanted) -> Copied:
 
 async def _copied(source: Store, rows: Side, side: Side, identities: tuple[str, str], wanted: Wanted) -> Copied:
     total = await source.count()
-    work = Copy(source, rows, side, identities=identities, tell=_tell)
+    work = Copy(source, rows, side, identities=identities, tell=_tell if wanted.tells else _say_nothing)
     if wanted.copies:
         with progress("copying", total) as meter:
             work.on_advance(_rated(meter.set))
@@ -116,6 +117,10 @@ def _table(name: Any, work: Copy, found: Verification | None) -> dict[str, Any]:
 
 def _tell(message: str) -> None:
     notes().print(plain(message), markup=False, soft_wrap=True)
+
+
+def _say_nothing(_: str) -> None:
+    """Keep quiet of what goes without saying."""
 
 
 @contextmanager

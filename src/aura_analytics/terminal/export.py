@@ -8,13 +8,13 @@ from typing import BinaryIO
 
 import httpx
 
-from aura_analytics.app import make_reader
 from aura_analytics.errors import LoadError
+from aura_analytics.opening import make_reader
 from aura_analytics.settings import Settings
 from aura_analytics.stats import scope as scopes
 from aura_analytics.stats.training import ExampleFilter, Format, examples
 from aura_analytics.terminal.screen import progress
-from aura_analytics.terminal.service import explain, own_projection, serving_at
+from aura_analytics.terminal.service import explain, serving_at
 
 
 async def export(
@@ -26,13 +26,16 @@ async def export(
         LoadError: the server can't be used.
         ParameterError: the scope can't be read.
     """
-    with _opened(output) as target:
+    with opened(output) as target:
         url = await serving_at(settings)
         if url is not None:
             try:
                 return await _write(_from_server(url, where, chosen, form), target)
             except httpx.HTTPError as error:
                 raise LoadError(f"the export broke off: {str(error) or type(error).__name__}") from error
+        # Imported here: a server and DuckDB take longer to load than asking another one does.
+        from aura_analytics.terminal.alone import own_projection  # noqa: PLC0415
+
         async with own_projection(settings) as projection:
             reader = make_reader(settings, projection)
             scope = scopes.parse(where, now=reader.now)
@@ -40,7 +43,7 @@ async def export(
 
 
 @contextmanager
-def _opened(output: Path | None) -> Iterator[BinaryIO]:
+def opened(output: Path | None) -> Iterator[BinaryIO]:
     """Open the target; a file appears under its name only once it is whole. A device or a pipe is written as it is."""
     if output is None:
         yield sys.stdout.buffer

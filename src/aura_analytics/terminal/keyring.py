@@ -1,23 +1,22 @@
 """The commands about keys. They work on the database itself: who can write there needs no key to make one."""
 
-import getpass
 import re
-import socket
 from typing import Annotated, Any
 
 import msgspec
 import typer
 from rich.console import RenderableType
 
-from aura_analytics.app import opened_store
 from aura_analytics.clock import now
 from aura_analytics.errors import LoadError
 from aura_analytics.guard import key
 from aura_analytics.guard.network import networks as read_networks
 from aura_analytics.guard.principal import SCOPES
+from aura_analytics.opening import opened_store
 from aura_analytics.settings import Settings
 from aura_analytics.store.keys import KeyRecord
 from aura_analytics.terminal import cells, commands
+from aura_analytics.terminal.actor import actor
 from aura_analytics.terminal.reading import HELP_JSON, Database
 from aura_analytics.terminal.running import run, settings_for
 from aura_analytics.terminal.screen import notes, results
@@ -249,11 +248,3 @@ def _networks(given: list[str]) -> tuple[str, ...]:
 def _id(text: str) -> str:
     """Take the id as it is listed, or as it stands in the key."""
     return key.id_of(text) or text
-
-
-def actor() -> str:
-    """Name who changes something, for the record."""
-    try:
-        return f"{getpass.getuser()}@{socket.gethostname()}"
-    except (OSError, KeyError):  # a container's user may have no name
-        return f"unnamed@{socket.gethostname()}"

@@ -6,13 +6,13 @@ from typing import Any
 import msgspec
 import typer
 
-from aura_analytics.app import opened_store
 from aura_analytics.clock import now
+from aura_analytics.opening import opened_store
 from aura_analytics.settings import Settings
 from aura_analytics.store.judging import Choice
 from aura_analytics.store.keys import AuditEntry
+from aura_analytics.terminal.actor import actor
 from aura_analytics.terminal.choices import CHOICE, chosen
-from aura_analytics.terminal.keyring import actor
 from aura_analytics.terminal.options import Option
 
 PANEL = "With --redo"

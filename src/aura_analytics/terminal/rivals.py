@@ -8,13 +8,13 @@ from typing import Any
 
 import msgspec
 
-from aura_analytics import app as rooms
 from aura_analytics import labelling
 from aura_analytics.errors import SettingsError
 from aura_analytics.evaluation import trial as trials
 from aura_analytics.evaluation.judgement import Case, Gate, Judge, Judgement
 from aura_analytics.evaluation.trial import Trial
 from aura_analytics.events.records import LABELS, Label
+from aura_analytics.opening import opened_store
 from aura_analytics.settings import Settings
 from aura_analytics.stats.rivals import Contest, Effort, contest, effort, flipped
 from aura_analytics.store import Store
@@ -74,7 +74,7 @@ async def compare(settings: Settings, names: Sequence[str], choice: Choice, limi
     """
     prepared = [await asyncio.to_thread(_prepared, settings, name) for name in names]
     async with AsyncExitStack() as stack:
-        store = await stack.enter_async_context(rooms.opened_store(settings))
+        store = await stack.enter_async_context(opened_store(settings))
         gate = labelling.make_gate(settings, store)
         judges = [make(gate) for make in prepared]
         for judge in judges:

@@ -8,13 +8,13 @@ import typer
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from aura_analytics.app import opened_store
 from aura_analytics.clock import now
 from aura_analytics.evaluation.rehearsal import Hits, Rehearsal, rehearse
 from aura_analytics.evaluation.rule import Rule
 from aura_analytics.evaluation.rules import DEFAULT, read_rules
 from aura_analytics.events.records import Interaction
 from aura_analytics.labelling import make_rules
+from aura_analytics.opening import opened_store
 from aura_analytics.settings import Settings
 from aura_analytics.stats import scope as scopes
 from aura_analytics.stats.scope import Scope

@@ -4,21 +4,17 @@ Either way a command speaks to the same endpoints, so that it can't have other n
 """
 
 from collections.abc import AsyncIterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
-from pathlib import Path
+from contextlib import asynccontextmanager
 from typing import Any
 from urllib.parse import quote
 
 import httpx
-import msgspec
 
-from aura_analytics.app import make_app, opened_store, running_projection
-from aura_analytics.errors import LoadError, ProjectionOwned
-from aura_analytics.projection import Owner, Projection, column_files, own_slot, owner_of
+from aura_analytics.errors import LoadError
+from aura_analytics.projection import Owner, column_files, owner_of
 from aura_analytics.settings import Settings
-from aura_analytics.store import Store
-from aura_analytics.terminal.screen import progress
 
+# The longest question: comparing all rows and columns.
 TIMEOUT_S = 600
 HEALTH_S = 5
 
@@ -33,42 +29,16 @@ async def reached_service(settings: Settings) -> AsyncIterator[httpx.AsyncClient
         ) as client:
             yield client
             return
-    async with AsyncExitStack() as stack:
-        store = await stack.enter_async_context(opened_store(settings))
-        projection = await _own_projection(settings, store, stack)
-        # Who has the database in hands needs no key.
-        transport = httpx.ASGITransport(make_app(msgspec.structs.replace(settings, auth="off"), store, projection))
-        yield await stack.enter_async_context(
-            httpx.AsyncClient(base_url="http://here", transport=transport, timeout=TIMEOUT_S)
-        )
+    # Imported here: a server and DuckDB take longer to load than asking another one does.
+    from aura_analytics.terminal.alone import own_service  # noqa: PLC0415
+
+    async with own_service(settings) as client:
+        yield client
 
 
 def shown_key(settings: Settings) -> dict[str, str]:
     """Give the header that shows the key of the settings, if there is one."""
     return {"x-api-key": settings.aura_api_key} if settings.aura_api_key else {}
-
-
-@asynccontextmanager
-async def own_projection(settings: Settings) -> AsyncIterator[Projection]:
-    """Have the columns of this database in this process."""
-    async with AsyncExitStack() as stack:
-        store = await stack.enter_async_context(opened_store(settings))
-        yield await _own_projection(settings, store, stack)
-
-
-async def _own_projection(settings: Settings, store: Store, stack: AsyncExitStack) -> Projection:
-    """Follow into the file of the columns, or, where somebody else owns it, into memory; whole when this returns."""
-
-    async def running(path: Path | None) -> Projection:
-        return await stack.enter_async_context(running_projection(settings, store, path))
-
-    try:
-        projection = await running(stack.enter_context(own_slot(settings)))
-    except ProjectionOwned:
-        projection = await running(None)
-    with progress("reading the database", 1.0) as meter:
-        await projection.built(meter.set)
-    return projection
 
 
 async def get(client: httpx.AsyncClient, path: str, parameters: Mapping[str, Any]) -> Any:  # Any: the endpoint's JSON
@@ -120,6 +90,12 @@ async def serving_at(settings: Settings) -> str | None:
         if await _answers(owner):
             return owner.url
     return None
+
+
+def own_address(settings: Settings) -> str:
+    """Give where a server with these settings answers on this machine."""
+    host = "127.0.0.1" if settings.host in ("0.0.0.0", "::") else settings.host  # noqa: S104 (compared, not bound)
+    return f"http://[{host}]:{settings.port}" if ":" in host else f"http://{host}:{settings.port}"
 
 
 async def _answers(owner: Owner) -> bool:

@@ -11,9 +11,9 @@ from fastapi import FastAPI
 
 from aura_analytics.api import problems
 from aura_analytics.api.interactions import router
+from aura_analytics.events.records import InteractionDetails
 from aura_analytics.projection import NoColumns
 from aura_analytics.stats.reader import ColumnReader
-from aura_analytics.store.port import InteractionDetails
 from contract.making import NOW, query
 from unit.api.conftest import Reach
 from unit.stats.held import Held, Row

@@ -5,10 +5,13 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from starlette.types import Message
 
 from aura_analytics.api.live import LIVE, SIGN_OF_LIFE, Live
 from aura_analytics.errors import StoreUnavailable
+from aura_analytics.guard.door import PRINCIPAL
+from aura_analytics.guard.principal import LOCAL
 from aura_analytics.store.port import FeedPoint
 
 PATIENCE_S = 10
@@ -140,3 +143,35 @@ async def test_a_server_that_stops_ends_the_streams(live: Live) -> None:
     late = Listener(live)
     await late.ended()
     assert late.status == 503
+
+
+async def test_one_key_has_no_more_listeners_than_its_share() -> None:
+    live = Live(Feed(), most_of_key=1)
+    scope = {"type": "http", "method": "GET", "path": LIVE, "headers": [], PRINCIPAL: replace(LOCAL, key_id="k")}
+    statuses: list[int] = []
+    begun = asyncio.Event()
+
+    async def receive() -> Message:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    async def send(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            statuses.append(message["status"])
+            begun.set()
+
+    first = asyncio.create_task(live(scope, receive, send))
+    async with asyncio.timeout(PATIENCE_S):
+        await begun.wait()
+        await live(scope, receive, send)
+        assert statuses == [200, 429]
+        await live.close()
+        await first
+
+
+async def test_a_stream_ends_so_that_its_key_is_looked_at_again() -> None:
+    live = Live(Feed(), longest_s=0.0, sign_of_life_s=0.01)
+    listener = Listener(live)
+    async with asyncio.timeout(PATIENCE_S):
+        await listener._task
+    await live.close()

@@ -71,7 +71,7 @@ class TestLine:
     async def test_a_request_is_one_line_with_all_its_facts(
         self, app: RequestLog, reach: Reach, logged: LogCapture
     ) -> None:
-        await reach(app).post("/hello?store=secret", headers={HEADER: "c-1"}, content=b"body")
+        await reach(app).post("/hello?store=secret&text=hidden", headers={HEADER: "c-1"}, content=b"body")
 
         (entry,) = logged.entries
         assert entry.pop("duration_ms") >= 0
@@ -84,6 +84,7 @@ class TestLine:
             "status": 207,
             "events": 2,
             "accepted": 1,
+            "stores": ["secret"],
         }
 
     @pytest.mark.parametrize(
@@ -238,3 +239,9 @@ class TestCorrelationId:
         allowed = len(text) <= LONGEST and all(" " <= character <= "~" for character in text)
 
         assert request_log._printable(text) is allowed
+
+
+async def test_a_path_that_names_a_person_isn_t_logged(reach: Reach, app: RequestLog, logged: LogCapture) -> None:
+    await reach(app).get("/users/ann%40shop.example")
+    [line] = [line for line in logged.entries if line["event"] == "request"]
+    assert line["path"] == "/users/…"

@@ -8,6 +8,7 @@ from starlette.types import Receive, Scope, Send
 
 from aura_analytics.api import problems
 from aura_analytics.guard import key
+from aura_analytics.guard.budget import Budget
 from aura_analytics.guard.door import CHARGE, PRINCIPAL, Door, Policy
 from aura_analytics.guard.keyring import Keyring
 from aura_analytics.store import Store
@@ -35,7 +36,7 @@ async def asked(scope: Scope, receive: Receive, send: Send) -> None:
     events = dict(scope["headers"]).get(b"events")
     if events:
         try:
-            scope[CHARGE](int(events))
+            await scope[CHARGE](int(events))
         except Exception as error:  # noqa: BLE001 (the edge, as the real front is)
             await (await problems.answer(scope, error))(scope, receive, send)
             return
@@ -65,7 +66,7 @@ class House:
         await self.store.keys.create(record, actor="test")
         return made.token
 
-    def door(self, **policy: Any) -> Door:
+    def door(self, budget: Budget | None = None, **policy: Any) -> Door:
         """Make a door."""
         keyring = Keyring(self.store.keys, clock=self.watch)
         return Door(
@@ -76,6 +77,7 @@ class House:
             problems.answer,
             clock=self.watch,
             timer=self.watch.seconds,
+            budget=budget,
         )
 
     def client(

@@ -55,17 +55,26 @@ def test_what_isn_t_in_the_table_is_for_administrators(method: str, path: str) -
     assert need_of(method, path) == DENIED
 
 
-OPEN = {("GET", path) for path in ("/health", "/assets/{file:path}", *VIEWS)}
+OPEN = {("GET", path) for path in ("/health", "/assets/{file:path}", *VIEWS)} | {
+    (method, "/session") for method in ("POST", "DELETE")
+}
 
 
-@given(st.text(), st.text().filter(lambda path: ("GET", path) not in OPEN and not path.startswith("/assets/")))
+@given(
+    st.text(),
+    st.text().filter(lambda path: path != "/session" and ("GET", path) not in OPEN and not path.startswith("/assets/")),
+)
 def test_nothing_else_is_open(method: str, path: str) -> None:
     assert need_of(method, path).scope is not None
 
 
-def test_only_health_and_the_page_are_open() -> None:
+def test_only_health_the_page_and_the_way_in_and_out_are_open() -> None:
     """The page holds no numbers."""
     assert {route for route, need in ROUTES.items() if need.scope is None} == OPEN
+
+
+def test_whoever_has_a_key_may_ask_who_they_are() -> None:
+    admit(principal("ingest"), need_of("GET", "/session"))
 
 
 def test_a_missing_scope_is_named() -> None:

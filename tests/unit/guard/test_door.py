@@ -6,7 +6,9 @@ from typing import ClassVar
 import httpx
 import pytest
 
+from aura_analytics.errors import QueueFull
 from aura_analytics.guard import key, network, signature
+from aura_analytics.guard.budget import Budget
 from aura_analytics.guard.rate import Quota
 from unit.guard.house import House
 
@@ -153,6 +155,25 @@ class TestSigned:
             "webhook-signature": signature.sign(secret, message=message, timestamp=at, body=body),
         }
 
+    async def test_what_waits_at_the_door_counts_among_the_bodies_in_the_process(self, house: House) -> None:
+        secret = key.make_signing_secret()
+        token = await house.key("ingest", signing_secret=secret, signed_only=True)
+        budget = Budget(100)
+        door = house.door(budget=budget)
+        body = b"a" * 80
+        async with house.client(door) as client:
+            budget.take(50)  # another request's
+            for message in ("m1", "m2"):
+                headers = self.signed(token, secret, body, at=house.watch.now // 1000, message=message)
+                answer = await client.post("/ingest", content=body, headers=headers)
+                assert answer.status_code == (503 if message == "m1" else 200)
+                budget.give_back(50 if message == "m1" else 0)
+            forged = self.signed(token, key.make_signing_secret(), body, at=house.watch.now // 1000, message="m3")
+            problem(await client.post("/ingest", content=body, headers=forged), 401)
+            budget.take(100)
+            with pytest.raises(QueueFull):  # all that was taken was given back, and not more
+                budget.take(1)
+
     async def test_who_signs_needs_to_show_no_secret_and_comes_once(self, house: House) -> None:
         secret = key.make_signing_secret()
         token = await house.key("ingest", signing_secret=secret, signed_only=True)
@@ -163,7 +184,7 @@ class TestSigned:
             answer = await client.post("/ingest", content=body, headers=headers)
             assert answer.status_code == 200
             assert answer.json()["body"] == body.decode("latin-1")
-            assert "already" in problem(await other.post("/ingest", content=body, headers=headers), 401)
+            assert "anew" in problem(await other.post("/ingest", content=body, headers=headers), 409)
             assert "fit" in problem(await client.post("/ingest", content=body + b" ", headers=headers), 401)
             unsigned = await client.post("/ingest", content=body, headers={"X-API-Key": token})
             assert "signed requests only" in problem(unsigned, 401)

@@ -18,9 +18,10 @@ def principal(*scopes: Scope, sees: frozenset[str] | None = None, expires_at: in
     ("scope", "may"),
     [
         ("ingest", {"ingest"}),
-        ("read", {"read"}),
-        ("review", {"review", "read"}),
-        ("admin", {"ingest", "read", "review", "admin"}),
+        ("read", {"read", "metrics"}),
+        ("review", {"review", "read", "metrics"}),
+        ("admin", {"ingest", "read", "review", "metrics", "admin"}),
+        ("metrics", {"metrics"}),
     ],
 )
 def test_a_scope_brings_along_what_its_work_needs(scope: Scope, may: set[Scope]) -> None:

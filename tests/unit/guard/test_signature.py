@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from standardwebhooks.webhooks import Webhook
 
-from aura_analytics.errors import Unauthorised
+from aura_analytics.errors import AlreadyReceived, Unauthorised
 from aura_analytics.guard import signature
 
 # The same in every process: the cases are named by them.
@@ -164,7 +164,7 @@ class TestReplay:
         await signature.refuse_replay(signed, "a", seen, now=NOW * 1000)
         await signature.refuse_replay(signed, "b", seen, now=NOW * 1000)
         for later_s in (0, 1, 300):
-            with pytest.raises(Unauthorised, match="already"):
+            with pytest.raises(AlreadyReceived, match="anew"):
                 await signature.refuse_replay(signed, "a", seen, now=(NOW + later_s) * 1000)
 
     async def test_a_further_try_that_is_signed_anew_is_taken(self) -> None:

@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aura_analytics.errors import BodyTooLarge, MalformedBody, QueueFull, Unavailable
-from aura_analytics.ingest.body import PIECE, Budget, Portion, Unpacker, read
+from aura_analytics.guard.budget import Budget, Portion
+from aura_analytics.ingest.body import PIECE, Unpacker, read
 
 PLENTY = 1 << 30
 TEXT = b'{"event_type":"voice_query","store_id":"shop","query_text":"red apples"}\n' * 20

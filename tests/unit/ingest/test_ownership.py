@@ -1,10 +1,13 @@
 """Events of other stores aren't taken from a key that is kept to some."""
 
+from collections.abc import Sequence
+
 from aura_analytics.errors import Rejection
 from aura_analytics.events.decode import Decoded
 from aura_analytics.events.records import VoiceConversion, VoiceOutcome, VoiceQuery
 from aura_analytics.guard.principal import LOCAL, Principal
-from aura_analytics.ingest.ownership import kept_to
+from aura_analytics.ingest.ownership import kept_to, stores_of
+from aura_analytics.store.port import WideRow
 
 
 def query(id: str, store_id: str) -> VoiceQuery:
@@ -27,14 +30,16 @@ DECODED = Decoded(
 )
 
 
+SOME = Principal(key_id="k", name="k", scopes=frozenset({"ingest"}), stores=frozenset({"a"}))
+
+
 def test_who_sees_all_writes_all() -> None:
-    assert kept_to(LOCAL, DECODED) is DECODED
-    assert kept_to(None, DECODED) is DECODED
+    assert kept_to(LOCAL, DECODED, {"3": "b"}) is DECODED
+    assert kept_to(None, DECODED, {"3": "b"}) is DECODED
 
 
 def test_events_of_other_stores_are_rejected_at_their_places() -> None:
-    some = Principal(key_id="k", name="k", scopes=frozenset({"ingest"}), stores=frozenset({"a"}))
-    found = kept_to(some, DECODED)
+    found = kept_to(SOME, DECODED, {})
     assert [getattr(event, "id", None) or getattr(event, "query_id", None) for event in found.events] == ["0", "3", "7"]
     assert [(one.index, one.code) for one in found.rejected] == [
         (1, "missing_field"),
@@ -43,3 +48,48 @@ def test_events_of_other_stores_are_rejected_at_their_places() -> None:
         (5, "forbidden_store"),
         (6, "forbidden_store"),
     ]
+
+
+class Rows:
+    """A database that knows one query, and counts what it is asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    async def wide_rows(self, query_ids: Sequence[str]) -> list[WideRow]:
+        self.asked += query_ids
+        return [("known", "b", *[None] * 27) for id in query_ids if id == "known"]
+
+
+def outcomes(*ids: str) -> Decoded:
+    return Decoded(events=[VoiceOutcome(query_id=id, occurred_at=1, received_at=1) for id in ids], rejected=[])
+
+
+async def test_what_names_a_query_of_another_store_is_rejected() -> None:
+    """An outcome before its query is taken, since it may be of any store; one after it isn't."""
+    rows = Rows()
+    sent = Decoded(
+        events=[
+            *outcomes("known", "later", "0", "9").events,
+            query("0", "a"),
+            query("9", "b"),
+            query("known", "a"),  # a second one of an id changes nothing, and so makes nothing this one's
+            VoiceConversion(id="c", occurred_at=1, received_at=1, query_id="known", store_id="a"),
+        ],
+        rejected=[],
+    )
+    found = kept_to(SOME, sent, await stores_of(SOME, sent, rows))
+    assert [(one.index, one.field) for one in found.rejected] == [
+        (0, "query_id"),
+        (3, "query_id"),
+        (5, "store_id"),
+        (7, "store_id"),
+    ]
+    assert sorted(rows.asked) == ["0", "9", "known", "later"]
+
+
+async def test_the_database_isn_t_asked_for_who_sees_all() -> None:
+    rows = Rows()
+    assert await stores_of(LOCAL, outcomes("known"), rows) == {}
+    assert await stores_of(None, outcomes("known"), rows) == {}
+    assert rows.asked == []

@@ -3,11 +3,12 @@
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 from aura_analytics.projection.attribution import COLUMNS
 from aura_analytics.projection.coverage import HOUR_MS
+from trying import tried
 from unit.projection.filled import Filled, filled
 from unit.projection.recount import Cells, Change, after, before, interaction, interactions
 
@@ -84,7 +85,7 @@ def bought(draw: st.DrawFn, rows: list[Cells]) -> list[Conversion]:
     return [conversion(f"c{n}", **one) for n, one in enumerate(found)]
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@tried(5, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(data=st.data())
 def test_any_order_of_arrival_gives_what_a_recount_gives(data: st.DataObject) -> None:
     rows = data.draw(interactions(8))

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 from aura_analytics.projection import Question, Slice
@@ -13,6 +13,7 @@ from aura_analytics.projection.coverage import HOUR_MS
 from aura_analytics.projection.cubes import KIND_COLUMNS, TEXT_MEASURES
 from aura_analytics.projection.measures import DOUBLES, MEASURES, OF_ROWS, merged
 from aura_analytics.projection.unsettled import Ready
+from trying import tried
 from unit.projection import recount
 from unit.projection.filled import Filled, filled
 from unit.projection.recount import FAR, MOMENTS, Cells, Change, Counts, histories, interaction, slices, steps
@@ -134,7 +135,7 @@ def settle_some(columns: Filled, chance: random.Random) -> None:
             columns.settle(Ready(day=day))
 
 
-@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@tried(3, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(changes=histories(), asked=st.lists(questions(), min_size=1, max_size=2), seed=st.integers(0, 99))
 def test_relations_are_the_same_whatever_is_settled(changes: list[Change], asked: list[Question], seed: int) -> None:
     with filled(rows=changes[0].rows) as columns:

@@ -3,12 +3,13 @@
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 from aura_analytics.projection import Question, Slice
 from aura_analytics.stats.sessions import distinct_sessions
 from aura_analytics.store.port import Surroundings
+from trying import tried
 from unit.projection import recount
 from unit.projection.filled import Filled, filled, point
 from unit.projection.recount import MOMENTS, Cells, Change, histories, holds, interaction, row
@@ -70,7 +71,7 @@ def assert_same(columns: Filled, rows: list[Cells], windows: list[tuple[int | No
             assert seen(columns, about) == len(within), about
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@tried(5, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(changes=histories(), windows=st.lists(WINDOWS, min_size=1, max_size=3), told=st.booleans())
 def test_any_sequence_of_changes_leaves_the_sessions_of_the_rows(
     changes: list[Change], windows: list[tuple[int | None, int | None]], told: bool

@@ -6,10 +6,11 @@ from typing import Any
 import duckdb
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from aura_analytics.projection import turns
+from trying import tried
 from unit.projection import turns_twin as twin
 from unit.projection.turns_twin import Turn
 
@@ -115,7 +116,7 @@ def asked(columns: duckdb.DuckDBPyConnection, found: Sequence[Turn]) -> list[tup
     ).fetchall()
 
 
-@settings(max_examples=100, deadline=None)
+@tried(25)
 @given(found=st.lists(TURNS, min_size=1, max_size=12))
 def test_sql_and_its_twin_agree(found: list[Turn]) -> None:
     expected = [

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 import pytest
-from hypothesis import event, given, settings
+from hypothesis import event, given
 from hypothesis import strategies as st
 
 from aura_analytics.events.records import Event, Verdict, VoiceConversion, VoiceOutcome, VoiceQuery
@@ -27,6 +27,7 @@ from aura_analytics.stats.timeseries import Asked, timeseries
 from aura_analytics.store import Store
 from aura_analytics.store.port import Claim
 from contract.making import GRACE_MS, LATER, LEASE_MS, NOW, conversion, conversion_row, outcome, query, verdict, wide
+from trying import tried
 from unit.projection.running import AT_MOST_S, Projections, Stores, assert_equal
 from unit.stats import test_recount as plain
 from unit.stats import test_recount_series as series
@@ -354,7 +355,7 @@ rebuilds = st.none() | st.tuples(st.integers(0, 18), few)
 # A sequence that fails is made shorter for minutes, and the first one that fails is long.
 @pytest.mark.timeout(600)
 @pytest.mark.filterwarnings("ignore:Generating overly large repr")
-@settings(max_examples=12, deadline=None)
+@tried(6)
 @given(
     opening=openings,
     first_labels=given_labels,

@@ -7,7 +7,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import event, given, settings
+from hypothesis import event, given
 from hypothesis import strategies as st
 
 from aura_analytics.projection.turns import CAUSES
@@ -15,6 +15,7 @@ from aura_analytics.stats.causes import MEASURES, Asked, Broken, Part, Share, St
 from aura_analytics.stats.groups import COLUMNS, SPLITS, Split
 from aura_analytics.stats.scope import Scope
 from contract.making import NOW
+from trying import tried
 from unit.stats.held import SETTLED, Held, Row, Settled, filters, histories, turns, windows, within
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -32,7 +33,7 @@ def measures(one: Broken) -> dict[str, int]:
     return {name: getattr(one, name) for name in MEASURES}
 
 
-@settings(max_examples=25, deadline=None)
+@tried(8)
 @given(
     rows=histories(),
     settled=st.sampled_from(SETTLED),
@@ -94,7 +95,7 @@ def newest(found: list[Row], most: int) -> list[tuple[str, str]]:
     return shown
 
 
-@settings(max_examples=25, deadline=None)
+@tried(8)
 @given(
     rows=histories(),
     settled=st.sampled_from(SETTLED),

@@ -7,7 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from hypothesis import event, given, settings
+from hypothesis import event, given
 from hypothesis import strategies as st
 
 from aura_analytics.events.records import Event, VoiceConversion
@@ -29,6 +29,7 @@ from contract.making import (
     query,
     verdict,
 )
+from trying import tried
 from unit.stats.held import MOMENTS, SETTLED, Held, Row, Settled, filters, histories, windows, within
 
 
@@ -88,7 +89,7 @@ def without_owner(found: Sequence[VoiceConversion], rows: Sequence[Row], scope: 
     )
 
 
-@settings(max_examples=25, deadline=None)
+@tried(8)
 @given(rows=histories(), found=purchases, settled=st.sampled_from(SETTLED), window=windows, among=filters)
 async def test_every_figure_is_that_of_a_plain_count(
     rows: list[Row],
@@ -144,7 +145,7 @@ async def kept(projection: Projection) -> dict[str, str]:
     return dict(await projection.ask(Question(sql="SELECT conversion_id, query_id FROM attributions")))
 
 
-@settings(max_examples=15, deadline=None)
+@tried(6)
 @given(data=st.data(), rows=histories(most=12), found=purchases)
 async def test_any_order_of_arrival_gives_what_is_counted_at_the_end(
     data: st.DataObject, rows: list[Row], found: list[VoiceConversion]

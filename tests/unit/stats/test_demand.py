@@ -5,7 +5,7 @@ from collections import Counter, defaultdict
 from typing import Any
 
 import pytest
-from hypothesis import event, given, settings
+from hypothesis import event, given
 from hypothesis import strategies as st
 
 from aura_analytics.errors import ExtraMissing, SettingsError
@@ -16,6 +16,7 @@ from aura_analytics.stats.scope import Scope
 from aura_analytics.stats.topics import Said, Topic, topics
 from aura_analytics.stats.vocabulary import synonyms, terms
 from contract.making import NOW, conversion, conversion_row
+from trying import tried
 from unit.stats.held import SETTLED, Held, Row, Settled, filters, histories, reasons, windows, within
 
 ALL = 1_000
@@ -92,7 +93,7 @@ def middle_of(scope: Scope, rows: list[Row]) -> int:
     return (low + (max(moments) if scope.start is None else max(*moments, NOW)) + 1) // 2
 
 
-@settings(max_examples=25, deadline=None)
+@tried(8)
 @given(
     rows=histories(),
     bought=purchases,

@@ -6,9 +6,8 @@ import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aura_analytics.events.records import Verdict, VoiceConversion, VoiceOutcome, VoiceQuery
+from aura_analytics.events.records import InteractionDetails, Verdict, VoiceConversion, VoiceOutcome, VoiceQuery
 from aura_analytics.stats.details import AROUND, Details, details
-from aura_analytics.store.port import InteractionDetails
 from contract.making import NOW, conversion, outcome, query, verdict
 from unit.stats.held import SETTLED, Held, Row, Settled, histories, turns
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import event, given, settings
+from hypothesis import event, given
 from hypothesis import strategies as st
 
 from aura_analytics.errors import ParameterError
@@ -22,6 +22,7 @@ from aura_analytics.stats.interactions import (
 )
 from aura_analytics.stats.scope import Scope
 from contract.making import NOW
+from trying import tried
 from unit.stats.held import Held, Row, filters, histories, windows, within
 
 UNREADABLE = [
@@ -77,7 +78,7 @@ def ordered(rows: list[Row], sort: Sort, order: Order) -> list[str]:
     return [row["id"] for row in present + absent]
 
 
-@settings(max_examples=25, deadline=None)
+@tried(10)
 @given(
     rows=histories(),
     sort=st.sampled_from(SORTS),
@@ -98,7 +99,7 @@ async def test_all_pages_together_are_every_interaction_once_in_order(
     assert [len(page) for page in found[:-1]] == [limit] * (len(found) - 1)
 
 
-@settings(max_examples=25, deadline=None)
+@tried(10)
 @given(
     rows=histories(),
     later=histories(most=10),

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Callable
 
-from hypothesis import event, given, settings
+from hypothesis import event, given
 from hypothesis import strategies as st
 
 from aura_analytics.projection.spelling import folded
@@ -11,6 +11,7 @@ from aura_analytics.stats.scope import Scope
 from aura_analytics.stats.top_queries import TopQuery, top_queries
 from aura_analytics.stats.unanswered import UnansweredQuery, unanswered
 from contract.making import NOW
+from trying import tried
 from unit.stats.held import MOMENTS, SETTLED, Held, Row, Settled, reasons
 
 ALL = 100_000
@@ -125,7 +126,7 @@ def missed(rows: list[Row], key: Callable[[str], str]) -> list[UnansweredQuery]:
     return sorted(listed, key=lambda one: (-one.occurrences, -one.last_seen, one.query_text, one.intent is not None))
 
 
-@settings(max_examples=50, deadline=None)
+@tried(12)
 @given(rows=histories(), settled=st.sampled_from(SETTLED), stores=st.sampled_from([(), ("a",)]), by_feed=st.booleans())
 async def test_spellings_are_gathered_as_a_plain_fold_does(
     *, rows: list[Row], settled: Settled, stores: tuple[str, ...], by_feed: bool

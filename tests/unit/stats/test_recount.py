@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import HealthCheck, event, given, settings
+from hypothesis import HealthCheck, event, given
 from hypothesis import strategies as st
 
 from aura_analytics.events.records import LABELS, Label, Verdict, VoiceOutcome, VoiceQuery
@@ -24,6 +24,7 @@ from aura_analytics.stats.top_queries import top_queries
 from aura_analytics.stats.training import ExampleFilter, dataset, examples
 from aura_analytics.stats.unanswered import unanswered
 from contract.making import GRACE_MS, NOW, outcome, query, verdict
+from trying import tried
 from unit.stats.conftest import settle
 
 Loaded = Callable[..., AbstractAsyncContextManager[ColumnReader]]
@@ -319,7 +320,7 @@ async def compare_examples(
         assert some == b"".join(line + b"\n" for line in lines[:2])
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@tried(6, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     history=histories(),
     asked_for=questions,

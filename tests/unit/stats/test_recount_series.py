@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 import pytest
-from hypothesis import event, given, settings
+from hypothesis import event, given
 from hypothesis import strategies as st
 
 from aura_analytics.stats import comparison
@@ -26,6 +26,7 @@ from aura_analytics.stats.timeseries import Asked, Point, timeseries
 from aura_analytics.stats.visits import visits
 from aura_analytics.store.port import ConversionRow
 from contract.making import GRACE_MS, NOW, conversion, conversion_row
+from trying import tried
 from unit.stats.held import HOUR, MOMENTS, SETTLED, Held, Row, Settled, filters, histories, reasons, turns, within
 
 ZONES = ["UTC", "Europe/Berlin", "Asia/Kolkata", "Asia/Kathmandu", "America/St_Johns"]
@@ -44,7 +45,7 @@ ends = st.none() | st.sampled_from(MOMENTS)
 owed = st.lists(
     st.tuples(st.integers(0, 24), st.sampled_from([None, 1.5, 20.0]), st.sampled_from([None, "EUR", "USD"])), max_size=6
 )
-several = settings(max_examples=40, deadline=None)
+several = tried(20)
 
 
 class Told(msgspec.Struct, frozen=True):

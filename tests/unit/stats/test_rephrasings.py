@@ -3,12 +3,13 @@
 from collections import Counter, defaultdict
 from typing import Any
 
-from hypothesis import event, given, settings
+from hypothesis import event, given
 from hypothesis import strategies as st
 
 from aura_analytics.stats.rephrasings import IntentRate, Pair, rephrasings
 from aura_analytics.stats.scope import Scope
 from contract.making import NOW
+from trying import tried
 from unit.projection import turns_twin as twin
 from unit.stats.held import SETTLED, Held, Row, Settled, filters, histories, turns, windows, within
 
@@ -55,7 +56,7 @@ def frequent(again: list[Row]) -> list[Pair]:
     return sorted(found, key=lambda one: (one.count, one.created_at, one.id), reverse=True)
 
 
-@settings(max_examples=25, deadline=None)
+@tried(8)
 @given(
     rows=histories(),
     settled=st.sampled_from(SETTLED),

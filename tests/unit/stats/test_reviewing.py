@@ -12,7 +12,7 @@ from typing import Any
 
 import duckdb
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from aura_analytics.events.records import LABELS, Verdict
@@ -22,6 +22,7 @@ from aura_analytics.stats.reviewing import DOUBT, LEASE_MS, ORDERS, SCORE, Order
 from aura_analytics.stats.scope import Scope
 from aura_analytics.store.sqlite import SqliteStore
 from contract.making import LATER, NOW, outcome, query, verdict
+from trying import tried
 from unit.stats.conftest import stored
 from unit.stats.held import SETTLED, Held, Row, Settled, filters, histories, turns, windows, within
 
@@ -54,7 +55,7 @@ def scored(
     return doubt, score
 
 
-@settings(max_examples=50, deadline=None)
+@tried(15)
 @given(label=labels, confidence=st.none() | st.floats(), again=st.booleans(), occurrences=counts)
 def test_a_doubt_is_a_share_and_a_score_is_no_less(
     *, label: str, confidence: float | None, again: bool, occurrences: int
@@ -65,7 +66,7 @@ def test_a_doubt_is_a_share_and_a_score_is_no_less(
     assert doubt <= score <= doubt * 31
 
 
-@settings(max_examples=50, deadline=None)
+@tried(15)
 @given(label=labels, two=st.tuples(confidences, confidences), again=st.booleans(), occurrences=counts)
 def test_the_surer_the_judge_the_less_a_look_is_worth(
     *, label: str, two: tuple[float, float], again: bool, occurrences: int
@@ -74,7 +75,7 @@ def test_the_surer_the_judge_the_less_a_look_is_worth(
     assert unsure >= sure
 
 
-@settings(max_examples=50, deadline=None)
+@tried(15)
 @given(label=labels, confidence=confidences, again=st.booleans(), two=st.tuples(counts, counts))
 def test_the_more_often_it_is_said_the_more_a_look_is_worth(
     *, label: str, confidence: float, again: bool, two: tuple[int, int]
@@ -88,7 +89,7 @@ def test_the_more_often_it_is_said_the_more_a_look_is_worth(
     assert later == pytest.approx((doubt, score)), "the second look at a text is worth less"
 
 
-@settings(max_examples=50, deadline=None)
+@tried(15)
 @given(label=labels, confidence=confidences)
 def test_only_what_was_called_good_is_disputed_by_saying_it_again(*, label: str, confidence: float) -> None:
     """After REVIEW or BAD, it agrees with the label."""
@@ -147,7 +148,7 @@ class Expected:
         return bool(self.turn["evaluated_by"] == "human")
 
 
-@settings(max_examples=25, deadline=None)
+@tried(10)
 @given(
     rows=histories(),
     settled=st.sampled_from(SETTLED),

@@ -14,14 +14,18 @@ from contract.making import GRACE_MS, NOW, conversion, outcome, query
 @pytest.mark.parametrize(
     ("events", "statements"),
     [
-        pytest.param([query("a")], ["SELECT", "voice_queries", "evaluation_queue", "change_feed"], id="query"),
-        pytest.param([outcome("a")], ["SELECT", "voice_outcomes"], id="outcome"),
+        pytest.param(
+            [query("a")], ["SELECT", "SELECT", "voice_queries", "evaluation_queue", "change_feed"], id="query"
+        ),
+        pytest.param([outcome("a")], ["SELECT", "SELECT", "voice_outcomes"], id="outcome"),
         pytest.param(
             [query("a"), outcome("a"), query("a")],
-            ["SELECT", "voice_queries", "voice_outcomes", "evaluation_queue", "change_feed"],
+            ["SELECT", "SELECT", "voice_queries", "voice_outcomes", "evaluation_queue", "change_feed"],
             id="both",
         ),
-        pytest.param([conversion("c")], ["SELECT", "SELECT", "voice_conversions", "change_feed"], id="conversion"),
+        pytest.param(
+            [conversion("c")], ["SELECT", "SELECT", "SELECT", "voice_conversions", "change_feed"], id="conversion"
+        ),
     ],
 )
 def test_a_kind_that_is_not_there_costs_no_statement(

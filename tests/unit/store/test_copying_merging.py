@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aura_analytics.store.copying.comparison import compared
-from aura_analytics.store.copying.merging import MOMENTS, Merge, Standing, merged
+from aura_analytics.store.copying.merging import MOMENTS, Merge, Standing, means_the_same, merged
 from aura_analytics.store.copying.page import Page
 from aura_analytics.store.copying.sums import encoded
 from aura_analytics.store.copying.tables import EVALUATIONS, OF_AN_INTERACTION, QUERIES, TableName
@@ -173,3 +173,13 @@ def test_a_row_that_is_another_one_than_it_should_be_is_a_difference() -> None:
     assert [row.target for _, rows in compared(source, page()) for row in rows] == [None] * 3
     assert next(compared(source, target))[1][0].source == encoded(QUERIES, query()[0])
     assert EVALUATIONS in OF_AN_INTERACTION
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [((1, None), (7, 5), True), ((1, 5), (7, None), True), ((1, 5), (1, 5), True), ((1, 5), (1, 6), False), ((1, 5), (2, 5), False)],
+)  # fmt: skip
+def test_without_a_moment_of_receipt_the_id_alone_tells(
+    one: tuple[Any, ...], other: tuple[Any, ...], same: bool
+) -> None:
+    assert means_the_same(one, other) is same

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from aura_analytics.errors import StoreUnavailable
-from aura_analytics.store.port import InteractionDetails
+from aura_analytics.events.records import InteractionDetails
 from aura_analytics.store.sqlite import SqliteStore
 from contract.making import NOW, conversion, outcome, query
 

@@ -12,6 +12,7 @@ import pytest
 import aura_analytics
 from aura_analytics.store import queries
 from aura_analytics.store.copying.statements import NOUNS as NOUNS_OF_TABLES
+from aura_analytics.store.privacy import BY_QUERY
 from aura_analytics.store.queries import Dialect
 from aura_analytics.store.sqlite import migrate
 
@@ -27,7 +28,11 @@ VALUELESS = {
     ("migrations", "forget_feed"),
     ("migrations", "forget_followers"),
     ("migrations", "rename"),
+    ("rates", "forget"),
 }
+# Read a database of others, from a scratch file, whose tables and columns are named by what was looked up there and is
+# held against our own; tests/acceptance/test_cloudflare.py runs them.
+FOREIGN = {"backup", "cloudflare"}
 
 Explain = Callable[[str], object]
 
@@ -54,8 +59,8 @@ each_statement = pytest.mark.parametrize(
 )
 each_explained = pytest.mark.parametrize(
     ("dialect", "noun", "name"),
-    [statement for statement in STATEMENTS if statement[0] in EXPLAINED],
-    ids=["-".join(statement) for statement in STATEMENTS if statement[0] in EXPLAINED],
+    [statement for statement in STATEMENTS if statement[0] in EXPLAINED and statement[1] not in FOREIGN],
+    ids=["-".join(statement) for statement in STATEMENTS if statement[0] in EXPLAINED and statement[1] not in FOREIGN],
 )
 
 
@@ -65,6 +70,11 @@ def source_of(folder: str, noun: str) -> str:
 
 def python_sources(dialect: Dialect) -> list[str]:
     return [path.read_text("utf-8") for path in sorted((STORE / dialect).rglob("*.py"))]
+
+
+def users_of(noun: str, dialect: Dialect) -> list[str]:
+    sources = [path.read_text("utf-8") for path in sorted(STORE.rglob("*.py"))]
+    return [text for text in sources if f'load("{noun}", "{dialect}")' in text]
 
 
 @pytest.fixture
@@ -100,7 +110,7 @@ def test_nothing_stands_before_the_first_name_and_no_name_comes_twice(folder: st
 
 @pytest.mark.parametrize("noun", sorted(SHARED))
 def test_what_all_databases_understand_binds_its_values_by_name(noun: str) -> None:
-    assert not re.search(r"\?|\{(?!in:\w+\})|%|json_|typeof|::", source_of("", noun))
+    assert not re.search(r"\?|\{(?!in:\w+\}|\})|%|json_|typeof|::", source_of("", noun))
 
 
 @each_statement
@@ -122,9 +132,11 @@ def test_a_statement_is_one_statement_that_the_database_understands(
 
 @each_statement
 def test_a_statement_is_used(dialect: Dialect, noun: str, name: str) -> None:
-    users = [text for text in python_sources(dialect) if f'load("{noun}", "{dialect}")' in text]
+    users = users_of(noun, dialect)
     by_table = noun == "copying" and name.removeprefix("write_").removeprefix("next_") in NOUNS_OF_TABLES.values()
-    assert any((f'"{name}"' in text) or (by_table and "statements_of(SQL)" in text) for text in users)
+    by_place = noun == "privacy" and name in {statement for statement, _ in BY_QUERY}
+    by_table = by_table or by_place
+    assert any((f'"{name}"' in text) or (by_table and ("statements_of(SQL)" in text or by_place)) for text in users)
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
@@ -144,7 +156,9 @@ def test_a_database_speaks_its_own_dialect_only(dialect: Dialect) -> None:
 @each_statement
 def test_values_are_bound_and_never_written_in(dialect: Dialect, noun: str, name: str) -> None:
     sql = queries.load(noun, dialect)[name]
-    assert not re.search(r"%s|\{(?!rows\})", sql)
+    if noun in FOREIGN:
+        return
+    assert not re.search(r"%s|\{(?!rows\}|\})", sql)
     if WRITES.search(sql) and (noun, name) not in VALUELESS:
         assert re.search(r"\{rows\}|:\w|%\(\w+\)s", sql)
 
@@ -183,7 +197,7 @@ def test_a_shared_statement_is_there_in_every_dialect_and_one_of_a_dialect_only_
     assert "%(upto)s" in postgres["snapshot"]
 
 
-@pytest.mark.parametrize("noun", ["interaction", "hourly"])
+@pytest.mark.parametrize("noun", ["interaction", "backup"])
 def test_a_noun_may_be_only_shared_or_only_of_a_dialect(noun: str) -> None:
     assert (noun in SHARED) != (noun in nouns_in("sqlite"))
     assert queries.load(noun, "sqlite")

@@ -25,7 +25,7 @@ def migrated(url: str) -> str:
 
 def test_without_a_file_all_wait_and_none_is_made(tmp_path: Path) -> None:
     found = status(f"sqlite:///{tmp_path}/no/such/folder/aura.db")
-    assert [one.version for one in found] == list(range(1, len(found) + 1))
+    assert [one.version for one in found] == sorted({one.version for one in found})
     assert {one.applied_at for one in found} == {None}
     assert found[0].name == "voice_queries"
     assert list(tmp_path.iterdir()) == []

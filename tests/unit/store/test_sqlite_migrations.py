@@ -36,7 +36,10 @@ NAMES = [
     "009_copy_progress",
     "010_judging",
     "011_guard",
-    "013_archive",
+    "012_privacy",
+    "013_alerts",
+    "014_page_sessions",
+    "015_archive",
 ]
 ALL = [int(name[:3]) for name in NAMES]
 TABLES = {
@@ -286,7 +289,14 @@ async def test_a_cell_that_is_no_value_of_its_column_can_be_labelled_round(url: 
         "judge_batches",
         "api_keys",
         "seen_signatures",
+        "page_sessions",
         "audit_log",
+        "privacy_secret",
+        "forgotten",
+        "erasures",
+        "alert_states",
+        "alert_messages",
+        "alert_turn",
     ],
 )
 def test_a_recorded_table_that_is_missing_is_named(url: str, raw: Raw, table: str) -> None:

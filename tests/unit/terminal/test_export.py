@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 
 from aura_analytics.errors import LoadError
-from aura_analytics.terminal.export import _opened
+from aura_analytics.terminal.export import opened
 
 
 def test_a_file_appears_under_its_name_only_once_it_is_whole(tmp_path: Path) -> None:
     target = tmp_path / "examples.ndjson"
     target.write_bytes(b"old")
-    with _opened(target) as file:
+    with opened(target) as file:
         file.write(b"new")
         file.flush()
         assert target.read_bytes() == b"old"
@@ -32,7 +32,7 @@ def test_an_export_that_breaks_off_leaves_what_was_there(tmp_path: Path) -> None
 
 
 def _break_off(target: Path) -> None:
-    with _opened(target) as file:
+    with opened(target) as file:
         file.write(b"half")
         raise RuntimeError
 
@@ -43,7 +43,7 @@ def test_a_pipe_is_written_and_stays_a_pipe(tmp_path: Path) -> None:
     read: list[bytes] = []
     reader = threading.Thread(target=lambda: read.append(pipe.read_bytes()))
     reader.start()
-    with _opened(pipe) as file:
+    with opened(pipe) as file:
         file.write(b"example")
     reader.join(10)
     assert read == [b"example"]
@@ -52,5 +52,5 @@ def test_a_pipe_is_written_and_stays_a_pipe(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("place", ["", "missing/examples.ndjson"])
 def test_where_no_file_can_be_the_error_is_ours(tmp_path: Path, place: str) -> None:
-    with pytest.raises(LoadError, match="can't be written"), _opened(tmp_path / place):
+    with pytest.raises(LoadError, match="can't be written"), opened(tmp_path / place):
         pass

@@ -12,6 +12,8 @@ const PATHS = {
   download: "M12 4v11M7 11l5 5 5-5M5 20h14",
   mic: "M12 3a3 3 0 0 0-3 3v5a3 3 0 0 0 6 0V6a3 3 0 0 0-3-3ZM6 11a6 6 0 0 0 12 0M12 17v4",
   reply: "M5 5h14v11H11l-5 4v-4H5z",
+  again: "M4 12a8 8 0 1 0 2.5-5.8M4 4v4.5h4.5",
+  person: "M12 4a4 4 0 1 0 0 8 4 4 0 0 0 0-8ZM4 20a8 8 0 0 1 16 0",
   up: "M12 19V5M6 11l6-6 6 6",
   overview: "M4 13h6V4H4zM14 9h6V4h-6zM14 20h6v-8h-6zM4 20h6v-4H4z",
   explore: "M4 19V5M4 19h16M8 15l4-5 3 3 4-6",

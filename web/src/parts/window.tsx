@@ -1,5 +1,6 @@
 import type { Navigation } from "../navigation.ts";
 import { DEFAULT_PERIOD, dayOf, edge, moment, named, PERIODS } from "../period.ts";
+import { useSession } from "../session.ts";
 import { Icon } from "./icons.tsx";
 import { Picker } from "./picker.tsx";
 import { Popover } from "./popover.tsx";
@@ -81,10 +82,18 @@ function Range({ at, close }: { at: Navigation; close: () => void }) {
   );
 }
 
-/** Which stores. */
+/** Which stores; of a key that sees only some, those. */
 export function StorePicker({ at }: { at: Navigation }) {
+  const own = useSession().who?.stores ?? null;
   const chosen = at.search.getAll("store");
-  const words = chosen.length === 0 ? "All stores" : chosen.length === 1 ? chosen[0] : `${chosen.length} stores`;
+  const all = own === null ? "All stores" : own.length === 1 ? (own[0] ?? "") : `All ${own.length} stores`;
+  const words = chosen.length === 0 ? all : chosen.length === 1 ? chosen[0] : `${chosen.length} stores`;
+  if (own?.length === 1 && chosen.length === 0)
+    return (
+      <span class="only-store">
+        <Icon name="store" /> <bdi class="clipped">{words}</bdi>
+      </span>
+    );
   return (
     <Popover
       label={`Stores: ${(words ?? "").slice(0, 100)}`}

@@ -6,7 +6,7 @@ import { count, share } from "../format.ts";
 import type { Navigation } from "../navigation.ts";
 import { Icon } from "../parts/icons.tsx";
 import { Bar, Sparkline } from "../parts/marks.tsx";
-import { Panel, Skeleton } from "../parts/panel.tsx";
+import { Content, Panel, Skeleton } from "../parts/panel.tsx";
 import type { Step } from "../period.ts";
 import { type Resource, useResource } from "../resource.ts";
 import { CAUSES } from "../words.ts";
@@ -16,7 +16,7 @@ export type Diagnosis = { causes: Resource<Causes>; demand: Resource<Demand> };
 /** Ask what broke, and what was asked for in vain. */
 export function useDiagnosis(at: Navigation, step: Step, isNext: boolean): Diagnosis {
   const causes = useResource<Causes>(
-    isNext ? question("insights/causes", at.search, { step, tz: ZONE, examples: 3 }) : null,
+    isNext ? question("insights/causes", at.search, { step, tz: ZONE, examples: 0 }) : null,
   );
   const demand = useResource<Demand>(isNext ? question("insights/demand", at.search, { limit: 8 }) : null);
   return { causes, demand };
@@ -71,9 +71,9 @@ export function Next({ from, at }: { from: Diagnosis; at: Navigation }) {
 
 /** Where interactions broke, with a few of each. */
 export function Broken({ from, at }: { from: Resource<Causes>; at: Navigation }) {
-  const [chosen, setChosen] = useState<string | null | undefined>(undefined);
-  const largest = from.data?.causes.reduce((a, b) => (b.count > a.count ? b : a)).cause;
-  const open = chosen === undefined ? largest : chosen;
+  const [open, setOpen] = useState<string | null>(null);
+  // To find the newest of a rare cause takes longer than all the rest: it is done for who wants to see them.
+  const examples = useResource<Causes>(open === null ? null : question("insights/causes", at.search, { examples: 3 }));
   return (
     <Panel
       title="Where it breaks"
@@ -96,7 +96,8 @@ export function Broken({ from, at }: { from: Resource<Causes>; at: Navigation })
                 answer={answer}
                 at={at}
                 isOpen={open === cause.cause}
-                onToggle={() => setChosen(open === cause.cause ? null : cause.cause)}
+                examples={examples}
+                onToggle={() => setOpen(open === cause.cause ? null : cause.cause)}
               />
             ))}
           </ul>
@@ -111,13 +112,13 @@ type CauseProps = {
   answer: Causes;
   at: Navigation;
   isOpen: boolean;
+  examples: Resource<Causes>;
   onToggle: () => void;
 };
 
-function Cause({ cause, answer, at, isOpen, onToggle }: CauseProps) {
+function Cause({ cause, answer, at, isOpen, examples, onToggle }: CauseProps) {
   const words = CAUSES[cause.cause];
   const isOpenEnded = !at.search.has("to");
-  const examples = answer.examples.filter((one) => one.cause === cause.cause);
   const course = answer.steps.map((step) => Number((step as Record<string, unknown>)[words?.key ?? ""] ?? 0));
   return (
     <li>
@@ -131,19 +132,27 @@ function Cause({ cause, answer, at, isOpen, onToggle }: CauseProps) {
       {isOpen && (
         <div class="examples">
           <p class="muted">{words?.meaning}.</p>
-          <ul>
-            {examples.map((one) => (
-              <li key={one.id}>
-                <a href={at.to(at.view, { open: one.id })} data-here>
-                  <bdi class="clipped">{one.queryText}</bdi>
-                  <bdi class="clipped muted">{one.answerText ?? "No answer"}</bdi>
-                </a>
-              </li>
-            ))}
-          </ul>
-          {examples.length === 0 && <p class="muted">None in this window.</p>}
+          <Content from={examples} rows={3}>
+            {(found) => <Examples all={found.examples.filter((one) => one.cause === cause.cause)} at={at} />}
+          </Content>
         </div>
       )}
     </li>
+  );
+}
+
+function Examples({ all, at }: { all: Causes["examples"]; at: Navigation }) {
+  if (all.length === 0) return <p class="muted">None in this window.</p>;
+  return (
+    <ul>
+      {all.map((one) => (
+        <li key={one.id}>
+          <a href={at.to(at.view, { open: one.id })} data-here>
+            <bdi class="clipped">{one.queryText}</bdi>
+            <bdi class="clipped muted">{one.answerText ?? "No answer"}</bdi>
+          </a>
+        </li>
+      ))}
+    </ul>
   );
 }

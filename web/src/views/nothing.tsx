@@ -2,6 +2,7 @@ import type { Summary } from "../api.ts";
 import { base } from "../api.ts";
 import { follow } from "../live.ts";
 import type { Navigation } from "../navigation.ts";
+import { Code } from "../parts/code.tsx";
 import { Skeleton, Trouble } from "../parts/panel.tsx";
 import { named } from "../period.ts";
 import { useResource } from "../resource.ts";
@@ -83,28 +84,5 @@ async function logAnalyticsEvent(
         </button>
       </p>
     </section>
-  );
-}
-
-function Code({ text }: { text: string }) {
-  return (
-    <div class="code">
-      <pre tabIndex={0}>{text}</pre>
-      <button
-        type="button"
-        class="button small"
-        onClick={(event) => {
-          const button = event.currentTarget;
-          navigator.clipboard?.writeText(text).then(
-            () => {
-              button.textContent = "Copied";
-            },
-            () => undefined,
-          );
-        }}
-      >
-        Copy
-      </button>
-    </div>
   );
 }

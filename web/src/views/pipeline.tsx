@@ -1,72 +1,113 @@
-import type { Summary } from "../api.ts";
-import { question } from "../asking.ts";
-import { count, dollars, duration, moment, share } from "../format.ts";
+import type { Health, JudgeCalls, Summary, Timeseries } from "../api.ts";
+import { question, ZONE } from "../asking.ts";
+import { moments, values } from "../figures.ts";
+import { count, duration, step as stepName } from "../format.ts";
 import type { Navigation } from "../navigation.ts";
-import { Bar } from "../parts/marks.tsx";
+import { Chart } from "../parts/chart.tsx";
+import { Value } from "../parts/fact.tsx";
 import { Panel } from "../parts/panel.tsx";
-import { useResource } from "../resource.ts";
-import type { JudgeCalls } from "../reviewing.ts";
+import { type Resource, useResource } from "../resource.ts";
+import { useSession } from "../session.ts";
+import { Failures } from "./failures.tsx";
+import { Judge } from "./judge.tsx";
 import { Missing } from "./missing.tsx";
 
-type Health = { status: string; version: string; database: string; statistics: string };
-
-/** Give the window and, if it is one, the store: requests to a judge are chosen by nothing else. */
-function asked(search: URLSearchParams): string {
-  const kept = new URLSearchParams();
-  for (const name of ["period", "from", "to"]) {
-    const value = search.get(name);
-    if (value !== null) kept.set(name, value);
-  }
-  const stores = search.getAll("store");
-  if (stores.length === 1 && stores[0]) kept.set("store", stores[0]);
-  return question("stats/judge", kept);
+/** What is about now and isn't chosen by anything but its store. */
+function ofStores(search: URLSearchParams, ...more: readonly string[]): URLSearchParams {
+  return new URLSearchParams([...search].filter(([name]) => name === "store" || more.includes(name)));
 }
 
 /** Whether what comes in is stored, judged and counted. */
-export function Pipeline({ at }: { at: Navigation }) {
-  const calls = useResource<JudgeCalls>(asked(at.search));
+export function Pipeline({ at, mayLabel }: { at: Navigation; mayLabel: boolean }) {
+  const own = useSession().who?.stores ?? null;
+  const stores = at.search.getAll("store");
+  // Requests to a judge are summed up for one store or for all: who sees some has to say which.
+  const isUnclear = stores.length > 1 || (stores.length === 0 && (own?.length ?? 0) > 1);
+  const asked = question("stats/judge", ofStores(at.search, "period", "from", "to"));
+  const calls = useResource<JudgeCalls>(isUnclear ? null : asked);
   const summary = useResource<Summary>(question("stats/summary", at.search));
   return (
     <>
       <div class="columns">
-        <Waiting calls={calls.data} summary={summary} at={at} />
-        <Parts />
+        <Coming at={at} />
+        <Waiting calls={calls.data} summary={summary} />
       </div>
-      {calls.problem?.status === 404 ? <Missing what="account of its judge" /> : <Judge calls={calls} />}
+      {mayLabel && <Failures at={at} />}
+      {isUnclear ? (
+        <p class="empty">Choose one store to see what its judge was asked, and what it cost.</p>
+      ) : calls.problem?.status === 404 ? (
+        <Missing what="account of its judge" />
+      ) : (
+        <Judge calls={calls} />
+      )}
+      <Parts />
     </>
   );
 }
 
-type WaitingProps = { calls: JudgeCalls | null; summary: ReturnType<typeof useResource<Summary>>; at: Navigation };
+/** So many minutes are the rate of now. */
+const NOW_MINUTES = 5;
 
-function Waiting({ calls, summary, at }: WaitingProps) {
+function Coming({ at }: { at: Navigation }) {
+  const search = ofStores(at.search);
+  search.set("period", "1h");
+  const found = useResource<Timeseries>(
+    question("stats/timeseries", search, { metric: "queries", step: "minute", tz: ZONE }),
+  );
   return (
-    <Panel title="Waiting to be labelled" about="Now, of all stores" from={summary}>
+    <Panel title="Coming in" about="Queries of the last hour, minute by minute" from={found} rows={6}>
+      {(answer) => {
+        // The last minute isn't over.
+        const minutes = values([answer], "queries").map((value) => value ?? 0);
+        const whole = minutes.slice(0, -1);
+        const recent = whole.slice(-NOW_MINUTES);
+        const rate = recent.reduce((sum, value) => sum + value, 0) / Math.max(1, recent.length);
+        return (
+          <>
+            <dl class="facts facts-plain">
+              <Value name="A minute, lately" value={rate < 10 ? rate.toFixed(1) : count(Math.round(rate))} />
+              <Value name="In the last hour" value={count(minutes.reduce((sum, value) => sum + value, 0))} />
+              <Value name="Busiest minute" value={count(Math.max(0, ...minutes))} />
+            </dl>
+            <Chart
+              at={moments(answer)}
+              lines={[{ label: "Queries", values: minutes, kind: "bar", tone: "accent" }]}
+              height={120}
+              write={count}
+              name={(moment) => stepName(moment, answer.step)}
+              summary={`Queries that came in each minute of the last hour; lately ${rate.toFixed(1)} a minute.`}
+            />
+          </>
+        );
+      }}
+    </Panel>
+  );
+}
+
+type WaitingProps = { calls: JudgeCalls | null; summary: Resource<Summary> };
+
+function Waiting({ calls, summary }: WaitingProps) {
+  const isOfAll = summary.data?.evaluationQueue != null || calls?.queue != null;
+  return (
+    <Panel title="Waiting to be labelled" {...(isOfAll ? { about: "Now, of all stores" } : {})} from={summary}>
       {(answer) => {
         const queue = calls?.queue ?? answer.evaluationQueue;
         const age = calls?.queue?.oldestAgeMs;
         return (
-          <>
-            <dl class="facts facts-plain">
-              <Value
-                name="Due"
-                value={count(queue?.due)}
-                aside={age == null ? null : `the oldest for ${duration(age)}`}
-              />
-              <Value name="Waiting for an outcome" value={count(queue?.waiting)} />
-              <Value name="Failed" value={count(queue?.failed)} isBad={(queue?.failed ?? 0) > 0} />
-              <Value name="Unlabelled in this window" value={count(answer.labels.unlabelled ?? 0)} />
-            </dl>
-            {(queue?.failed ?? 0) > 0 && (
-              <p class="advice">
-                The judge gave up on these. <code>aura-analytics evaluate --failed</code> says why, and{" "}
-                <a class="link" href={at.to("browse", { label: "(none)" })} data-here>
-                  here are the unlabelled ones
-                </a>
-                .
-              </p>
+          <dl class="facts facts-plain facts-two">
+            {queue && (
+              <>
+                <Value
+                  name="Due"
+                  value={count(queue.due)}
+                  aside={age == null ? null : `the oldest for ${duration(age)}`}
+                />
+                <Value name="Waiting for an outcome" value={count(queue.waiting)} />
+                <Value name="Given up" value={count(queue.failed)} isBad={queue.failed > 0} />
+              </>
             )}
-          </>
+            <Value name="Unlabelled in this window" value={count(answer.labels.unlabelled ?? 0)} />
+          </dl>
         );
       }}
     </Panel>
@@ -86,126 +127,5 @@ function Parts() {
         </dl>
       )}
     </Panel>
-  );
-}
-
-function Judge({ calls }: { calls: ReturnType<typeof useResource<JudgeCalls>> }) {
-  return (
-    <Panel title="The judge" about="Requests to a language model in this window" from={calls} rows={6}>
-      {(answer) => (
-        <>
-          <dl class="facts facts-plain facts-wide">
-            <Value name="Requests" value={count(answer.calls)} />
-            <Value name="Failed" value={share(answer.failureRate)} isBad={(answer.failureRate ?? 0) > 0.05} />
-            <Value
-              name="Cost"
-              value={dollars(answer.costUsd)}
-              aside={answer.costPerLabelUsd === null ? null : `${dollars(answer.costPerLabelUsd)} a label`}
-            />
-            <Value name="Half within" value={duration(answer.latencyMs?.p50)} />
-            <Value name="p95" value={duration(answer.latencyMs?.p95)} />
-            {answer.today && <Today today={answer.today} />}
-          </dl>
-          <Failures failures={answer.failures} />
-          <Models models={answer.byModel} />
-        </>
-      )}
-    </Panel>
-  );
-}
-
-function Today({ today }: { today: NonNullable<JudgeCalls["today"]> }) {
-  const { spentUsd, budgetUsd } = today;
-  const aside = budgetUsd === null ? "no limit is set" : `of ${dollars(budgetUsd)} until ${moment(today.resetsAt)}`;
-  return (
-    <div>
-      <dt>Spent today</dt>
-      <dd>
-        <b>{dollars(spentUsd)}</b> <span class="muted">{aside}</span>
-        {budgetUsd !== null && <Bar value={spentUsd / budgetUsd} tone={spentUsd >= budgetUsd ? "bad" : "accent"} />}
-      </dd>
-    </div>
-  );
-}
-
-function Failures({ failures }: { failures: Record<string, number> }) {
-  const all = Object.entries(failures);
-  if (all.length === 0) return null;
-  const most = Math.max(...all.map(([, times]) => times));
-  return (
-    <section>
-      <h3>Why requests failed</h3>
-      <ul class="ranked">
-        {all.map(([name, times]) => (
-          <li key={name} class="ranked-row">
-            <span>{name.replaceAll("_", " ")}</span>
-            <span class="number">{count(times)}</span>
-            <Bar value={times / most} tone="bad" />
-          </li>
-        ))}
-      </ul>
-    </section>
-  );
-}
-
-function Models({ models }: { models: JudgeCalls["byModel"] }) {
-  if (models.length === 0)
-    return <p class="muted">No model was asked in this window: the rules settled what they could, or no key is set.</p>;
-  return (
-    <div class="scroller">
-      <table class="table">
-        <thead>
-          <tr>
-            <th scope="col">Model</th>
-            <th scope="col">Rubric</th>
-            <th scope="col" class="right">
-              Requests
-            </th>
-            <th scope="col" class="right">
-              Failed
-            </th>
-            <th scope="col" class="right">
-              Tokens
-            </th>
-            <th scope="col" class="right">
-              Cost
-            </th>
-            <th scope="col" class="right">
-              p95
-            </th>
-          </tr>
-        </thead>
-        <tbody>
-          {models.map((one) => (
-            <tr key={`${one.model} ${one.rubric}`}>
-              <th scope="row">
-                <bdi>{one.model}</bdi>
-              </th>
-              <td>
-                <bdi>{one.rubric}</bdi>
-              </td>
-              <td class="number">{count(one.calls)}</td>
-              <td class="number">{share(one.failureRate)}</td>
-              <td class="number">{count(one.tokensPrompt + one.tokensCompletion)}</td>
-              <td class="number">{dollars(one.costUsd)}</td>
-              <td class="number">{duration(one.latencyMs?.p95)}</td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </div>
-  );
-}
-
-type ValueProps = { name: string; value: string; aside?: string | null; isBad?: boolean };
-
-function Value({ name, value, aside, isBad = false }: ValueProps) {
-  return (
-    <div>
-      <dt>{name}</dt>
-      <dd>
-        <b class={isBad ? "strong-bad" : ""}>{value}</b> {aside && <span class="muted">{aside}</span>}
-      </dd>
-    </div>
   );
 }

@@ -1,5 +1,5 @@
 import { useEffect, useState } from "preact/hooks";
-import type { Details } from "../api.ts";
+import type { Details, QueueItem } from "../api.ts";
 import { question } from "../asking.ts";
 import { count, duration, moment, share } from "../format.ts";
 import type { Navigation } from "../navigation.ts";
@@ -7,8 +7,8 @@ import { Icon } from "../parts/icons.tsx";
 import { LabelMark } from "../parts/marks.tsx";
 import { Skeleton, Trouble } from "../parts/panel.tsx";
 import { useResource } from "../resource.ts";
-import { type QueueItem, reviewer, setReviewer, why } from "../reviewing.ts";
-import { useSitting } from "../sitting.ts";
+import { reviewer, setReviewer, why } from "../reviewing.ts";
+import { agreeing, useSitting } from "../sitting.ts";
 import { LABELS, type Label, reason } from "../words.ts";
 import { Agreed } from "./agreed.tsx";
 import { Said } from "./exchange.tsx";
@@ -91,6 +91,7 @@ function Desk({ at, name, onLeave }: DeskProps) {
       <header class="desk-head">
         <p role="status">
           <b>{count(sitting.done.length)}</b> done
+          {sitting.done.length > 0 && <>, {count(agreeing(sitting))} as the machine said</>}
           {sitting.waiting !== null && <>, {count(sitting.waiting)} waiting</>}
         </p>
         <span class="muted">
@@ -151,7 +152,7 @@ function Buttons({ sitting, hasItem }: ButtonsProps) {
       {last && (
         <p class="muted small" role="status">
           {NAMES[last.label]}: <bdi>{last.item.interaction.queryText.slice(0, 60)}</bdi>
-          {last.sent ? ", saved" : ", about to be saved"}
+          {last.saved === null ? ", being saved" : ", saved"}
         </p>
       )}
     </footer>

@@ -27,6 +27,7 @@ State = Literal["same", "kept", "different"]
 
 # By what an event is told from another one of the same id: when it happened, and when it was received.
 _TOLD_BY = {
+    "voice_queries": QUERIES.places("created_at", "received_at"),
     "voice_outcomes": OUTCOMES.places("occurred_at", "received_at"),
     "voice_conversions": CONVERSIONS.places("occurred_at", "received_at"),
 }
@@ -72,7 +73,7 @@ def _interaction(source: Page, standing: Standing, id: str) -> Iterator[Compared
     """Compare what belongs to an interaction that both sides mean."""
     target, knows_more = standing.page, standing.knows_more(source, id)
     if query := source.one("voice_queries", id):
-        yield _row(QUERIES, query, target.one("voice_queries", id))
+        yield _event(QUERIES, query, target.one("voice_queries", id))
     if outcome := source.one("voice_outcomes", id):
         yield _event(OUTCOMES, outcome, target.one("voice_outcomes", id))
     label, stands = source.one("voice_evaluations", id), target.one("voice_evaluations", id)

@@ -34,7 +34,7 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     def is_same(self, source: Page, id: str) -> bool:
         """Whether an id means the same interaction on both sides, as far as both know it."""
         query, moments = source.one("voice_queries", id), self.moments.get(id)
-        return query is None or moments is None or moments == tuple(query[place] for place in MOMENTS)
+        return query is None or moments is None or means_the_same(tuple(query[place] for place in MOMENTS), moments)
 
     def knows_more(self, source: Page, id: str) -> bool:
         """Whether the target has an event of an interaction that the source lacks."""
@@ -90,6 +90,15 @@ def merged(source: Page, standing: Standing, *, now: int) -> Merge:
         "voice_evaluations": evaluations,
     }
     return Merge(rows=rows, done=done)
+
+
+def means_the_same(moments: Row, others: Row) -> bool:
+    """Whether two queries of an id are the same event, by when they were asked and received.
+
+    A worker of Cloudflare doesn't note when it received one, and may give it the moment of its own clock; so where one side
+    lacks that, the id alone tells.
+    """
+    return None in {moments[1], others[1]} or moments == others
 
 
 def takes_place(label: Row, stands: Row | None, *, knows_more: bool) -> bool:

@@ -95,3 +95,6 @@ class Side(Protocol):
 
     def without_key(self) -> dict[TableName, int]:
         """Count the rows that can't be told apart, since they have no text for a key."""
+
+    def days(self) -> list[Row]:
+        """Count by day (UTC): its number since 1970, queries, outcomes, and the labels GOOD, REVIEW and BAD."""

@@ -2,7 +2,8 @@
 
 What isn't: the requests to models (`judge_calls`), which are the log of one installation and belong to no interaction that
 a reader asks for; what it may still ask and who looks at what just now (`judge_allowance`, `review_leases`), which nobody
-goes on with elsewhere; and `judge_batches`, whose claims stay behind as all leases do.
+goes on with elsewhere; `judge_batches`, whose claims stay behind as all leases do; and `page_sessions`, which end with the
+keys that stay behind.
 """
 
 from typing import Literal

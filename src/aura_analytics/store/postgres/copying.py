@@ -115,6 +115,10 @@ class PostgresSide:
         """Every row has a key here."""
         return {}
 
+    def days(self) -> list[Row]:
+        """Count by day."""
+        return self._fetch(load("cloudflare", "postgres")["days"], {}, None)
+
     @property
     def _connection(self) -> psycopg.Connection[Row]:
         if self._made is None:

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Sequence
 
 from aura_analytics.clock import Clock, now
 from aura_analytics.errors import StoreUnavailable
-from aura_analytics.events.records import Event, Verdict
+from aura_analytics.events.records import Event, InteractionDetails, Verdict
 from aura_analytics.store.details import past_details
 from aura_analytics.store.past import read_past, recalling, standing_verdict, wide_row
 from aura_analytics.store.port import (
@@ -17,18 +17,21 @@ from aura_analytics.store.port import (
     ConversionRow,
     FeedPoint,
     HourlySums,
-    InteractionDetails,
     Part,
     Surroundings,
     WideRow,
 )
 from aura_analytics.store.postgres import feed, hourly
+from aura_analytics.store.postgres.alerts import PostgresAlerts
 from aura_analytics.store.postgres.append import storable, touch
 from aura_analytics.store.postgres.archived import wide_rows
 from aura_analytics.store.postgres.connection import TOO_LONG, translated
+from aura_analytics.store.postgres.failing import Failing
 from aura_analytics.store.postgres.interaction import interaction
 from aura_analytics.store.postgres.judging import Judging
 from aura_analytics.store.postgres.keys import PostgresKeys
+from aura_analytics.store.postgres.privacy import PostgresPersons
+from aura_analytics.store.postgres.sessions import PostgresSessions
 from aura_analytics.store.postgres.surroundings import surroundings
 from aura_analytics.store.postgres.work import Work
 from aura_analytics.store.postgres.writer import LANES, Lane, Writer
@@ -47,7 +50,7 @@ FETCH_ROWS = 64
 BATCH_ROWS = 4_096
 
 
-class PostgresStore(Work, Judging):
+class PostgresStore(Work, Judging, Failing):
     """The row database in PostgreSQL; implements `Store`.
 
     Args:
@@ -73,6 +76,9 @@ class PostgresStore(Work, Judging):
         self._writer: Writer | None = None
         self._looking: set[asyncio.Task[None]] = set()
         self.keys = PostgresKeys(self._reading, self._changing)
+        self.sessions = PostgresSessions(self._reading, self._changing)
+        self.persons = PostgresPersons(self._reading, self._changing)
+        self.alerts = PostgresAlerts(self._reading, self._changing)
 
     async def open(self) -> None:
         """Connect."""

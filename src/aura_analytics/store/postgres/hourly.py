@@ -15,3 +15,8 @@ SQL = load("hourly", "postgres")
 async def save(connection: AsyncConnection[Any], rows: Sequence[HourlySums]) -> None:
     """Store sums in place of those that stand; in a transaction. Any: a row is a tuple."""
     await connection.execute(SQL["save"], {"rows": json_of([sums.cells for sums in rows])})
+    if nothing := [
+        {"store_id": sums.store_id, "hour_bucket": sums.hour_bucket} for sums in rows if not sums.total_queries
+    ]:
+        async with connection.cursor() as cursor:
+            await cursor.executemany(SQL["drop"], nothing)

@@ -4,8 +4,8 @@ from typing import Any
 
 from psycopg import AsyncConnection
 
+from aura_analytics.events.records import InteractionDetails
 from aura_analytics.store.details import details_of
-from aura_analytics.store.port import InteractionDetails
 from aura_analytics.store.postgres.append import storable
 from aura_analytics.store.postgres.archived import archived_among
 from aura_analytics.store.queries import Row, load

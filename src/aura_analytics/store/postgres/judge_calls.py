@@ -17,6 +17,7 @@ from aura_analytics.store.queries import load
 
 SQL = load("judge_calls", "postgres")
 ALLOWANCE = load("allowance", "postgres")
+PRIVACY = load("privacy", "postgres")
 
 # Any, throughout: a row is a tuple of what a cell can be.
 Connection = AsyncConnection[Any]
@@ -28,7 +29,12 @@ async def note(connection: Connection, calls: Sequence[JudgeCall]) -> None:
         return
     correction = correction_of(calls)
     at = max(call.called_at for call in calls)
-    await _each(connection, SQL["note"], [_cells(call) for call in calls])
+    cursor = await connection.execute(
+        PRIVACY["forgotten_queries"], {"ids": [storable(call.query_id) for call in calls]}
+    )
+    forgotten = {query_id for (query_id,) in await cursor.fetchall()}
+    kept = [call for call in calls if storable(call.query_id) not in forgotten]
+    await _each(connection, SQL["note"], [_cells(call) for call in kept])
     tokens = [{"name": name, "amount": amount} for name, amount in correction.tokens.items()]
     await _each(connection, ALLOWANCE["correct"], tokens)
     spent = [{"name": name, "amount": amount, "at": at} for name, amount in correction.usd.items()]

@@ -16,6 +16,7 @@ from aura_analytics.store.postgres import judge_calls, reviews
 from aura_analytics.store.postgres.access import Access
 from aura_analytics.store.postgres.append import storable
 from aura_analytics.store.queries import load
+from aura_analytics.store.undoing import TakenBack
 
 ALLOWANCE = load("allowance", "postgres")
 BATCHES = load("batches", "postgres")
@@ -80,6 +81,11 @@ class Judging(Access):
         """Store a person's label."""
         async with self._changing() as connection:
             return await reviews.review(connection, verdict, now=self._clock())
+
+    async def take_back(self, query_id: str, *, given_at: int | None, now: int) -> TakenBack | None:
+        """Take a person's label back."""
+        async with self._changing() as connection:
+            return await reviews.take_back(connection, query_id, given_at=given_at, now=now)
 
     async def lease_reviews(
         self, query_ids: Sequence[str], *, reviewer: str, limit: int, now: int, until: int

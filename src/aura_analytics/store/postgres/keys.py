@@ -11,6 +11,10 @@ from aura_analytics.store.postgres.append import storable
 from aura_analytics.store.queries import load
 
 SQL = load("keys", "postgres")
+RATES = load("rates", "postgres")
+
+# After so many takes, full buckets are forgotten.
+FORGOTTEN_EVERY = 256
 
 # Any: a row is a tuple of what a cell can be.
 Connection = AsyncConnection[Any]
@@ -28,6 +32,7 @@ class PostgresKeys:
     def __init__(self, reading: Access, changing: Access) -> None:
         self._reading = reading
         self._changing = changing
+        self._takes = 0
 
     async def create(self, record: KeyRecord, *, actor: str) -> None:
         """Keep a new key."""
@@ -71,17 +76,27 @@ class PostgresKeys:
             await connection.execute(SQL["forget_seen"], {"now": now})
         return is_new
 
+    async def take_rate(self, bucket: str, *, least_s: float, most_s: float, capacity_s: float) -> tuple[float, float]:
+        """Take out of a bucket; now and then forget those that are full."""
+        asked = {"bucket": storable(bucket), "least": least_s, "most": most_s, "capacity": capacity_s}
+        self._takes += 1
+        async with self._changing() as connection:
+            row = await (await connection.execute(RATES["take"], asked)).fetchone()
+            if self._takes % FORGOTTEN_EVERY == 0:
+                await connection.execute(RATES["forget"], {})
+        # None: another server made the bucket while this one looked.
+        return (float(row[0]), float(row[1])) if row is not None else (0.0, capacity_s)
+
     async def note(self, entry: AuditEntry) -> None:
         """Add to the record."""
         async with self._changing() as connection:
             await _note(connection, entry)
 
-    async def audit(self, limit: int) -> list[AuditEntry]:
+    async def audit(self, limit: int, *, since: int | None = None, action: str | None = None) -> list[AuditEntry]:
         """Give the record."""
+        asked = {"limit": limit, "since": since, "action": None if action is None else storable(action)}
         async with self._reading() as connection:
-            return [
-                entry_of(row) for row in await (await connection.execute(SQL["audit"], {"limit": limit})).fetchall()
-            ]
+            return [entry_of(row) for row in await (await connection.execute(SQL["audit"], asked)).fetchall()]
 
 
 async def _create(connection: Connection, record: KeyRecord, actor: str) -> None:

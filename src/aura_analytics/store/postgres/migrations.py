@@ -36,7 +36,25 @@ NEEDED = {
     "judge_batches": {"id", "model", "rubric", "requests", "made_at", "job", "ended_at", "held_by", "held_until"},
     "api_keys": {"id", "name", "hash", "scopes", "stores", "networks", "signing_secret", "expires_at", "revoked_at"},
     "seen_signatures": {"id", "until"},
+    "page_sessions": {"hash", "key_id", "ends_at"},
+    "privacy_secret": {"secret"},
+    "forgotten": {"hash", "until"},
+    "erasures": {"id", "person", "begun_at", "ended_at", "erased"},
     "audit_log": {"number", "at", "actor", "action", "subject", "details"},
+    "alert_states": {"rule", "state", "since", "looked_at", "value", "of"},
+    "alert_messages": {
+        "id",
+        "target",
+        "rule",
+        "kind",
+        "body",
+        "made_at",
+        "due_at",
+        "attempts",
+        "delivered_at",
+        "error",
+    },
+    "alert_turn": {"name", "holder", "until"},
 }
 
 

@@ -9,9 +9,11 @@ from psycopg import AsyncConnection
 from aura_analytics.errors import InArchive
 from aura_analytics.events.records import Verdict
 from aura_analytics.store.postgres import evaluation
-from aura_analytics.store.postgres.append import FEED, storable
+from aura_analytics.store.postgres.append import FEED, publish, storable
 from aura_analytics.store.postgres.archived import archived_among
 from aura_analytics.store.queries import load
+from aura_analytics.store.tolerance import verdict_of
+from aura_analytics.store.undoing import TakenBack
 
 SQL = load("reviews", "postgres")
 
@@ -36,6 +38,24 @@ async def review(connection: Connection, verdict: Verdict, *, now: int) -> bool:
     await evaluation.replace(connection, {key["query_id"]: replace(verdict, **key)}, now=now)
     await connection.execute(SQL["unlease"], key)
     return True
+
+
+async def take_back(connection: Connection, query_id: str, *, given_at: int | None, now: int) -> TakenBack | None:
+    """Take a person's label back; see `Store.take_back`. In a transaction, and alone as `review` is."""
+    asked = {"query_id": storable(query_id), "given_at": given_at, "now": now}
+    await connection.execute(FEED["announce"], {})
+    await connection.execute(SQL["alone"], {"what": f"label of {asked['query_id']}"})
+    await connection.execute(SQL["hold_work"], asked)
+    if await (await connection.execute(SQL["take_away"], asked)).fetchone() is None:
+        return None
+    standing = await (await connection.execute(SQL["last_kept"], asked, binary=True)).fetchone()
+    if standing is None:
+        await connection.execute(SQL["wait_again"], asked)
+    else:
+        await connection.execute(SQL["put_back"], asked)
+        await connection.execute(SQL["drop_last_kept"], asked)
+    await publish(connection, [storable(query_id)], now=now)
+    return TakenBack(None if standing is None else verdict_of(standing))
 
 
 async def lease_reviews(

@@ -39,4 +39,8 @@ INSERT INTO audit_log (at, actor, action, subject, details) VALUES (:at, :actor,
 
 -- name: audit
 -- The record of changes, the latest first.
-SELECT at, actor, action, subject, details FROM audit_log ORDER BY number DESC LIMIT :limit;
+SELECT at, actor, action, subject, details FROM audit_log
+WHERE
+    (CAST(:since AS bigint) IS NULL OR at >= :since)
+    AND (CAST(:action AS text) IS NULL OR action = :action)
+ORDER BY number DESC LIMIT :limit;

@@ -10,6 +10,7 @@ import msgspec
 from aura_analytics.errors import InArchive
 from aura_analytics.events.records import Event, Extra, VoiceConversion, VoiceOutcome, VoiceQuery
 from aura_analytics.store.queries import Row, expand, load
+from aura_analytics.store.sqlite.forgotten import Forgotten
 
 SQL = load("events", "sqlite")
 CONVERSIONS = load("conversions", "sqlite")
@@ -31,8 +32,9 @@ def append(connection: sqlite3.Connection, events: Sequence[Event], *, now: int,
         now: epoch milliseconds.
         grace_ms: how long a query waits for its outcome before it is due without one.
     """
+    refused = Forgotten(connection)
     fresh = Fresh(connection, events)
-    news = fresh.take(events)
+    news = fresh.take(events, refused.events(events) if refused.any else None)
     insert(connection, SQL["insert_queries"], [_query_row(query) for query in fresh.queries])
     insert(connection, SQL["insert_outcomes"], [_outcome_row(outcome) for outcome in fresh.outcomes])
     insert(connection, CONVERSIONS["insert"], [_conversion_row(conversion) for conversion in fresh.conversions])
@@ -84,8 +86,8 @@ class Fresh:
         self.outcomes: list[VoiceOutcome] = []
         self.conversions: list[VoiceConversion] = []
 
-    def take(self, events: Sequence[Event]) -> list[bool]:
-        """Put events with the new ones of their kinds; tell for each whether it is new.
+    def take(self, events: Sequence[Event], refused: Sequence[bool] | None = None) -> list[bool]:
+        """Put events with the new ones of their kinds; tell for each whether it is new. One that is refused isn't.
 
         Raises:
             InArchive: an outcome has come whose query lies in the archive.
@@ -97,10 +99,10 @@ class Fresh:
             VoiceConversion: (self._known_conversions, self.conversions),
         }
         news: list[bool] = []
-        for event in events:
+        for number, event in enumerate(events):
             id = event.query_id if isinstance(event, VoiceOutcome) else event.id
             known, new = kinds[type(event)]
-            is_new = id not in known
+            is_new = id not in known and not (refused and refused[number])
             news.append(is_new)
             if is_new:
                 known.add(id)

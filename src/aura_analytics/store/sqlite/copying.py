@@ -116,6 +116,10 @@ class SqliteSide:
         """Count the rows without a text for a key."""
         return {table: count for table, count in self._fetch(SQL["without_key"], {}, None) if count}
 
+    def days(self) -> list[Row]:
+        """Count by day."""
+        return self._fetch(load("cloudflare", "sqlite")["days"], {}, None)
+
     @property
     def _connection(self) -> sqlite3.Connection:
         if self._made is None:

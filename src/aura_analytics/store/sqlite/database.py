@@ -8,7 +8,7 @@ from typing import TypeVar
 import msgspec
 
 from aura_analytics.clock import Clock, now
-from aura_analytics.events.records import Event, Verdict
+from aura_analytics.events.records import Event, InteractionDetails, Verdict
 from aura_analytics.store import queries
 from aura_analytics.store.details import past_details
 from aura_analytics.store.past import read_past, recalling, standing_verdict, wide_row
@@ -22,19 +22,22 @@ from aura_analytics.store.port import (
     ConversionRow,
     FeedPoint,
     HourlySums,
-    InteractionDetails,
     Part,
     Surroundings,
     WideRow,
 )
 from aura_analytics.store.queries import Row
 from aura_analytics.store.sqlite import hourly
+from aura_analytics.store.sqlite.alerts import SqliteAlerts
 from aura_analytics.store.sqlite.append import json_of
 from aura_analytics.store.sqlite.archived import archived_among, wide_rows
 from aura_analytics.store.sqlite.connection import fetch
+from aura_analytics.store.sqlite.failing import Failing
 from aura_analytics.store.sqlite.interaction import interaction
 from aura_analytics.store.sqlite.judging import Judging
 from aura_analytics.store.sqlite.keys import SqliteKeys
+from aura_analytics.store.sqlite.privacy import SqlitePersons
+from aura_analytics.store.sqlite.sessions import SqliteSessions
 from aura_analytics.store.sqlite.surroundings import surroundings
 from aura_analytics.store.sqlite.work import Work
 from aura_analytics.store.tolerance import verdict_of
@@ -50,7 +53,7 @@ MOST_ROWS, FEWEST_ROWS = 4_096, 16
 Result = TypeVar("Result")
 
 
-class SqliteStore(Work, Judging):
+class SqliteStore(Work, Judging, Failing):
     """The row database in one SQLite file; implements `Store`.
 
     Other processes may read and write the same file meanwhile: a write waits for theirs, up to five seconds.
@@ -59,6 +62,9 @@ class SqliteStore(Work, Judging):
     def __init__(self, url: str, *, grace_ms: int = 120_000, most_waiting: int = 50_000, clock: Clock = now) -> None:
         super().__init__(url, grace_ms=grace_ms, most_waiting=most_waiting, clock=clock)
         self.keys = SqliteKeys(self._read, self._change)
+        self.sessions = SqliteSessions(self._read, self._change)
+        self.persons = SqlitePersons(self._path, self._read, self._change)
+        self.alerts = SqliteAlerts(self._read, self._change)
 
     async def append(self, events: Sequence[Event]) -> list[bool]:
         """Store events."""

@@ -13,3 +13,7 @@ SQL = queries.load("hourly", "sqlite")
 def save(connection: sqlite3.Connection, rows: Sequence[HourlySums]) -> None:
     """Store sums in place of those that stand; in a write transaction."""
     insert(connection, SQL["save"], [sums.cells for sums in rows])
+    connection.executemany(
+        SQL["drop"],
+        [{"store_id": sums.store_id, "hour_bucket": sums.hour_bucket} for sums in rows if not sums.total_queries],
+    )

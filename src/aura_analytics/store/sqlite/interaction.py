@@ -2,9 +2,9 @@
 
 import sqlite3
 
+from aura_analytics.events.records import InteractionDetails
 from aura_analytics.store import queries
 from aura_analytics.store.details import details_of
-from aura_analytics.store.port import InteractionDetails
 from aura_analytics.store.queries import Row
 from aura_analytics.store.sqlite.archived import archived_among
 from aura_analytics.store.sqlite.connection import fetch, one_moment

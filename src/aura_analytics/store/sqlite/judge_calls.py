@@ -9,6 +9,7 @@ from aura_analytics.events.records import JudgeCall
 from aura_analytics.store import queries
 from aura_analytics.store.allowance import Level, correction_of, granted, names_of, spent_on
 from aura_analytics.store.judging import AnsweredCalls, CallSums, Demand, Grant
+from aura_analytics.store.sqlite.forgotten import Forgotten
 
 SQL = queries.load("judge_calls", "sqlite")
 ALLOWANCE = queries.load("allowance", "sqlite")
@@ -16,7 +17,7 @@ ALLOWANCE = queries.load("allowance", "sqlite")
 
 def note(connection: sqlite3.Connection, calls: Sequence[JudgeCall]) -> None:
     """Note requests, and put right what was reserved for them. In a write transaction."""
-    connection.executemany(SQL["note"], [msgspec.structs.asdict(call) for call in calls])
+    connection.executemany(SQL["note"], [msgspec.structs.asdict(call) for call in Forgotten(connection).calls(calls)])
     correction = correction_of(calls)
     for name, amount in correction.tokens.items():
         connection.execute(ALLOWANCE["correct"], {"name": name, "amount": amount})

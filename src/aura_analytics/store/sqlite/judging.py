@@ -13,6 +13,7 @@ from aura_analytics.store.past import recalling
 from aura_analytics.store.sqlite import choice as chosen
 from aura_analytics.store.sqlite import judge_calls, reviews, turns
 from aura_analytics.store.sqlite.access import Access
+from aura_analytics.store.undoing import TakenBack
 
 BATCHES = queries.load("batches", "sqlite")
 
@@ -62,6 +63,10 @@ class Judging(Access):
         """Store a person's label."""
         change = partial(reviews.review, verdict=verdict, now=self._clock())
         return await recalling(self.past, lambda: self._write.change(change))
+
+    async def take_back(self, query_id: str, *, given_at: int | None, now: int) -> TakenBack | None:
+        """Take a person's label back."""
+        return await self._write.change(partial(reviews.take_back, query_id=query_id, given_at=given_at, now=now))
 
     async def lease_reviews(
         self, query_ids: Sequence[str], *, reviewer: str, limit: int, now: int, until: int

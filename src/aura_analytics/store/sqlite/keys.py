@@ -62,9 +62,9 @@ class SqliteKeys:
         """Add to the record."""
         await self._change(lambda connection: connection.execute(SQL["note"], entry.cells).rowcount)
 
-    async def audit(self, limit: int) -> list[AuditEntry]:
+    async def audit(self, limit: int, *, since: int | None = None, action: str | None = None) -> list[AuditEntry]:
         """Give the record."""
-        asked = {"limit": limit}
+        asked = {"limit": limit, "since": since, "action": action}
         rows = await self._read(lambda connection: connection.execute(SQL["audit"], asked).fetchall())
         return [entry_of(row) for row in rows]
 

@@ -11,7 +11,10 @@ from aura_analytics.events.records import Verdict
 from aura_analytics.store import queries
 from aura_analytics.store.sqlite.append import publish
 from aura_analytics.store.sqlite.archived import archived_among
+from aura_analytics.store.sqlite.connection import fetch
 from aura_analytics.store.sqlite.evaluation import replace
+from aura_analytics.store.tolerance import verdict_of
+from aura_analytics.store.undoing import TakenBack
 
 SQL = queries.load("reviews", "sqlite")
 
@@ -29,6 +32,21 @@ def review(connection: sqlite3.Connection, *, verdict: Verdict, now: int) -> boo
     connection.execute(SQL["unlease"], {"query_id": verdict.query_id})
     publish(connection, replace(connection, [verdict]), now=now)
     return True
+
+
+def take_back(connection: sqlite3.Connection, *, query_id: str, given_at: int | None, now: int) -> TakenBack | None:
+    """Take a person's label back; see `Store.take_back`."""
+    asked = {"query_id": query_id, "given_at": given_at, "now": now}
+    if connection.execute(SQL["take_away"], asked).fetchone() is None:
+        return None
+    standing = fetch(connection, SQL["last_kept"], asked)
+    if standing:
+        connection.execute(SQL["put_back"], asked)
+        connection.execute(SQL["drop_last_kept"], asked)
+    else:
+        connection.execute(SQL["wait_again"], asked)
+    publish(connection, [query_id], now=now)
+    return TakenBack(verdict_of(standing[0]) if standing else None)
 
 
 def lease_reviews(

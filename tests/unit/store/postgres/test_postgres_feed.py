@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 from aura_analytics.store.port import FeedPoint
@@ -13,6 +13,7 @@ from aura_analytics.store.postgres.append import publish
 from aura_analytics.store.postgres.feed import IDS_OF_32_BITS, _whole
 from aura_analytics.store.queries import load
 from contract.making import NOW, query
+from trying import tried
 from unit.store.postgres.conftest import Connect, Raw
 
 SQL = load("feed", "postgres")
@@ -289,9 +290,7 @@ async def opened(connect: Connect) -> list[Raw]:
 
 
 @pytest.mark.usefixtures("strangers")
-@settings(
-    max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
-)
+@tried(25, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(schedule=SCHEDULE)
 async def test_nothing_is_lost_in_any_order(opened: list[Raw], schedule: list[int | str]) -> None:
     for each in opened:

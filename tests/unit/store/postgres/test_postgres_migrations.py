@@ -72,6 +72,12 @@ def test_a_migration_of_a_later_version_is_named_as_such(url: str) -> None:
         ("DROP TABLE api_keys", "api_keys"),
         ("DROP TABLE seen_signatures", "seen_signatures"),
         ("DROP TABLE audit_log", "audit_log"),
+        ("DROP TABLE privacy_secret", "privacy_secret"),
+        ("DROP TABLE forgotten", "forgotten"),
+        ("DROP TABLE erasures", "erasures"),
+        ("DROP TABLE alert_states", "alert_states"),
+        ("DROP TABLE alert_messages", "alert_messages"),
+        ("DROP TABLE alert_turn", "alert_turn"),
     ],
 )
 def test_what_is_recorded_and_not_there_is_named(url: str, broken: str, named: str) -> None:

@@ -1,5 +1,5 @@
 -- name: insert_queries
--- Store the queries whose ids are new, and tell which; locked in the order of their ids, numbered in that of the list.
+-- Store the queries whose ids are new and that may be taken in, and tell which; locked in the order of their ids, numbered in that of the list.
 INSERT INTO voice_queries (
     rowid, id, store_id, created_at, received_at, query_text, session_id, user_id, query_source, transcription_conf,
     audio_duration_ms, intent, fast_path, correlation_id, extra
@@ -7,17 +7,22 @@ INSERT INTO voice_queries (
 SELECT * FROM (
     SELECT
         nextval('voice_queries_rowid'), v ->> 0 AS id, v ->> 1, CAST(v ->> 2 AS bigint), CAST(v ->> 3 AS bigint), v ->> 4,
-        v ->> 5, v ->> 6, v ->> 7, CAST(v ->> 8 AS double precision), CAST(v ->> 9 AS bigint), v ->> 10,
+        v ->> 5, v ->> 6 AS user_id, v ->> 7, CAST(v ->> 8 AS double precision), CAST(v ->> 9 AS bigint), v ->> 10,
         CAST(CAST(CAST(v ->> 11 AS boolean) AS integer) AS smallint), v ->> 12, v ->> 13
     FROM jsonb_array_elements(CAST(:rows AS jsonb)) AS listed (v)
 ) AS listed
 WHERE NOT EXISTS (SELECT 1 FROM archived_ids AS archived WHERE archived.id = listed.id)
+    AND NOT EXISTS (
+    SELECT 1 FROM forgotten, privacy_secret
+    WHERE hash = encode(sha256(convert_to(secret || 'query:' || listed.id, 'UTF8')), 'hex')
+        OR hash = encode(sha256(convert_to(secret || 'user:' || listed.user_id, 'UTF8')), 'hex')
+)
 ORDER BY id COLLATE "C"
 ON CONFLICT (id) DO NOTHING
 RETURNING id;
 
 -- name: insert_outcomes
--- Store the outcomes whose ids are new, and tell which; their queries may come later.
+-- Store the outcomes whose ids are new and that may be taken in, and tell which; their queries may come later.
 INSERT INTO voice_outcomes (
     query_id, occurred_at, received_at, answer_text, model_name, latency_ms, tokens_prompt, tokens_completion,
     tokens_total, cost_usd, action_taken, action_success, error_flag, error_message, tool_calls, correlation_id, extra
@@ -29,6 +34,10 @@ SELECT
     CAST(CAST(CAST(v ->> 12 AS boolean) AS integer) AS smallint), v ->> 13, v ->> 14, v ->> 15, v ->> 16
 FROM jsonb_array_elements(CAST(:rows AS jsonb)) AS listed (v)
 WHERE NOT EXISTS (SELECT 1 FROM archived_ids AS archived WHERE archived.id = v ->> 0 AND archived.answered = 1)
+    AND NOT EXISTS (
+    SELECT 1 FROM forgotten, privacy_secret
+    WHERE hash = encode(sha256(convert_to(secret || 'query:' || (v ->> 0), 'UTF8')), 'hex')
+)
 ORDER BY (v ->> 0) COLLATE "C"
 ON CONFLICT (query_id) DO NOTHING
 RETURNING query_id;

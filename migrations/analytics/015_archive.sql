@@ -37,4 +37,4 @@ CREATE TABLE IF NOT EXISTS archived_sessions (
 ) WITHOUT ROWID;
 
 INSERT OR IGNORE INTO migration_metadata (version, applied_at, description)
-VALUES (13, CAST(strftime('%s', 'now') AS INTEGER) * 1000, 'archive');
+VALUES (15, CAST(strftime('%s', 'now') AS INTEGER) * 1000, 'archive');

@@ -1,7 +1,7 @@
-"""Keeps the facts of README.md true: settings, endpoints, and the terminal sessions, each from the thing itself.
+"""Keeps the facts of the documents true: settings, endpoints, commands, terminal sessions, each from the thing itself.
 
-    python scripts/readme.py            write them
-    python scripts/readme.py --check    say which are out of date, and exit with 1
+    python scripts/documents.py            write them
+    python scripts/documents.py --check    say which are out of date, and exit with 1
 
 The session with recorded interactions needs the files that `--data` names; without them that part is left as it is.
 """
@@ -19,15 +19,28 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from typer.main import get_command
 
+from aura_analytics.cli import cli
+from aura_analytics.errors import AuraError
 from aura_analytics.settings import describe
 
 ROOT = Path(__file__).parents[1]
-README = ROOT / "README.md"
 COMMAND = Path(sys.executable).parent / "aura-analytics"
 RECORDINGS = ROOT.parent / "shared" / "data" / "slurp.events.ndjson.gz"
 # What a terminal of a hundred columns that knows no colours shows.
 TERMINAL = {"TTY_COMPATIBLE": "1", "TERM": "dumb", "COLUMNS": "100", "LINES": "50"}
+
+# Where each section stands.
+PLACES = {
+    "demo": "README.md",
+    "settings": "docs/settings.md",
+    "endpoints": "docs/api.md",
+    "filters": "docs/api.md",
+    "problems": "docs/api.md",
+    "commands": "docs/command-line.md",
+    "recordings": "docs/command-line.md",
+}
 
 # The endpoints as OpenAPI describes them. Any: its own objects.
 Paths = dict[str, dict[str, Any]]
@@ -45,23 +58,27 @@ def main() -> None:
         "demo": demo,
         "endpoints": lambda: endpoints(paths),
         "filters": lambda: filters(paths),
+        "problems": problems,
+        "commands": commands,
     }
     if given.data.exists():
         sections["recordings"] = lambda: recordings(given.data)
-    text = README.read_text("utf-8")
-    stale = []
-    for name, make in sections.items():
-        section = f"<!-- begin: {name} -->\n{make()}\n<!-- end: {name} -->"
-        pattern = re.compile(rf"<!-- begin: {name} -->.*?<!-- end: {name} -->", re.DOTALL)
-        if not pattern.search(text):
-            sys.exit(f"README.md has no section {name}")
-        if pattern.search(text)[0] != section:
-            stale.append(name)
-        text = pattern.sub(lambda _, section=section: section, text)
+    stale = [name for name, make in sections.items() if renewed(name, make(), write=not given.check)]
     if given.check and stale:
-        sys.exit(f"out of date in README.md: {', '.join(stale)}; run python scripts/readme.py")
-    if not given.check:
-        README.write_text(text, "utf-8")
+        sys.exit(f"out of date: {', '.join(f'{name} in {PLACES[name]}' for name in stale)}; run python {sys.argv[0]}")
+
+
+def renewed(name: str, made: str, *, write: bool) -> bool:
+    """Say whether a section is out of date, and bring it up to date if wanted."""
+    path = ROOT / PLACES[name]
+    text = path.read_text("utf-8")
+    section = f"<!-- begin: {name} -->\n{made}\n<!-- end: {name} -->"
+    found = re.search(rf"<!-- begin: {name} -->.*?<!-- end: {name} -->", text, re.DOTALL)
+    if found is None:
+        sys.exit(f"{PLACES[name]} has no section {name}")
+    if write:
+        path.write_text(text.replace(found[0], section), "utf-8")
+    return found[0] != section
 
 
 def settings() -> str:
@@ -158,6 +175,37 @@ def recordings(path: Path) -> str:
             printed = "\n".join(line.rstrip() for line in output.splitlines()).strip("\n")
             session.append(f"$ aura-analytics {' '.join(arguments)}\n{printed}")
     return "```console\n" + "\n".join(session) + "\n```"
+
+
+def problems() -> str:
+    """Make the table of what an answer can say instead of an answer."""
+    rows = ["| status | `code` | what it means |", "| --- | --- | --- |"]
+    rows += sorted(f"| {one.status} | `{one.code}` | {one.title} |" for one in told(AuraError))
+    return "\n".join(rows)
+
+
+def told(error: type[AuraError]) -> Iterator[type[AuraError]]:
+    """Go through the tree of errors, but for those that stay inside."""
+    if error.code != AuraError.code or error is AuraError:
+        yield error
+    for kind in error.__subclasses__():
+        yield from told(kind)
+
+
+def commands() -> str:
+    """Make the table of commands, as each says itself what it does."""
+    rows = ["| command | what it does |", "| --- | --- |"]
+    rows += [f"| `aura-analytics {name}` | {text} |" for name, text in named(get_command(cli))]
+    return "\n".join(rows)
+
+
+def named(group: Any, before: str = "") -> Iterator[tuple[str, str]]:
+    """Go through all commands and their own. Any: Typer's groups, which tell no type."""
+    for name, one in group.commands.items():
+        if hasattr(one, "commands"):
+            yield from named(one, f"{before}{name} ")
+        elif not one.hidden:
+            yield f"{before}{name}", re.split(r"(?<=\.) ", " ".join(one.help.split()))[0]
 
 
 @contextmanager

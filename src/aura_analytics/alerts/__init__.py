@@ -1,0 +1,1 @@
+"""What is watched: rules as data, how each stands, and who is told."""

@@ -1,0 +1,248 @@
+"""A person: what is theirs, what is given of it, what is erased, and what comes later."""
+
+import asyncio
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from aura_analytics.events.records import Event
+from aura_analytics.store import Store
+from aura_analytics.store import privacy as privacy_room
+from aura_analytics.store.port import WIDE_COLUMNS, FeedPoint
+from aura_analytics.store.privacy import SENT_AGAIN_MS, Erasure
+from contract.following import PATIENCE_S, changed, settled
+from contract.making import LATER, LEASE_MS, NOW, Watch, conversion, outcome, query, verdict, verdicts
+
+MINE = [
+    query("a", user_id="ann", session_id="s"),
+    query("b", session_id="s"),
+    query("c", user_id="ann", store_id="other"),
+    outcome("a", answer_text="yes"),
+    outcome("c"),
+    conversion("k", query_id="a"),
+    conversion("l", query_id=None, session_id="s"),
+]
+OTHERS = [
+    query("x", user_id="bob", session_id="t"),
+    query("y", session_id="t"),
+    query("z", session_id="s", store_id="other"),
+    outcome("x"),
+    conversion("m", query_id="x"),
+]
+
+
+async def forget(store: Store, user_id: str = "ann", *, now: int = NOW, blocks: bool = False) -> Erasure:
+    """Erase a person."""
+    begun = await store.persons.begin(user_id, id=f"{user_id}-{now}", actor="test", blocks=blocks, now=now)
+    done = await store.persons.erase(user_id, begun, now=now)
+    return await store.persons.end(done, now=now, details={})
+
+
+async def held(store: Store, user_id: str = "ann") -> dict[str, list[str]]:
+    """Name what is kept of a person, by its kind."""
+    found: dict[str, list[str]] = {"interactions": [], "conversions": [], "calls": []}
+    async for part in store.persons.held(user_id):
+        found["interactions"] += [one.query.id for one in part.interactions]
+        found["conversions"] += [one.id for one in part.conversions]
+        found["calls"] += [one.query_id for one in part.judge_calls]
+    return {kind: sorted(ids) for kind, ids in found.items()}
+
+
+async def ids(store: Store) -> list[str]:
+    """The interactions that are there."""
+    return sorted([row[0] async for rows in store.snapshot(100) for row in rows])
+
+
+async def until_fewer(store: Store, count: int) -> None:
+    """Wait until something was erased."""
+    async with asyncio.timeout(PATIENCE_S):
+        while await store.count() == count:  # noqa: ASYNC110 (another task's doing, which announces nothing)
+            await asyncio.sleep(0)
+
+
+async def bought(store: Store) -> list[str]:
+    """The conversions that are there."""
+    return sorted([row[0] async for rows in store.conversion_snapshot(100) for row in rows])
+
+
+async def test_theirs_is_what_names_them_and_what_names_nobody_in_their_sessions(store: Store) -> None:
+    await store.append([*MINE, *OTHERS])
+    assert await held(store) == {"interactions": ["a", "b", "c"], "conversions": ["k", "l"], "calls": []}
+    assert await held(store, "nobody") == {"interactions": [], "conversions": [], "calls": []}
+
+
+async def test_all_of_theirs_is_erased_and_nothing_else(store: Store) -> None:
+    await store.append([*MINE, *OTHERS])
+    erased = (await forget(store)).erased
+    assert await ids(store) == ["x", "y", "z"]
+    assert await bought(store) == ["m"]
+    counts = {"voice_queries": 3, "voice_outcomes": 2, "voice_conversions": 2, "evaluation_queue": 3}
+    assert erased == counts
+    assert await store.interaction("a") is None
+    assert {claim.query_id for claim in await store.claim_due(9, now=LATER, lease_ms=LEASE_MS)} == {"x", "y", "z"}
+
+
+async def test_labels_their_history_and_what_a_model_was_asked_go_too(store: Store) -> None:
+    await store.append([*MINE, *OTHERS])
+    claims = await store.claim_due(9, now=LATER, lease_ms=LEASE_MS)
+    await store.settle(verdicts(claims))
+    await store.review(verdict("a", "BAD", evaluated_by="human"))
+    assert await store.lease_reviews(["c", "x"], reviewer="eve", limit=9, now=NOW, until=LATER) == ["c", "x"]
+    erased = (await forget(store)).erased
+    assert (erased["voice_evaluations"], erased["voice_evaluation_history"], erased["review_leases"]) == (3, 1, 1)
+    assert await store.verdicts(["a", "b", "c"]) == []
+    assert await store.leased_reviews(now=NOW) == {"x": "eve"}
+    assert await store.automatic_verdicts(["a"]) == []
+
+
+async def test_a_session_in_which_another_is_named_keeps_what_names_nobody(store: Store) -> None:
+    shared = [
+        query("a", user_id="ann", session_id="s"),
+        query("b", session_id="s"),
+        query("c", user_id="bob", session_id="s"),
+    ]
+    await store.append([*shared, conversion("l", query_id=None, session_id="s")])
+    await forget(store)
+    assert await ids(store) == ["b", "c"]
+    assert await bought(store) == ["l"]
+
+
+async def test_a_session_of_too_many_unnamed_turns_keeps_them(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    for room in ("sqlite", "postgres"):
+        monkeypatch.setattr(f"aura_analytics.store.{room}.privacy.MOST_UNNAMED", 2)
+    few = [query(f"f{n}", session_id="few") for n in range(2)]
+    many = [query(f"m{n}", session_id="many") for n in range(3)]
+    named = [query("a", user_id="ann", session_id="few"), query("b", user_id="ann", session_id="many")]
+    await store.append([*few, *many, *named])
+    await forget(store)
+    assert await ids(store) == ["m0", "m1", "m2"]
+
+
+async def test_followers_are_told_what_is_gone(store: Store) -> None:
+    await store.append([*MINE, *OTHERS])
+    before = await settled(store)
+    await forget(store)
+    assert await changed(store, before) == ["a", "b", "c"]
+    changes = await store.changes(before, 1_000)
+    assert sorted(changes.conversion_ids) == ["k", "l"]
+    assert await store.wide_rows(changes.query_ids) == []
+
+
+async def test_the_feed_forgets_which_interactions_it_was_once_all_have_followed(store: Store) -> None:
+    await store.append(MINE)
+    start = await settled(store)
+    await store.acknowledge("columns", start, now=NOW)
+    await forget(store)
+    position = await store.persons.move_on(now=NOW)
+    assert await store.persons.followed(position) == (0, 1)
+    told = await settled(store)
+    assert told.position == position
+    await store.acknowledge("columns", told, now=NOW)
+    assert await store.persons.followed(position) == (1, 0)
+    assert not await store.knows(FeedPoint(position=0, moment=0))
+    assert await store.knows(told)
+    await store.append(OTHERS)
+    assert await changed(store, told) == ["x", "y", "z"]
+
+
+async def test_without_followers_the_feed_forgets_at_once(store: Store) -> None:
+    await store.append(MINE)
+    await forget(store)
+    assert await store.persons.followed(await store.persons.move_on(now=NOW)) == (0, 0)
+    assert await store.persons.bring_home()
+
+
+async def test_what_is_sent_again_or_comes_late_brings_nothing_back(store: Store) -> None:
+    await store.append([*MINE, *OTHERS])
+    await forget(store)
+    again: list[Event] = [*MINE, outcome("b"), conversion("n", query_id="c")]
+    assert await store.append(again) == [False] * len(again)
+    assert await ids(store) == ["x", "y", "z"]
+    assert await bought(store) == ["m"]
+    assert await held(store) == {"interactions": [], "conversions": [], "calls": []}
+
+
+async def test_a_later_event_of_that_person_is_taken_in_as_new(store: Store) -> None:
+    await store.append(MINE)
+    await forget(store)
+    assert await store.append([query("d", user_id="ann"), outcome("d")]) == [True, True]
+    assert (await held(store))["interactions"] == ["d"]
+
+
+async def test_ids_are_free_again_when_nobody_sends_them_any_more(store: Store) -> None:
+    await store.append(MINE)
+    await forget(store)
+    await forget(store, "bob", now=NOW + SENT_AGAIN_MS + 1)
+    assert await store.append([query("a")]) == [True]
+
+
+async def test_who_is_blocked_isn_t_taken_in_until_they_are_allowed(store: Store) -> None:
+    await forget(store, blocks=True)
+    await forget(store, now=NOW + 10 * SENT_AGAIN_MS)
+    assert await store.append([query("d", user_id="ann"), query("e", user_id="bob")]) == [False, True]
+    assert await store.persons.allow("ann")
+    assert not await store.persons.allow("ann")
+    assert await store.append([query("d", user_id="ann")]) == [True]
+
+
+async def test_a_claim_of_what_was_erased_gives_no_label_and_notes_no_request(store: Store) -> None:
+    await store.append(MINE)
+    [claim, *_] = await store.claim_due(1, now=LATER, lease_ms=LEASE_MS)
+    await forget(store)
+    call: Any = {"query_id": claim.query_id, "store_id": "shop", "called_at": NOW, "model": "m", "rubric": "r"}
+    made = privacy_room.JudgeCall(**call, outcome="answered", duration_ms=1.0)
+    assert await store.settle(verdicts([claim]), [made]) == 0
+    assert await store.judge_calls(since=0, until=LATER, store_id=None) == []
+    assert not await store.review(verdict(claim.query_id))
+
+
+async def test_what_was_broken_off_goes_on_and_is_counted_from_the_beginning(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for room in ("sqlite", "postgres"):
+        monkeypatch.setattr(f"aura_analytics.store.{room}.privacy.STEP_IDS", 1)
+    await store.append([query(f"q{n}", user_id="ann") for n in range(6)])
+    begun = await store.persons.begin("ann", id="first", actor="test", blocks=False, now=NOW)
+    work = asyncio.ensure_future(store.persons.erase("ann", begun, now=NOW))
+    await until_fewer(store, 6)
+    work.cancel()
+    await asyncio.gather(work, return_exceptions=True)
+    again = await store.persons.begin("ann", id="second", actor="test", blocks=False, now=NOW)
+    assert again.id == "first"
+    done = await store.persons.end(await store.persons.erase("ann", again, now=NOW), now=NOW, details={})
+    assert await store.count() == 0
+    assert done.erased["voice_queries"] == 6
+    assert (await store.persons.begin("ann", id="third", actor="test", blocks=False, now=NOW)).id == "third"
+
+
+async def test_the_record_names_a_hash_and_not_the_person(store: Store) -> None:
+    await store.append(MINE)
+    done = await forget(store)
+    assert await store.persons.end(replace(done, ended_at=None), now=NOW + 1, details={}) == done
+    [entry] = await store.keys.audit(9, action="person.forgotten")
+    assert (entry.subject, entry.actor) == (await store.persons.pseudonym("ann"), "test")
+    assert "ann" not in entry.subject
+    assert await store.keys.audit(9, since=NOW + 1) == []
+    assert await store.persons.last_erasure() == NOW
+
+
+async def test_two_at_once_erase_it_once(store: Store, other_store: Store) -> None:
+    await store.append([query(f"q{n}", user_id="ann", session_id=f"s{n % 3}") for n in range(300)])
+    await asyncio.gather(forget(store), forget(other_store))
+    assert await store.count() == 0
+    assert len(await store.keys.audit(9, action="person.forgotten")) == 1
+
+
+async def test_an_outcome_that_comes_at_the_same_moment_isn_t_left_alone(
+    store: Store, other_store: Store, watch: Watch
+) -> None:
+    await store.append([query(f"q{n}", user_id="ann") for n in range(200)])
+    late = [asyncio.ensure_future(other_store.append([outcome(f"q{n}", answer_text="mine")])) for n in range(200)]
+    await forget(store, now=watch())
+    await asyncio.gather(*late)
+    assert await store.append([outcome(f"q{n}") for n in range(200)]) == [False] * 200
+    # Once the ids may come again, there is no answer that waited for them.
+    await forget(store, "bob", now=watch() + SENT_AGAIN_MS + 1)
+    await store.append([query(f"q{n}") for n in range(200)])
+    assert all([row[WIDE_COLUMNS.index("has_outcome")] == 0 async for rows in store.snapshot(1_000) for row in rows])
