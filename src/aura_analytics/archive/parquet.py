@@ -92,4 +92,4 @@ def named(
     values = {"paths": [str(path) for path in paths], "user": user_id, "sessions": list(sessions)}
     with _engine() as connection:
         found = connection.execute(_NAMED, values).fetchall()
-    return [(Path(path), *rest) for path, *rest in found]
+    return [(Path(path), id, store, session, user) for path, id, store, session, user in found]
