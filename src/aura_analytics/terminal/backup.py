@@ -25,6 +25,7 @@ from aura_analytics.terminal.reading import HELP_JSON, Database
 from aura_analytics.terminal.recording import put_on_record
 from aura_analytics.terminal.running import settings_for
 from aura_analytics.terminal.screen import progress, results
+from aura_analytics.terminal.shelved import tell_of_archive
 
 GZIP = b"\x1f\x8b"
 PIECE = 1 << 20
@@ -60,6 +61,7 @@ def _backup(
     settings = settings_for(database)
     copied = backed_up(settings, file, force=force)
     put_on_record(settings, "backup.made", subject=str(file.absolute()), details=told(copied))
+    tell_of_archive(settings, "copy its files too, after this one", count=copied.tables.get("archived_ids", 0))
     if as_json:
         print_json({"file": str(file), **told(copied)})
     else:

@@ -39,7 +39,8 @@ NAMES = [
     "012_privacy",
     "013_alerts",
     "014_page_sessions",
-    "015_early_outcomes",
+    "015_archive",
+    "016_early_outcomes",
 ]
 ALL = [int(name[:3]) for name in NAMES]
 TABLES = {

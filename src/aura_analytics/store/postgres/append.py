@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from psycopg import AsyncConnection
 
+from aura_analytics.errors import InArchive
 from aura_analytics.events.records import EarlyOutcome, Event, Storable, VoiceConversion, VoiceOutcome, VoiceQuery
 from aura_analytics.store.postgres.cells import cells_of, json_of, storable
 from aura_analytics.store.postgres.early import Early, meet, tell_of_met
@@ -105,6 +106,9 @@ async def append(
         events: any mix, any order, any number of the same.
         now: epoch milliseconds.
         grace_ms: how long a query waits for its outcome before it is due without one.
+
+    Raises:
+        InArchive: an outcome has come whose query lies in the archive; the transaction is still to be ended.
     """
     group = Group(events)
     early = Early(connection, group.early())
@@ -118,8 +122,11 @@ async def append(
         ]
         await early.send()
         looked_up = await _look_up(connection, group.alone())
+        resting = await _unanswered(connection, [*group.outcomes, *early.sent])
     await early.read()
     new = New(*[await _ids(cursor) for cursor in stored])
+    if touched := (new.outcomes | set(early.ids)) & await _ids(resting):
+        raise InArchive(sorted(touched))
     there = await _there(looked_up)
     due = group.due(new, there, now=now, grace_ms=grace_ms) | dict.fromkeys(early.stored, now)
     lonely = [id for id, due_at in due.items() if due_at == NEVER]
@@ -149,6 +156,11 @@ async def _commit_lonely(connection: AsyncConnection[Any], there: There, early: 
         if there.queries:
             await connection.execute(SQL["hasten"], {"ids": sorted(there.queries), "now": now})
         await connection.execute("COMMIT")
+
+
+async def _unanswered(connection: AsyncConnection[Any], ids: Sequence[str]) -> Any:
+    """Ask which of the outcomes' queries lie in the archive without one; give the cursor that will tell."""
+    return await connection.execute(SQL["unanswered"], {"ids": ids}, binary=True) if ids else None
 
 
 async def _look_up(connection: AsyncConnection[Any], ids: Sequence[str]) -> Any:

@@ -39,6 +39,11 @@ class Early:
         """The queries that are waited for."""
         return sorted({id for id, _ in self.waiting})
 
+    @property
+    def sent(self) -> list[str]:
+        """The queries of all of them."""
+        return sorted({id for id, _ in self._events})
+
     async def send(self) -> None:
         """Ask to store what is known to belong to its sender, and to have the rest wait, in the first pipeline."""
         if not self._events:

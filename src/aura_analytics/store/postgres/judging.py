@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -10,6 +11,7 @@ from aura_analytics.events.records import Interaction, JudgeCall, Verdict, Voice
 from aura_analytics.store.allowance import spent_on
 from aura_analytics.store.choosing import Lowest
 from aura_analytics.store.judging import AnsweredCalls, CallSums, Choice, Demand, Grant, JudgeBatch
+from aura_analytics.store.past import recalling
 from aura_analytics.store.postgres import choice as chosen
 from aura_analytics.store.postgres import judge_calls, reviews
 from aura_analytics.store.postgres.access import Access
@@ -74,11 +76,18 @@ class Judging(Access):
 
     async def review(self, verdict: Verdict) -> bool:
         """Store a person's label."""
+        return await recalling(self.past, lambda: self._review(verdict))
+
+    async def _review(self, verdict: Verdict) -> bool:
+        """Store a person's label."""
         async with self._changing() as connection:
             return await reviews.review(connection, verdict, now=self._clock())
 
     async def take_back(self, query_id: str, *, given_at: int | None, now: int) -> TakenBack | None:
         """Take a person's label back."""
+        return await recalling(self.past, partial(self._take_back, query_id, given_at=given_at, now=now))
+
+    async def _take_back(self, query_id: str, *, given_at: int | None, now: int) -> TakenBack | None:
         async with self._changing() as connection:
             return await reviews.take_back(connection, query_id, given_at=given_at, now=now)
 

@@ -6,9 +6,11 @@ from typing import Any
 from msgspec.structs import replace
 from psycopg import AsyncConnection
 
+from aura_analytics.errors import InArchive
 from aura_analytics.events.records import Verdict
 from aura_analytics.store.postgres import evaluation
 from aura_analytics.store.postgres.append import FEED, publish
+from aura_analytics.store.postgres.archived import archived_among
 from aura_analytics.store.postgres.cells import storable
 from aura_analytics.store.queries import load
 from aura_analytics.store.tolerance import verdict_of
@@ -30,6 +32,8 @@ async def review(connection: Connection, verdict: Verdict, *, now: int) -> bool:
     await connection.execute(FEED["announce"], {})
     await connection.execute(SQL["alone"], {"what": f"label of {key['query_id']}"})
     if await (await connection.execute(SQL["known"], key)).fetchone() is None:
+        if archived := await archived_among(connection, [key["query_id"]]):
+            raise InArchive(archived)
         return False
     await connection.execute(SQL["hold_work"], key)
     await evaluation.replace(connection, {key["query_id"]: replace(verdict, **key)}, now=now)
@@ -39,11 +43,13 @@ async def review(connection: Connection, verdict: Verdict, *, now: int) -> bool:
 
 async def take_back(connection: Connection, query_id: str, *, given_at: int | None, now: int) -> TakenBack | None:
     """Take a person's label back; see `Store.take_back`. In a transaction, and alone as `review` is."""
-    asked = {"query_id": storable(query_id), "given_at": given_at, "now": now}
+    asked: dict[str, Any] = {"query_id": storable(query_id), "given_at": given_at, "now": now}
     await connection.execute(FEED["announce"], {})
     await connection.execute(SQL["alone"], {"what": f"label of {asked['query_id']}"})
     await connection.execute(SQL["hold_work"], asked)
     if await (await connection.execute(SQL["take_away"], asked)).fetchone() is None:
+        if archived := await archived_among(connection, [asked["query_id"]]):
+            raise InArchive(archived)
         return None
     standing = await (await connection.execute(SQL["last_kept"], asked, binary=True)).fetchone()
     if standing is None:

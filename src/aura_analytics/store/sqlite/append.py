@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from aura_analytics.errors import InArchive
 from aura_analytics.events.records import (
     EarlyOutcome,
     Extra,
@@ -109,7 +110,7 @@ class Fresh:
         # A conversion's query is looked up along with the others, in vain: telling it apart would cost every batch.
         keys = {event.id if isinstance(event, VoiceQuery) else event.query_id for event in events}
         found = connection.execute(SQL["known"], {"ids": json_of(keys)}).fetchone()
-        self._known_queries, self._known_outcomes = map(_ids, found)
+        self._known_queries, self._known_outcomes, self._unanswered = map(_ids, found)
         self._known_conversions = _known_conversions(connection, events)
         self.queries: list[VoiceQuery] = []
         self.outcomes: list[VoiceOutcome] = []
@@ -119,6 +120,9 @@ class Fresh:
         """Put events with the new ones of their kinds; tell for each whether it is new. One that is refused isn't.
 
         Early outcomes are put nowhere: of those that are told as new, some may turn out not to be.
+
+        Raises:
+            InArchive: an outcome has come whose query lies in the archive.
         """
         # Any: a list takes only its own kind. A call for each event would be a tenth of a large batch's Python.
         kinds: dict[type[Storable], tuple[set[str], list[Any]]] = {
@@ -129,7 +133,10 @@ class Fresh:
         news: list[bool] = []
         for number, event in enumerate(events):
             if isinstance(event, EarlyOutcome):
-                news.append(not (refused and refused[number]))
+                is_new = not (refused and refused[number])
+                news.append(is_new)
+                if is_new and event.query_id in self._unanswered:
+                    raise InArchive([event.query_id])
                 continue
             id = event.query_id if isinstance(event, VoiceOutcome) else event.id
             known, new = kinds[type(event)]
@@ -138,6 +145,8 @@ class Fresh:
             if is_new:
                 known.add(id)
                 new.append(event)
+        if touched := self._unanswered & {outcome.query_id for outcome in self.outcomes}:
+            raise InArchive(sorted(touched))
         return news
 
     def add(self, outcomes: Sequence[VoiceOutcome]) -> list[VoiceOutcome]:

@@ -26,6 +26,7 @@ FROM jsonb_array_elements(CAST(:rows AS jsonb)) AS listed (row)
 LEFT JOIN voice_queries AS q ON q.id = row ->> 0
 WHERE
     q.id IS NULL
+    AND NOT EXISTS (SELECT 1 FROM archived_ids AS archived WHERE archived.id = row ->> 0 AND archived.answered = 1)
     AND NOT EXISTS (
         SELECT 1 FROM forgotten, privacy_secret
         WHERE hash = encode(sha256(convert_to(secret || 'query:' || (row ->> 0), 'UTF8')), 'hex')

@@ -1,6 +1,9 @@
 -- name: wait
--- Have an outcome wait for its query; the same sender's second one changes nothing.
-INSERT INTO early_outcomes (query_id, sender, stores, outcome) VALUES (:query_id, :sender, :stores, :outcome)
+-- Have an outcome wait for its query; the same sender's second one changes nothing, nor one whose query has been archived
+-- with an outcome.
+INSERT INTO early_outcomes (query_id, sender, stores, outcome)
+SELECT :query_id, :sender, :stores, :outcome
+WHERE NOT EXISTS (SELECT 1 FROM archived_ids AS archived WHERE archived.id = :query_id AND archived.answered)
 ON CONFLICT DO NOTHING;
 
 -- name: waiting

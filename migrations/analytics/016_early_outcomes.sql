@@ -9,4 +9,4 @@ CREATE TABLE IF NOT EXISTS early_outcomes (
 );
 
 INSERT OR IGNORE INTO migration_metadata (version, applied_at, description)
-VALUES (15, CAST(strftime('%s', 'now') AS INTEGER) * 1000, 'early outcomes');
+VALUES (16, CAST(strftime('%s', 'now') AS INTEGER) * 1000, 'early outcomes');
