@@ -23,6 +23,7 @@
     │   ├── QueueFull             more waits for the disk than may wait
     │   ├── TooManyConnections    the server, or one address, has all the connections it may have
     │   ├── StoreUnavailable      the row database can't be used
+    │   ├── ArchiveUnavailable    the archive's files can't be reached
     │   └── ProjectionUnavailable the columns are being rebuilt or are out of reach
     ├── MigrationError            the database has a shape that this version can't work with
     ├── ProjectionOwned           another process owns the columns
@@ -273,6 +274,13 @@ class StoreUnavailable(Unavailable):
     def __init__(self, message: str, retry_after_s: int = 1, trouble: Trouble = "away") -> None:
         super().__init__(message, retry_after_s)
         self.trouble: Trouble = trouble
+
+
+class ArchiveUnavailable(Unavailable):
+    """The archive's files can't be reached, or one of them isn't there."""
+
+    code = "archive_unavailable"
+    title = "The archive can't be read right now"
 
 
 class ProjectionUnavailable(Unavailable):

@@ -1,0 +1,1 @@
+"""What has left the tables: interactions in Parquet files, in a folder or in an object store."""
