@@ -23,8 +23,9 @@
     │   ├── QueueFull             more waits for the disk than may wait
     │   ├── TooManyConnections    the server, or one address, has all the connections it may have
     │   ├── StoreUnavailable      the row database can't be used
-    │   ├── ArchiveUnavailable    the archive's files can't be reached
     │   └── ProjectionUnavailable the columns are being rebuilt or are out of reach
+    ├── InArchive                 what is to be changed lies in the archive; it is taken out first
+    ├── ArchiveError              the archive's place, a file, or a question asked of it is not as it should be
     ├── MigrationError            the database has a shape that this version can't work with
     ├── ProjectionOwned           another process owns the columns
     ├── ProjectionFailed          a question failed in the columns' process in a way that it must not
@@ -276,18 +277,23 @@ class StoreUnavailable(Unavailable):
         self.trouble: Trouble = trouble
 
 
-class ArchiveUnavailable(Unavailable):
-    """The archive's files can't be reached, or one of them isn't there."""
-
-    code = "archive_unavailable"
-    title = "The archive can't be read right now"
-
-
 class ProjectionUnavailable(Unavailable):
     """The columns are being rebuilt, or can't be read."""
 
     code = "projection_unavailable"
     title = "The statistics are being rebuilt"
+
+
+class InArchive(AuraError):
+    """What is to be changed lies in the archive, and has to be taken out of it first."""
+
+    def __init__(self, query_ids: Sequence[str]) -> None:
+        super().__init__("an interaction lies in the archive")
+        self.query_ids = tuple(query_ids)
+
+
+class ArchiveError(AuraError):
+    """The archive can't be used as it is: its place, a file, or a question that was asked of it."""
 
 
 class MigrationError(AuraError):

@@ -1,1 +1,1 @@
-"""What has left the tables: interactions in Parquet files, in a folder or in an object store."""
+"""The archive: interactions of days long past, out of the live tables and in files of their own."""

@@ -1,20 +1,161 @@
-"""Where the archive's files lie."""
+"""Where the files of the archive lie: a folder, or an object store. Every method blocks; none belongs on the event loop."""
 
-from pathlib import Path
+import os
+import shutil
+from pathlib import Path, PurePosixPath
 from typing import Protocol
+from urllib.parse import unquote, urlsplit
+
+from ulid import ULID
+
+from aura_analytics.archive.objects import Access, ObjectFiles
+from aura_analytics.errors import ArchiveError, SettingsError
+
+# What a file is called until it is whole. A name that begins so is never given to anybody.
+UNFINISHED = ".unfinished-"
 
 
 class Files(Protocol):
     """Where the archive's files lie; names are relative, '/'-separated ('date=2026-01-02/store_id=abc/part-1.parquet')."""
 
     def put(self, path: Path, name: str) -> None:
-        """Store a local file under a name: whole and durable, or not at all; replaces."""
+        """Store a local file under a name: whole and durable, or not at all; replaces.
+
+        Raises:
+            ArchiveError: it can't be stored there.
+        """
 
     def local(self, name: str) -> Path:
-        """A local file with that content (an object store's is fetched once and kept)."""
+        """Give a local file with that content (an object store's is fetched once and kept).
+
+        Raises:
+            ArchiveError: there is none of this name, or it can't be reached.
+        """
 
     def names(self, prefix: str = "") -> list[str]:
-        """Sorted names."""
+        """Give the sorted names that begin with a prefix.
+
+        Raises:
+            ArchiveError: the place can't be looked at.
+        """
 
     def remove(self, name: str) -> None:
-        """Remove; no error where it isn't there."""
+        """Remove a file; no error where it isn't there.
+
+        Raises:
+            ArchiveError: it can't be removed.
+        """
+
+
+class Folder:
+    """Files in a folder; implements `Files`. It is made with the first file."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def put(self, path: Path, name: str) -> None:
+        """Copy a file beside its place, bring it to the disk, and put it there by renaming."""
+        target = self._at(name)
+        fresh = target.with_name(f"{UNFINISHED}{ULID()}")
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                _copy(path, fresh)
+                fresh.replace(target)
+            finally:
+                fresh.unlink(missing_ok=True)
+            for folder in (target.parent, *target.parent.relative_to(self._path).parents):
+                _to_disk(self._path / folder)
+        except OSError as error:
+            raise ArchiveError(f"the archive's folder can't be written: {error.strerror}") from error
+
+    def local(self, name: str) -> Path:
+        """Give the file itself."""
+        path = self._at(name)
+        if not path.is_file():
+            raise ArchiveError(f"the archive lacks a file: {name}")
+        return path
+
+    def names(self, prefix: str = "") -> list[str]:
+        """Look through the folder, no deeper than the prefix says."""
+        top = self._at(prefix.rpartition("/")[0]) if "/" in prefix else self._path
+        try:
+            found = [
+                PurePosixPath(folder, file).relative_to(self._path).as_posix()
+                for folder, _, files in os.walk(top, onerror=_unless_missing)
+                for file in files
+                if not file.startswith(UNFINISHED)
+            ]
+        except OSError as error:
+            raise ArchiveError(f"the archive's folder can't be read: {error.strerror}") from error
+        return sorted(name for name in found if name.startswith(prefix))
+
+    def remove(self, name: str) -> None:
+        """Remove the file, and the folders that are empty then."""
+        path = self._at(name)
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as error:
+            raise ArchiveError(f"a file of the archive can't be removed: {error.strerror}") from error
+        for folder in PurePosixPath(name).parents:
+            if not _is_gone(self._path / folder):
+                break
+
+    def _at(self, name: str) -> Path:
+        """Give the path of a name, which never leads out of the folder."""
+        parts = PurePosixPath(name).parts
+        if name.startswith("/") or ".." in parts:
+            raise ArchiveError(f"no name of a file in the archive: {name}")
+        return self._path.joinpath(*parts)
+
+
+def opened_files(url: str, cache: Path, access: Access | None = None) -> Files:
+    """Give the files of a folder ('archive/' or 'file:///…'), or of an object store ('s3://bucket/prefix').
+
+    Args:
+        url: names it.
+        cache: a folder of this machine's own, where an object store's files are kept that were fetched.
+        access: how an object store is reached; by default as AWS has it.
+
+    Raises:
+        SettingsError: it is neither.
+        ExtraMissing: it is an object store, and what speaks to those isn't installed.
+    """
+    scheme = urlsplit(url).scheme if "://" in url else ""
+    if scheme == "s3":
+        return ObjectFiles(url, access or Access(), cache)
+    if scheme == "file":
+        return Folder(Path(unquote(urlsplit(url).path)))
+    if scheme:
+        raise SettingsError(f"ARCHIVE_URL begins with {scheme}://; it takes a folder, file:///… or s3://…")
+    return Folder(Path(url))
+
+
+def _copy(source: Path, target: Path) -> None:
+    with source.open("rb") as read, target.open("wb") as written:
+        shutil.copyfileobj(read, written, 1 << 20)
+        written.flush()
+        os.fsync(written.fileno())
+
+
+def _to_disk(folder: Path) -> None:
+    """Let the names in a folder survive a power cut."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _unless_missing(error: OSError) -> None:
+    if not isinstance(error, FileNotFoundError):
+        raise error
+
+
+def _is_gone(folder: Path) -> bool:
+    """Remove a folder if it is empty; tell whether it was."""
+    try:
+        folder.rmdir()
+    except OSError:  # it holds something
+        return False
+    return True

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from aura_analytics.archive.copies import Copies
-from aura_analytics.errors import ArchiveUnavailable, ExtraMissing, SettingsError
+from aura_analytics.errors import ArchiveError, ExtraMissing, SettingsError
+from aura_analytics.settings import Settings
 
 if TYPE_CHECKING:
     from obstore import GetResult
@@ -25,19 +26,29 @@ PIECE_BYTES = 1 << 20
 CHECKSUM = "sha256"
 TYPE = "application/vnd.apache.parquet"
 STATUS = re.compile(r"status code: (\d{3})")
-RETRY_AFTER_S = 30
 # Which content it is where the store doesn't say; such a copy is fetched anew each time.
 UNNAMED = "-"
 # Where a key is asked for when none was given.
 OF_THE_MACHINE = ("169.254.169.254", "169.254.170.2")
 
 
-class FileMissing(ArchiveUnavailable):
+class FileMissing(ArchiveError):
     """There is no such object."""
 
 
-class NotModified(ArchiveUnavailable):
+class NotModified(ArchiveError):
     """The content is the one that is there already."""
+
+
+def access_of(settings: Settings) -> "Access":
+    """Read out of the settings how an object store is reached."""
+    return Access(
+        endpoint=settings.aws_endpoint_url,
+        region=settings.aws_region,
+        key_id=settings.aws_access_key_id,
+        secret=settings.aws_secret_access_key,
+        session_token=settings.aws_session_token,
+    )
 
 
 class Access(msgspec.Struct, frozen=True, kw_only=True):
@@ -78,7 +89,7 @@ class ObjectFiles:
         """Store a local file under a name: whole and durable, or not at all; replaces.
 
         Raises:
-            ArchiveUnavailable: it can't be stored, or isn't what was sent.
+            ArchiveError: it can't be stored, or isn't what was sent.
         """
         import obstore  # noqa: PLC0415 (an extra)
 
@@ -103,7 +114,7 @@ class ObjectFiles:
         The file may go a minute later; who needs it for longer links it, or keeps it open.
 
         Raises:
-            ArchiveUnavailable: it isn't there, can't be fetched, or is damaged.
+            ArchiveError: it isn't there, can't be fetched, or is damaged.
         """
         import obstore  # noqa: PLC0415 (an extra)
 
@@ -162,7 +173,7 @@ class ObjectFiles:
             for piece in obstore.get(self._store, name).stream(PIECE_BYTES):
                 digest.update(piece)
         if digest.hexdigest() != sent.sha256:
-            raise ArchiveUnavailable("a file of the archive isn't in the object store as it was sent", RETRY_AFTER_S)
+            raise ArchiveError("a file of the archive isn't in the object store as it was sent")
 
 
 class Content(msgspec.Struct, frozen=True):
@@ -248,7 +259,7 @@ def _write(found: "GetResult", path: Path) -> None:
             file.write(piece)
     wanted = found.attributes.get(CHECKSUM)
     if size != found.meta["size"] or (wanted is not None and digest.hexdigest() != wanted):
-        raise ArchiveUnavailable("a file of the archive came damaged out of the object store", RETRY_AFTER_S)
+        raise ArchiveError("a file of the archive came damaged out of the object store")
 
 
 def _pieces(found: "GetResult") -> Iterator[bytes]:
@@ -262,7 +273,7 @@ def _keeping() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise ArchiveUnavailable(f"no copy of the archive's files can be kept here: {error.strerror}") from error
+        raise ArchiveError(f"no copy of the archive's files can be kept here: {error.strerror}") from error
 
 
 @contextmanager
@@ -278,23 +289,21 @@ def _speaking() -> Iterator[None]:
         raise _told(str(error), missing=isinstance(error, FileNotFoundError)) from error
 
 
-def _told(text: str, *, missing: bool) -> ArchiveUnavailable:
+def _told(text: str, *, missing: bool) -> ArchiveError:
     status = "404" if missing else found[1] if (found := STATUS.search(text)) else ""
     if "NoSuchBucket" in text:
-        return ArchiveUnavailable("the archive's bucket isn't there", RETRY_AFTER_S)
+        return ArchiveError("the archive's bucket isn't there")
     if status == "404":
-        return FileMissing("a file of the archive isn't there", RETRY_AFTER_S)
+        return FileMissing("a file of the archive isn't there")
     if status in {"401", "403"}:
-        return ArchiveUnavailable(
-            "the archive's object store doesn't take this key, or the key may not do that", RETRY_AFTER_S
-        )
+        return ArchiveError("the archive's object store doesn't take this key, or the key may not do that")
     if any(address in text for address in OF_THE_MACHINE):
-        return ArchiveUnavailable(
-            "no key for the archive's object store: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY take it", RETRY_AFTER_S
+        return ArchiveError(
+            "no key for the archive's object store: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY take it"
         )
     if status:
-        return ArchiveUnavailable(f"the archive's object store answers with {status}", RETRY_AFTER_S)
-    return ArchiveUnavailable("the archive's object store can't be reached", RETRY_AFTER_S)
+        return ArchiveError(f"the archive's object store answers with {status}")
+    return ArchiveError("the archive's object store can't be reached")
 
 
 def _digest(text: str) -> str:

@@ -5,7 +5,9 @@ from collections.abc import Iterable
 from msgspec.structs import replace
 
 from aura_analytics.events.records import Interaction, InteractionDetails
+from aura_analytics.store.past import history_of, whole_row
 from aura_analytics.store.queries import Row
+from aura_analytics.store.shelf import Rows
 from aura_analytics.store.tolerance import (
     conversion_of,
     extra_of,
@@ -30,6 +32,16 @@ def details_of(
         verdict=next((verdict_of(row) for row in verdicts), None),
         history=[verdict_of(row) for row in history],
         conversions=[conversion_of(row) for row in conversions],
+    )
+
+
+def past_details(rows: Rows, conversions: Iterable[Row]) -> InteractionDetails:
+    """Read an interaction that lies in the archive."""
+    return details_of(
+        whole_row(rows),
+        verdicts=rows.get("voice_evaluations", []),
+        history=history_of(rows),
+        conversions=conversions,
     )
 
 

@@ -17,7 +17,7 @@ import pytest
 
 from aura_analytics.archive import copies, objects
 from aura_analytics.archive.objects import Access, ObjectFiles
-from aura_analytics.errors import ArchiveUnavailable, SettingsError
+from aura_analytics.errors import ArchiveError, SettingsError
 from s3_server import KEY_ID, SECRET, Answer, Environ, S3Server
 
 NAME = "date=2026-01-02/store_id=a%2Fb%20%26%3C/part-1.parquet"
@@ -133,7 +133,7 @@ def test_what_is_removed_is_gone_and_removing_it_again_does_nothing(
 
     assert files.names() == []
     assert cached(tmp_path) == []
-    with pytest.raises(ArchiveUnavailable, match="isn't there"):
+    with pytest.raises(ArchiveError, match="isn't there"):
         files.local(NAME)
 
 
@@ -240,7 +240,7 @@ class TestCopies:
         files = ObjectFiles(f"s3://{bucket}", access(server.url), tmp_path / "file")
         files.put(source, NAME)
 
-        with pytest.raises(ArchiveUnavailable, match="no copy of the archive's files can be kept here"):
+        with pytest.raises(ArchiveError, match="no copy of the archive's files can be kept here"):
             files.local(NAME)
 
 
@@ -251,14 +251,14 @@ class TestInBadHours:
         files = ObjectFiles("s3://bucket", access("http://127.0.0.1:9"), tmp_path)
 
         for doing in (lambda: files.put(source, NAME), lambda: files.local(NAME), files.names):
-            with pytest.raises(ArchiveUnavailable, match="can't be reached"):
+            with pytest.raises(ArchiveError, match="can't be reached"):
                 doing()
 
     def test_a_key_that_isn_t_taken(self, server: S3Server, bucket: str, source: Path, tmp_path: Path) -> None:
         files = ObjectFiles(f"s3://{bucket}", access(server.url, key_id="ANOTHER"), tmp_path)
 
         for doing in (lambda: files.put(source, NAME), lambda: files.local(NAME), files.names):
-            with pytest.raises(ArchiveUnavailable, match="doesn't take this key") as raised:
+            with pytest.raises(ArchiveError, match="doesn't take this key") as raised:
                 doing()
             assert "ANOTHER" not in str(raised.value)
             assert SECRET not in str(raised.value)
@@ -272,7 +272,7 @@ class TestInBadHours:
             files.names,
             lambda: files.remove(NAME),
         ):
-            with pytest.raises(ArchiveUnavailable, match="bucket isn't there"):
+            with pytest.raises(ArchiveError, match="bucket isn't there"):
                 doing()
 
     def test_a_server_that_fails_is_asked_again(self, files: ObjectFiles, source: Path, server: S3Server) -> None:
@@ -293,7 +293,7 @@ class TestInBadHours:
             start_response("503 Slow Down", [("Content-Length", "0")])
             return []
 
-        with server.meddled(failing), pytest.raises(ArchiveUnavailable, match="answers with 503"):
+        with server.meddled(failing), pytest.raises(ArchiveError, match="answers with 503"):
             files.put(source, NAME)
         assert files.names() == []
 
@@ -306,7 +306,7 @@ class TestInBadHours:
                 environ["wsgi.input"] = io.BytesIO(body[::-1])
             return answer(environ, start_response)
 
-        with server.meddled(forging), pytest.raises(ArchiveUnavailable, match="as it was sent"):
+        with server.meddled(forging), pytest.raises(ArchiveError, match="as it was sent"):
             files.put(source, NAME)
 
     def test_an_etag_that_is_no_checksum_has_the_content_read_again(
@@ -333,7 +333,7 @@ class TestInBadHours:
             return [piece.replace(b"said", b"sold") for piece in answer(environ, start_response)]
 
         files.put(source, NAME)
-        with server.meddled(damaging), pytest.raises(ArchiveUnavailable, match="damaged"):
+        with server.meddled(damaging), pytest.raises(ArchiveError, match="damaged"):
             files.local(NAME)
         assert cached(tmp_path) == []
 
@@ -348,7 +348,7 @@ class TestInBadHours:
             place = ObjectFiles(f"s3://{bucket}/old/ones", access(server.url), tmp_path / "cache")
             try:
                 place.put(tmp_path / str(number), NAME)
-            except ArchiveUnavailable:
+            except ArchiveError:
                 return False
             return True
 

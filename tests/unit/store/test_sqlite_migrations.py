@@ -39,6 +39,7 @@ NAMES = [
     "012_privacy",
     "013_alerts",
     "014_page_sessions",
+    "015_archive",
 ]
 ALL = [int(name[:3]) for name in NAMES]
 TABLES = {

@@ -1,7 +1,7 @@
 """How a store gets at its database: connections that are shared by all but the lanes that write events."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -10,8 +10,12 @@ from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from aura_analytics.clock import Clock
 from aura_analytics.errors import StoreUnavailable
+from aura_analytics.store.past import Past
 from aura_analytics.store.postgres.connection import CONNECT_S, STATEMENT_MS, check, conninfo, prepare, translated
-from aura_analytics.store.queries import Row
+from aura_analytics.store.queries import Row, load
+
+ARCHIVE = load("archive", "postgres")
+SESSION = load("session", "postgres")
 
 # How long a call waits for a connection; then the database is away, or all connections are busy.
 POOL_S = 3.0
@@ -39,6 +43,7 @@ class Access:
         self._notified: list[Callable[[], None]] = []
         self._pool: AsyncConnectionPool[Connection] | None = None
         self._closed = False
+        self.past: Past | None = None
 
     async def _open_pool(self) -> None:
         with translated():
@@ -99,6 +104,17 @@ class Access:
         async with self._reading() as connection, connection.transaction():
             yield connection
         self._committed()
+
+    @asynccontextmanager
+    async def _at_one_moment(self) -> AsyncIterator[Connection]:
+        """Have a connection that reads what is there at one moment."""
+        async with self._reading() as connection, connection.transaction():
+            await connection.execute(SESSION["one_moment"], {})
+            yield connection
+
+    async def _archived(self, ids: Sequence[str]) -> list[str]:
+        """Tell which of some interactions lie in the archive."""
+        return [id for (id,) in await self._read(ARCHIVE["among"], ids=list(ids))]
 
     async def _read(self, sql: str, **values: object) -> list[Row]:
         async with self._reading() as connection:

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import msgspec
 from psycopg import AsyncConnection
 
+from aura_analytics.errors import InArchive
 from aura_analytics.events.records import Event, VoiceConversion, VoiceOutcome, VoiceQuery
 from aura_analytics.store.queries import load
 
@@ -99,6 +100,9 @@ async def append(connection: AsyncConnection[Any], events: Sequence[Event], *, n
         events: any mix, any order, any number of the same.
         now: epoch milliseconds.
         grace_ms: how long a query waits for its outcome before it is due without one.
+
+    Raises:
+        InArchive: an outcome has come whose query lies in the archive; the transaction is still to be ended.
     """
     group = Group(events)
     async with connection.pipeline():
@@ -110,7 +114,10 @@ async def append(connection: AsyncConnection[Any], events: Sequence[Event], *, n
             await _insert(connection, CONVERSIONS["insert"], group.conversions.values()),
         ]
         looked_up = await _look_up(connection, group.alone())
+        resting = await _unanswered(connection, group)
     new = New(*[await _ids(cursor) for cursor in stored])
+    if touched := new.outcomes & await _ids(resting):
+        raise InArchive(sorted(touched))
     there = await _there(looked_up)
     due = group.due(new, there, now=now, grace_ms=grace_ms)
     lonely = [id for id, due_at in due.items() if due_at == NEVER]
@@ -133,6 +140,12 @@ async def _commit_lonely(connection: AsyncConnection[Any], there: There, *, now:
         if there.queries:
             await connection.execute(SQL["hasten"], {"ids": sorted(there.queries), "now": now})
         await connection.execute("COMMIT")
+
+
+async def _unanswered(connection: AsyncConnection[Any], group: Group) -> Any:
+    """Ask which of the outcomes' queries lie in the archive without one; give the cursor that will tell."""
+    ids = list(group.outcomes)
+    return await connection.execute(SQL["unanswered"], {"ids": ids}, binary=True) if ids else None
 
 
 async def _look_up(connection: AsyncConnection[Any], ids: Sequence[str]) -> Any:

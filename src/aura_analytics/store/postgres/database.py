@@ -6,6 +6,8 @@ from collections.abc import AsyncIterator, Sequence
 from aura_analytics.clock import Clock, now
 from aura_analytics.errors import StoreUnavailable
 from aura_analytics.events.records import Event, InteractionDetails, Verdict
+from aura_analytics.store.details import past_details
+from aura_analytics.store.past import read_past, recalling, standing_verdict, wide_row
 from aura_analytics.store.port import (
     HOURLY_ROWS,
     LAST_ROW,
@@ -22,6 +24,7 @@ from aura_analytics.store.port import (
 from aura_analytics.store.postgres import feed, hourly
 from aura_analytics.store.postgres.alerts import PostgresAlerts
 from aura_analytics.store.postgres.append import storable, touch
+from aura_analytics.store.postgres.archived import wide_rows
 from aura_analytics.store.postgres.connection import TOO_LONG, translated
 from aura_analytics.store.postgres.failing import Failing
 from aura_analytics.store.postgres.interaction import interaction
@@ -104,7 +107,7 @@ class PostgresStore(Work, Judging, Failing):
 
     async def append(self, events: Sequence[Event]) -> list[bool]:
         """Store events."""
-        return await self._write.append(events)
+        return await recalling(self.past, lambda: self._write.append(events))
 
     async def identity(self) -> str:
         """Give the token of this database."""
@@ -133,7 +136,15 @@ class PostgresStore(Work, Judging, Failing):
 
     async def wide_rows(self, query_ids: Sequence[str]) -> list[WideRow]:
         """Give the joined rows of these interactions."""
-        return await self._read(EVENTS["wide_rows"], ids=_keys(query_ids))
+        rows: list[WideRow] = []
+        missing = _keys(query_ids)
+        while missing:
+            async with self._at_one_moment() as connection:
+                found, archived = await wide_rows(connection, missing)
+            past = await read_past(self.past, archived)
+            rows += [*found, *map(wide_row, past.values())]
+            missing = [id for id in archived if id not in past]  # just taken out of the archive
+        return rows
 
     async def surroundings(self, query_ids: Sequence[str], session_ids: Sequence[str]) -> Surroundings:
         """Give what lies around these interactions."""
@@ -170,13 +181,19 @@ class PostgresStore(Work, Judging, Failing):
 
     async def interaction(self, query_id: str) -> InteractionDetails | None:
         """Give one interaction with all that belongs to it."""
-        async with self._reading() as connection, connection.transaction():
-            await connection.execute(SESSION["one_moment"], {})
-            return await interaction(connection, query_id)
+        while True:
+            async with self._at_one_moment() as connection:
+                found, archived, conversions = await interaction(connection, query_id)
+            if not archived:
+                return found
+            for rows in (await read_past(self.past, archived)).values():
+                return past_details(rows, conversions)
 
     async def verdicts(self, query_ids: Sequence[str]) -> list[Verdict]:
         """Give the verdicts that stand for these interactions."""
-        return [verdict_of(row) for row in await self._read(INTERACTION["verdicts"], ids=_keys(query_ids))]
+        rows = await self._read(INTERACTION["verdicts"], ids=_keys(query_ids))
+        past = await read_past(self.past, await self._archived(_keys(query_ids)))
+        return [verdict_of(row) for row in rows] + list(filter(None, map(standing_verdict, past.values())))
 
     async def save_hourly(self, rows: Sequence[HourlySums]) -> None:
         """Store sums of hours in place of those that stand."""

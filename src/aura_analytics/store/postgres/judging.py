@@ -10,6 +10,7 @@ from aura_analytics.events.records import Interaction, JudgeCall, Verdict, Voice
 from aura_analytics.store.allowance import spent_on
 from aura_analytics.store.choosing import Lowest
 from aura_analytics.store.judging import AnsweredCalls, CallSums, Choice, Demand, Grant, JudgeBatch
+from aura_analytics.store.past import recalling
 from aura_analytics.store.postgres import choice as chosen
 from aura_analytics.store.postgres import judge_calls, reviews
 from aura_analytics.store.postgres.access import Access
@@ -73,6 +74,10 @@ class Judging(Access):
             return await chosen.interactions(connection, lowest.ids)
 
     async def review(self, verdict: Verdict) -> bool:
+        """Store a person's label."""
+        return await recalling(self.past, lambda: self._review(verdict))
+
+    async def _review(self, verdict: Verdict) -> bool:
         """Store a person's label."""
         async with self._changing() as connection:
             return await reviews.review(connection, verdict, now=self._clock())

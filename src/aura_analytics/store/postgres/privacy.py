@@ -205,7 +205,7 @@ async def _theirs(connection: Connection, user_id: str, ids: Sequence[str]) -> T
 
 
 async def _held(connection: Connection, query_ids: Sequence[str], conversion_ids: Sequence[str]) -> Held:
-    found = [await interaction(connection, id) for id in query_ids]
+    found = [(await interaction(connection, id))[0] for id in query_ids]
     calls = await _rows(connection, "judge_calls_of", ids=list(query_ids))
     bought = await _rows(connection, "conversions", ids=list(conversion_ids))
     return Held(

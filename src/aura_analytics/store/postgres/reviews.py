@@ -6,9 +6,11 @@ from typing import Any
 from msgspec.structs import replace
 from psycopg import AsyncConnection
 
+from aura_analytics.errors import InArchive
 from aura_analytics.events.records import Verdict
 from aura_analytics.store.postgres import evaluation
 from aura_analytics.store.postgres.append import FEED, publish, storable
+from aura_analytics.store.postgres.archived import archived_among
 from aura_analytics.store.queries import load
 from aura_analytics.store.tolerance import verdict_of
 from aura_analytics.store.undoing import TakenBack
@@ -29,6 +31,8 @@ async def review(connection: Connection, verdict: Verdict, *, now: int) -> bool:
     await connection.execute(FEED["announce"], {})
     await connection.execute(SQL["alone"], {"what": f"label of {key['query_id']}"})
     if await (await connection.execute(SQL["known"], key)).fetchone() is None:
+        if archived := await archived_among(connection, [key["query_id"]]):
+            raise InArchive(archived)
         return False
     await connection.execute(SQL["hold_work"], key)
     await evaluation.replace(connection, {key["query_id"]: replace(verdict, **key)}, now=now)

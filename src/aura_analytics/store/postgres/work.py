@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from aura_analytics.events.records import JudgeCall, Verdict
+from aura_analytics.store.past import automatic_verdict, read_past
 from aura_analytics.store.port import Claim, FailedEvaluation, QueueDepth
 from aura_analytics.store.postgres import evaluation, judge_calls
 from aura_analytics.store.postgres.access import Access
@@ -75,8 +76,10 @@ class Work(Access):
 
     async def automatic_verdicts(self, query_ids: Sequence[str]) -> list[Verdict]:
         """Give the last automatic verdicts of these interactions."""
-        rows = await self._read(EVALUATION["automatic"], ids=[storable(id) for id in query_ids])
-        return [verdict_of(row) for row in rows]
+        ids = [storable(id) for id in query_ids]
+        rows = await self._read(EVALUATION["automatic"], ids=ids)
+        past = await read_past(self.past, await self._archived(ids))
+        return [verdict_of(row) for row in rows] + list(filter(None, map(automatic_verdict, past.values())))
 
     async def queue_depth(self, *, now: int) -> QueueDepth:
         """Count what waits to be labelled."""

@@ -1,7 +1,7 @@
 -- name: spans
--- From when to when each of some sessions goes.
+-- From when to when each of some sessions goes, as far as the tables know: not of one that has turns in the archive.
 SELECT session_id, min(created_at), max(created_at) FROM voice_queries
-WHERE session_id {in:ids}
+WHERE session_id {in:ids} AND session_id NOT IN (SELECT id FROM archived_sessions WHERE id {in:ids})
 GROUP BY session_id;
 
 -- name: conversions

@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from aura_analytics.clock import Clock, now
 from aura_analytics.errors import StoreUnavailable
+from aura_analytics.store.past import Past
 from aura_analytics.store.sqlite.connection import connect, path_of, translated
 from aura_analytics.store.sqlite.writer import Writer, touch
 
@@ -32,6 +33,7 @@ class Access:
         self._notified: list[Callable[[], None]] = []
         self._writer: Writer | None = None
         self._closed = False
+        self.past: Past | None = None
 
     async def open(self) -> None:
         """Connect."""

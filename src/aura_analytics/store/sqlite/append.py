@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from aura_analytics.errors import InArchive
 from aura_analytics.events.records import Event, Extra, VoiceConversion, VoiceOutcome, VoiceQuery
 from aura_analytics.store.queries import Row, expand, load
 from aura_analytics.store.sqlite.forgotten import Forgotten
@@ -79,14 +80,18 @@ class Fresh:
         # A conversion's query is looked up along with the others, in vain: telling it apart would cost every batch.
         keys = {event.id if isinstance(event, VoiceQuery) else event.query_id for event in events}
         found = connection.execute(SQL["known"], {"ids": json_of(keys)}).fetchone()
-        self._known_queries, self._known_outcomes = map(_ids, found)
+        self._known_queries, self._known_outcomes, self._unanswered = map(_ids, found)
         self._known_conversions = _known_conversions(connection, events)
         self.queries: list[VoiceQuery] = []
         self.outcomes: list[VoiceOutcome] = []
         self.conversions: list[VoiceConversion] = []
 
     def take(self, events: Sequence[Event], refused: Sequence[bool] | None = None) -> list[bool]:
-        """Put events with the new ones of their kinds; tell for each whether it is new. One that is refused isn't."""
+        """Put events with the new ones of their kinds; tell for each whether it is new. One that is refused isn't.
+
+        Raises:
+            InArchive: an outcome has come whose query lies in the archive.
+        """
         # Any: a list takes only its own kind. A call for each event would be a tenth of a large batch's Python.
         kinds: dict[type[Event], tuple[set[str], list[Any]]] = {
             VoiceQuery: (self._known_queries, self.queries),
@@ -102,6 +107,8 @@ class Fresh:
             if is_new:
                 known.add(id)
                 new.append(event)
+        if touched := self._unanswered & {outcome.query_id for outcome in self.outcomes}:
+            raise InArchive(sorted(touched))
         return news
 
     def due(self, *, now: int, grace_ms: int) -> dict[str, int]:

@@ -76,6 +76,17 @@ def _write_ahead(connection: sqlite3.Connection) -> None:
             return
 
 
+@contextmanager
+def one_moment(connection: sqlite3.Connection) -> Iterator[None]:
+    """Let all that is read be of the same moment: what is moved meanwhile is in one of its two places."""
+    connection.execute("BEGIN")
+    try:
+        yield
+    finally:
+        if connection.in_transaction:
+            connection.execute("COMMIT")
+
+
 def fetch(
     connection: sqlite3.Connection, sql: str, parameters: Mapping[str, object], *, most_text: int | None = None
 ) -> list[tuple[Any, ...]]:

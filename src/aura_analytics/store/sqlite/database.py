@@ -10,6 +10,8 @@ import msgspec
 from aura_analytics.clock import Clock, now
 from aura_analytics.events.records import Event, InteractionDetails, Verdict
 from aura_analytics.store import queries
+from aura_analytics.store.details import past_details
+from aura_analytics.store.past import read_past, recalling, standing_verdict, wide_row
 from aura_analytics.store.port import (
     FOLLOWER_FORGOTTEN_MS,
     HOURLY_ROWS,
@@ -28,6 +30,7 @@ from aura_analytics.store.queries import Row
 from aura_analytics.store.sqlite import hourly
 from aura_analytics.store.sqlite.alerts import SqliteAlerts
 from aura_analytics.store.sqlite.append import json_of
+from aura_analytics.store.sqlite.archived import archived_among, wide_rows
 from aura_analytics.store.sqlite.connection import fetch
 from aura_analytics.store.sqlite.failing import Failing
 from aura_analytics.store.sqlite.interaction import interaction
@@ -65,7 +68,7 @@ class SqliteStore(Work, Judging, Failing):
 
     async def append(self, events: Sequence[Event]) -> list[bool]:
         """Store events."""
-        return await self._write.append(events)
+        return await recalling(self.past, lambda: self._write.append(events))
 
     async def identity(self) -> str:
         """Give the token of this database."""
@@ -90,8 +93,14 @@ class SqliteStore(Work, Judging, Failing):
 
     async def wide_rows(self, query_ids: Sequence[str]) -> list[WideRow]:
         """Give the joined rows of these interactions."""
-        keys = json_of(list(query_ids))
-        return await self._read(lambda connection: fetch(connection, EVENTS["wide_rows"], {"ids": keys}))
+        rows: list[WideRow] = []
+        missing = list(query_ids)
+        while missing:
+            found, archived = await self._read(partial(wide_rows, query_ids=missing))
+            past = await read_past(self.past, archived)
+            rows += [*found, *map(wide_row, past.values())]
+            missing = [id for id in archived if id not in past]  # just taken out of the archive
+        return rows
 
     async def surroundings(self, query_ids: Sequence[str], session_ids: Sequence[str]) -> Surroundings:
         """Give what lies around these interactions."""
@@ -130,13 +139,19 @@ class SqliteStore(Work, Judging, Failing):
 
     async def interaction(self, query_id: str) -> InteractionDetails | None:
         """Give one interaction with all that belongs to it."""
-        return await self._read(partial(interaction, query_id=query_id))
+        while True:
+            found, archived, conversions = await self._read(partial(interaction, query_id=query_id))
+            if not archived:
+                return found
+            for rows in (await read_past(self.past, archived)).values():
+                return past_details(rows, conversions)
 
     async def verdicts(self, query_ids: Sequence[str]) -> list[Verdict]:
         """Give the verdicts that stand for these interactions."""
         keys = json_of(list(query_ids))
         rows = await self._read(lambda connection: fetch(connection, INTERACTION["verdicts"], {"ids": keys}))
-        return [verdict_of(row) for row in rows]
+        past = await read_past(self.past, await self._read(partial(archived_among, query_ids=query_ids)))
+        return [verdict_of(row) for row in rows] + list(filter(None, map(standing_verdict, past.values())))
 
     async def save_hourly(self, rows: Sequence[HourlySums]) -> None:
         """Store sums of hours in place of those that stand."""

@@ -9,6 +9,7 @@ from aura_analytics.events.records import Interaction, JudgeCall, Verdict, Voice
 from aura_analytics.store import queries
 from aura_analytics.store.choosing import Lowest
 from aura_analytics.store.judging import AnsweredCalls, CallSums, Choice, Demand, Grant, JudgeBatch
+from aura_analytics.store.past import recalling
 from aura_analytics.store.sqlite import choice as chosen
 from aura_analytics.store.sqlite import judge_calls, reviews, turns
 from aura_analytics.store.sqlite.access import Access
@@ -60,7 +61,8 @@ class Judging(Access):
 
     async def review(self, verdict: Verdict) -> bool:
         """Store a person's label."""
-        return await self._write.change(partial(reviews.review, verdict=verdict, now=self._clock()))
+        change = partial(reviews.review, verdict=verdict, now=self._clock())
+        return await recalling(self.past, lambda: self._write.change(change))
 
     async def take_back(self, query_id: str, *, given_at: int | None, now: int) -> TakenBack | None:
         """Take a person's label back."""

@@ -172,7 +172,7 @@ def _theirs(connection: sqlite3.Connection, *, user_id: str, ids: Sequence[str])
 
 
 def _held(connection: sqlite3.Connection, *, query_ids: Sequence[str], conversion_ids: Sequence[str]) -> Held:
-    found = [interaction(connection, query_id=id) for id in query_ids]
+    found = [interaction(connection, query_id=id)[0] for id in query_ids]
     calls = fetch(connection, SQL["judge_calls_of"], {"ids": json_of(query_ids)})
     bought = fetch(connection, SQL["conversions"], {"ids": json_of(conversion_ids)})
     return Held(

@@ -6,9 +6,11 @@ What changes anything runs in a write transaction.
 import sqlite3
 from collections.abc import Sequence
 
+from aura_analytics.errors import InArchive
 from aura_analytics.events.records import Verdict
 from aura_analytics.store import queries
 from aura_analytics.store.sqlite.append import publish
+from aura_analytics.store.sqlite.archived import archived_among
 from aura_analytics.store.sqlite.connection import fetch
 from aura_analytics.store.sqlite.evaluation import replace
 from aura_analytics.store.tolerance import verdict_of
@@ -18,8 +20,14 @@ SQL = queries.load("reviews", "sqlite")
 
 
 def review(connection: sqlite3.Connection, *, verdict: Verdict, now: int) -> bool:
-    """Store a person's label; see `Store.review`. Work that waits goes on: its label then goes into the history."""
+    """Store a person's label; see `Store.review`. Work that waits goes on: its label then goes into the history.
+
+    Raises:
+        InArchive: the interaction lies there.
+    """
     if connection.execute(SQL["known"], {"query_id": verdict.query_id}).fetchone() is None:
+        if archived_among(connection, [verdict.query_id]):
+            raise InArchive([verdict.query_id])
         return False
     connection.execute(SQL["unlease"], {"query_id": verdict.query_id})
     publish(connection, replace(connection, [verdict]), now=now)

@@ -5,10 +5,12 @@ from functools import partial
 
 from aura_analytics.events.records import JudgeCall, Verdict
 from aura_analytics.store import queries
+from aura_analytics.store.past import automatic_verdict, read_past
 from aura_analytics.store.port import Claim, FailedEvaluation, QueueDepth
 from aura_analytics.store.sqlite import evaluation
 from aura_analytics.store.sqlite.access import Access
 from aura_analytics.store.sqlite.append import json_of
+from aura_analytics.store.sqlite.archived import archived_among
 from aura_analytics.store.sqlite.connection import fetch
 from aura_analytics.store.tolerance import verdict_of
 
@@ -75,7 +77,8 @@ class Work(Access):
         """Give the last automatic verdicts of these interactions."""
         keys = {"ids": json_of(list(query_ids))}
         rows = await self._read(lambda connection: fetch(connection, EVALUATION["automatic"], keys))
-        return [verdict_of(row) for row in rows]
+        past = await read_past(self.past, await self._read(partial(archived_among, query_ids=query_ids)))
+        return [verdict_of(row) for row in rows] + list(filter(None, map(automatic_verdict, past.values())))
 
     async def queue_depth(self, *, now: int) -> QueueDepth:
         """Count what waits to be labelled."""

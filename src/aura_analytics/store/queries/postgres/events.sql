@@ -11,7 +11,8 @@ SELECT * FROM (
         CAST(CAST(CAST(v ->> 11 AS boolean) AS integer) AS smallint), v ->> 12, v ->> 13
     FROM jsonb_array_elements(CAST(:rows AS jsonb)) AS listed (v)
 ) AS listed
-WHERE NOT EXISTS (
+WHERE NOT EXISTS (SELECT 1 FROM archived_ids AS archived WHERE archived.id = listed.id)
+    AND NOT EXISTS (
     SELECT 1 FROM forgotten, privacy_secret
     WHERE hash = encode(sha256(convert_to(secret || 'query:' || listed.id, 'UTF8')), 'hex')
         OR hash = encode(sha256(convert_to(secret || 'user:' || listed.user_id, 'UTF8')), 'hex')
@@ -32,13 +33,18 @@ SELECT
     v ->> 10, CAST(CAST(CAST(v ->> 11 AS boolean) AS integer) AS smallint),
     CAST(CAST(CAST(v ->> 12 AS boolean) AS integer) AS smallint), v ->> 13, v ->> 14, v ->> 15, v ->> 16
 FROM jsonb_array_elements(CAST(:rows AS jsonb)) AS listed (v)
-WHERE NOT EXISTS (
+WHERE NOT EXISTS (SELECT 1 FROM archived_ids AS archived WHERE archived.id = v ->> 0 AND archived.answered = 1)
+    AND NOT EXISTS (
     SELECT 1 FROM forgotten, privacy_secret
     WHERE hash = encode(sha256(convert_to(secret || 'query:' || (v ->> 0), 'UTF8')), 'hex')
 )
 ORDER BY (v ->> 0) COLLATE "C"
 ON CONFLICT (query_id) DO NOTHING
 RETURNING query_id;
+
+-- name: unanswered
+-- Which of some queries lie in the archive without an outcome.
+SELECT id FROM archived_ids WHERE id {in:ids} AND answered = 0;
 
 -- name: counterparts
 -- Which of these ids have a query, and which an outcome, as far as it is committed or of this transaction.

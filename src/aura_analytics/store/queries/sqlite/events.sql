@@ -1,8 +1,16 @@
 -- name: known
--- Which of these ids have a query, and which an outcome; one row of JSON, since each row costs the interpreter's lock.
+-- Which of these ids have a query, which an outcome, and which lie in the archive without one.
+-- One row of JSON, since each row costs the interpreter's lock.
 SELECT
-    (SELECT json_group_array(id) FROM voice_queries WHERE id {in:ids}),
-    (SELECT json_group_array(query_id) FROM voice_outcomes WHERE query_id {in:ids});
+    (SELECT json_group_array(id) FROM (
+        SELECT id FROM voice_queries WHERE id {in:ids} UNION ALL SELECT id FROM archived_ids WHERE id {in:ids}
+    )),
+    (SELECT json_group_array(query_id) FROM (
+        SELECT query_id FROM voice_outcomes WHERE query_id {in:ids}
+        UNION ALL
+        SELECT id FROM archived_ids WHERE id {in:ids} AND answered
+    )),
+    (SELECT json_group_array(id) FROM archived_ids WHERE id {in:ids} AND NOT answered);
 
 -- name: insert_queries
 -- Store queries whose ids were looked up in this transaction.

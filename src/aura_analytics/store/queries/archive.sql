@@ -1,0 +1,124 @@
+-- name: next_moment
+-- The first moment of any query in a range.
+SELECT min(created_at) FROM voice_queries WHERE created_at >= :since AND created_at < :before;
+
+-- name: resting
+-- The queries of a range of time that make no work any more.
+SELECT q.id FROM voice_queries AS q
+WHERE q.created_at >= :since AND q.created_at < :before
+    AND NOT EXISTS (SELECT 1 FROM evaluation_queue AS w WHERE w.query_id = q.id);
+
+-- name: everything_of
+-- The queries of a range of time.
+SELECT id FROM voice_queries WHERE created_at >= :since AND created_at < :before LIMIT :limit;
+
+-- name: working
+-- Which of some queries make work.
+SELECT query_id FROM evaluation_queue WHERE query_id {in:ids};
+
+-- name: hold_ids
+-- Note that interactions lie in a file now; they are still in the tables, in this transaction.
+INSERT INTO archived_ids (id, file, answered)
+SELECT q.id, CAST(:file AS bigint), CASE WHEN o.query_id IS NULL THEN 0 ELSE 1 END
+FROM voice_queries AS q
+LEFT JOIN voice_outcomes AS o ON o.query_id = q.id
+WHERE q.id {in:ids};
+
+-- name: hold_sessions
+-- Note which sessions have turns in the archive.
+INSERT INTO archived_sessions (id)
+SELECT DISTINCT session_id FROM voice_queries WHERE id {in:ids} AND session_id IS NOT NULL
+ON CONFLICT DO NOTHING;
+
+-- name: forget_sessions
+-- Forget sessions that were somebody's.
+DELETE FROM archived_sessions WHERE id {in:ids};
+
+-- name: delete_queries
+-- Remove queries.
+DELETE FROM voice_queries WHERE id {in:ids};
+
+-- name: delete_outcomes
+-- Remove outcomes.
+DELETE FROM voice_outcomes WHERE query_id {in:ids};
+
+-- name: delete_evaluations
+-- Remove labels.
+DELETE FROM voice_evaluations WHERE query_id {in:ids};
+
+-- name: delete_history
+-- Remove earlier labels.
+DELETE FROM voice_evaluation_history WHERE query_id {in:ids};
+
+-- name: delete_queue
+-- Remove work.
+DELETE FROM evaluation_queue WHERE query_id {in:ids};
+
+-- name: old_conversions
+-- The conversions before a moment.
+SELECT id FROM voice_conversions WHERE occurred_at < :before LIMIT :limit;
+
+-- name: delete_conversions
+-- Remove conversions.
+DELETE FROM voice_conversions WHERE id {in:ids};
+
+-- name: delete_calls
+-- Remove requests to models before a moment.
+DELETE FROM judge_calls WHERE called_at < :before;
+
+-- name: delete_hours
+-- Remove the sums of hours before a moment.
+DELETE FROM voice_stats_hourly WHERE hour_bucket < :before;
+
+-- name: find
+-- In which files some interactions lie.
+SELECT id, file FROM archived_ids WHERE id {in:ids};
+
+-- name: among
+-- Which of some interactions lie in the archive.
+SELECT id FROM archived_ids WHERE id {in:ids};
+
+-- name: take_out
+-- Note that interactions no longer lie in a file.
+DELETE FROM archived_ids WHERE file = :file AND id {in:ids} RETURNING id;
+
+-- name: count
+-- How many interactions lie in the archive.
+SELECT CAST(coalesce(sum(held), 0) AS bigint) FROM archive_files;
+
+-- name: held
+-- Count what a file holds.
+UPDATE archive_files SET held = held + :change WHERE number = :file;
+
+-- name: files
+-- The files that count.
+SELECT number, day, store_id, path, interactions, held, bytes, content, sha256, format FROM archive_files
+ORDER BY day, number;
+
+-- name: add_file
+-- Let a file count.
+INSERT INTO archive_files (day, store_id, path, interactions, held, bytes, content, sha256, format)
+VALUES (:day, :store_id, :path, :interactions, 0, :bytes, :content, :sha256, :format);
+
+-- name: replace_file
+-- Let another file take the place of one, under its number.
+UPDATE archive_files SET path = :path, interactions = :interactions, held = :interactions, bytes = :bytes,
+    content = :content, sha256 = :sha256, format = :format
+WHERE number = :number AND path = :before;
+
+-- name: drop_file
+-- Let a file count no longer.
+DELETE FROM archive_files WHERE number = :number;
+
+-- name: days
+-- How far each day has come.
+SELECT day, state, token, changed_at FROM archive_days ORDER BY day;
+
+-- name: note_day
+-- Note how far a day has come.
+INSERT INTO archive_days (day, state, token, changed_at) VALUES (:day, :state, :token, :now)
+ON CONFLICT (day) DO UPDATE SET state = excluded.state, token = excluded.token, changed_at = excluded.changed_at;
+
+-- name: drop_day
+-- Forget a day that has nothing in the archive.
+DELETE FROM archive_days WHERE day = :day;

@@ -1,0 +1,16 @@
+-- name: columns
+-- The columns of a table; `rowid` only numbers its rows.
+SELECT attname FROM pg_attribute
+WHERE attrelid = CAST(CAST(:table AS text) AS regclass) AND attnum > 0 AND NOT attisdropped AND attname <> 'rowid';
+
+-- name: alone
+-- Wait for every transaction that tells followers of its changes, and let none begin before this one ends.
+LOCK TABLE change_feed IN SHARE ROW EXCLUSIVE MODE;
+
+-- name: patience
+-- Wait no longer for a lock than others may wait behind us.
+SET LOCAL lock_timeout = 200;
+
+-- name: try_lock
+-- Keep other archivers away from this database; it is let go with the connection.
+SELECT pg_try_advisory_lock(:key);

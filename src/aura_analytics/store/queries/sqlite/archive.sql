@@ -1,0 +1,3 @@
+-- name: columns
+-- The columns of a table.
+SELECT name FROM pragma_table_info(:table);

@@ -1,0 +1,212 @@
+"""What the archive asks of a row database, whichever it is. All of it blocks, so it is called on threads.
+
+An interaction is in the tables or in the archive, never in both: `archived_ids` decides, and changes in the transaction
+that takes its rows away or puts them back. A file's row without its id there is of no account.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any, Literal, Protocol
+
+import msgspec
+
+from aura_analytics.store.copying.side import Side
+from aura_analytics.store.copying.tables import EVALUATIONS, HISTORY, OUTCOMES, QUERIES, Table, TableName
+from aura_analytics.store.queries import Row
+
+# What an interaction consists of, by which it lies in a file. What makes work is in no file: it stays until it is done.
+SHELVED = (QUERIES, OUTCOMES, EVALUATIONS, HISTORY)
+
+DAY_MS = 86_400_000
+# How many interactions a transaction moves: others wait for it meanwhile.
+STEP = 200
+
+State = Literal["writing", "written", "verified", "removing", "done"]
+
+# The rows of an interaction by their tables.
+Rows = dict[TableName, list[Row]]
+
+
+class ArchiveFile(msgspec.Struct, frozen=True, kw_only=True):
+    """A file of the archive. `held`: how many of its interactions are in force; `content`: the checksum of its rows."""
+
+    number: int = 0
+    day: int
+    store_id: str
+    path: str
+    interactions: int
+    held: int = 0
+    bytes: int
+    content: str
+    sha256: str
+    format: int
+
+
+class ArchiveDay(msgspec.Struct, frozen=True):
+    """How far a day has come. `token` stands in the names of what this try writes."""
+
+    day: int
+    state: State
+    token: str
+    changed_at: int
+
+
+class ShelfSide(Side, Protocol):
+    """One row database, as the archive sees it."""
+
+    def ask(self, name: str, **values: object) -> list[Row]:
+        """Read by a statement; a list of ids is given as a list."""
+
+    def tell(self, name: str, **values: object) -> int:
+        """Change by a statement; give how many rows it were."""
+
+    def moving(self) -> AbstractContextManager[None]:
+        """Have a transaction, and see that nobody else changes interactions until it ends."""
+
+    def lock_archive(self) -> bool:
+        """Keep other archivers away from this database; False where there is one."""
+
+
+class Shelf:
+    """The archive's side of a row database.
+
+    Args:
+        side: an open one, which one thread uses at a time.
+    """
+
+    def __init__(self, side: ShelfSide) -> None:
+        self.side = side
+
+    def foreign_columns(self) -> dict[TableName, set[str]]:
+        """Give the columns that a file has no place for: somebody has added them."""
+        known = {table.name: {column.name for column in table.columns} for table in SHELVED}
+        there = {name: {column for (column,) in self.side.ask("columns", table=name)} for name in known}
+        return {name: columns - known[name] for name, columns in there.items() if columns - known[name]}
+
+    def days_with_rows(self, before: int) -> Iterator[int]:
+        """Give the days before one that have interactions in the tables, in their order."""
+        day = 0
+        while day < before:
+            [(first,)] = self.side.ask("next_moment", since=day * DAY_MS, before=before * DAY_MS)
+            if first is None:
+                return
+            day = int(first // DAY_MS)
+            yield day
+            day += 1
+
+    def resting(self, day: int) -> list[str]:
+        """Give the interactions of a day that make no work any more."""
+        found = self.side.ask("resting", since=day * DAY_MS, before=(day + 1) * DAY_MS)
+        return [id for (id,) in found if type(id) is str]
+
+    def rows_of(self, ids: Sequence[str]) -> dict[str, Rows]:
+        """Read interactions with all that belongs to them, each table's rows in their order."""
+        found: dict[str, Rows] = {id: {} for id in ids}
+        for table in SHELVED:
+            for row in self.side.rows(table.name, ids, most_text=None):
+                if row[0] in found:
+                    found[row[0]].setdefault(table.name, []).append(row)
+        return {id: rows for id, rows in found.items() if "voice_queries" in rows}
+
+    @contextmanager
+    def moving(self) -> Iterator[None]:
+        """Have a transaction in which interactions may go from one place to the other."""
+        with self.side.moving():
+            yield
+
+    def busy_among(self, ids: Sequence[str]) -> set[str]:
+        """Tell which of some interactions make work."""
+        return {id for (id,) in self.side.ask("working", ids=list(ids))}
+
+    def put_away(self, ids: Sequence[str], file: int) -> None:
+        """Take interactions out of the tables, since they lie in a file; in `moving`."""
+        self.side.tell("hold_sessions", ids=list(ids))
+        self.side.tell("hold_ids", ids=list(ids), file=file)
+        self.side.tell("held", file=file, change=len(ids))
+        for name in ("history", "evaluations", "outcomes", "queries"):
+            self.side.tell(f"delete_{name}", ids=list(ids))
+
+    def put_back(self, rows: dict[str, Rows], file: int, *, now: int) -> list[str]:
+        """Put the interactions back into the tables that still lie in a file; tell which. In `moving`.
+
+        Followers are told: one that is just reading everything may have passed both places.
+        """
+        taken = self.take_out(list(rows), file)
+        for table in SHELVED:
+            self.side.write(table.name, [row for id in taken for row in rows[id].get(table.name, [])])
+        self.side.publish(taken, (), now=now)
+        return taken
+
+    def take_out(self, ids: Sequence[str], file: int) -> list[str]:
+        """Note that interactions no longer lie in a file; tell which did. In `moving`."""
+        taken = [id for (id,) in self.side.ask("take_out", ids=list(ids), file=file)]
+        self.side.tell("held", file=file, change=-len(taken))
+        return taken
+
+    def delete(self, ids: Sequence[str], *, now: int) -> None:
+        """Remove interactions from the tables for good, and tell followers; in `moving`."""
+        for name in ("history", "evaluations", "outcomes", "queue", "queries"):
+            self.side.tell(f"delete_{name}", ids=list(ids))
+        self.side.publish(list(ids), (), now=now)
+
+    def find(self, ids: Sequence[str]) -> dict[str, int]:
+        """Tell in which files interactions lie."""
+        return dict(self.side.ask("find", ids=list(ids))) if ids else {}
+
+    def files(self, day: int | None = None) -> list[ArchiveFile]:
+        """Give the files that count."""
+        names = ArchiveFile.__struct_fields__
+        found = [ArchiveFile(**dict(zip(names, row, strict=True))) for row in self.side.ask("files")]
+        return [file for file in found if day is None or file.day == day]
+
+    def add_files(self, files: Iterable[ArchiveFile], day: ArchiveDay) -> None:
+        """Let files count, and note how far their day has come, at once."""
+        with self.side.changing():
+            for file in files:
+                self.side.tell("add_file", **_without(file, "number", "held"))
+            self._note(day)
+
+    def replace_file(self, before: ArchiveFile, after: ArchiveFile) -> None:
+        """Let a file that holds just what is in force take another one's place; in `moving`."""
+        values = _without(after, "number", "held", "day", "store_id")
+        self.side.tell("replace_file", number=before.number, before=before.path, **values)
+
+    def drop_file(self, file: ArchiveFile) -> None:
+        """Let a file count no longer; in a transaction."""
+        self.side.tell("drop_file", number=file.number)
+
+    def days(self) -> list[ArchiveDay]:
+        """Tell how far each day has come."""
+        return [ArchiveDay(*row) for row in self.side.ask("days")]
+
+    def note_day(self, day: ArchiveDay) -> None:
+        """Note how far a day has come."""
+        with self.side.changing():
+            self._note(day)
+
+    def drop_day(self, day: int) -> None:
+        """Forget a day."""
+        with self.side.changing():
+            self.side.tell("drop_day", day=day)
+
+    def _note(self, day: ArchiveDay) -> None:
+        self.side.tell("note_day", day=day.day, state=day.state, token=day.token, now=day.changed_at)
+
+
+def _without(file: ArchiveFile, *names: str) -> dict[str, Any]:  # Any: the fields' own
+    return {name: value for name, value in msgspec.structs.asdict(file).items() if name not in names}
+
+
+def fits(table: Table, row: Row) -> bool:
+    """Whether every cell of a row is a value of its column, so that a file gives it back as it is."""
+    return all(_fits(column.kind, cell) for column, cell in zip(table.columns, row, strict=True))
+
+
+def _fits(kind: str, cell: Any) -> bool:  # Any: what a database holds
+    if cell is None:
+        return True
+    if kind == "text":
+        return type(cell) is str
+    if kind == "real":
+        return type(cell) is float or (type(cell) is int and abs(cell) <= 2**53)
+    return type(cell) is int and -(2**63) <= cell < 2**63
