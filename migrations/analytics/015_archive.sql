@@ -1,8 +1,7 @@
--- Which days went into the archive, and how far that has come: writing, written, verified, removing, done.
+-- Which days went into the archive, and how far that has come: removing (its files count), done.
 CREATE TABLE IF NOT EXISTS archive_days (
     day INTEGER PRIMARY KEY, -- days since 1970-01-01, UTC
     state TEXT NOT NULL,
-    token TEXT NOT NULL, -- part of the names of the files that this try writes
     changed_at INTEGER NOT NULL -- epoch milliseconds
 );
 
@@ -22,6 +21,11 @@ CREATE TABLE IF NOT EXISTS archive_files (
 );
 
 CREATE INDEX IF NOT EXISTS idx_archive_files_day ON archive_files (day);
+
+-- Names of files that may lie in the archive's place and don't count: being written, or to be removed.
+CREATE TABLE IF NOT EXISTS archive_leftovers (
+    path TEXT PRIMARY KEY
+) WITHOUT ROWID;
 
 -- Which interactions lie in the archive, in which file, and whether with an outcome. An interaction is in the tables or
 -- here, never in both: it goes from one to the other in a transaction.

@@ -17,6 +17,7 @@ from tenacity import (
     wait_exponential_jitter,
 )
 
+from aura_analytics.archive.past import attached
 from aura_analytics.errors import StoreUnavailable
 from aura_analytics.privacy.persons import Persons
 from aura_analytics.projection import Columns
@@ -75,6 +76,7 @@ async def _open_store(settings: Settings) -> Store:
     if applied:
         log.info("migrated", applied=applied)
     store = make_store(settings)
+    attached(settings, store)
     await store.open()
     return store
 

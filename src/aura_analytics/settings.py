@@ -20,7 +20,19 @@ from aura_analytics.errors import SettingsError
 
 FILES = (".env", ".dev.vars")
 # Names in the environment that are surely meant for us; in our own files every unknown name is a mistake.
-OUR_PREFIXES = ("AURA_", "EVAL_", "INGEST_", "RATE_", "REDACT", "SERVE_", "STATS_", "ALERTS", "WEBHOOK_")
+OUR_PREFIXES = (
+    "AURA_",
+    "EVAL_",
+    "INGEST_",
+    "RATE_",
+    "REDACT",
+    "SERVE_",
+    "STATS_",
+    "ALERTS",
+    "WEBHOOK_",
+    "ARCHIVE_",
+    "RETENTION_",
+)
 SECRETS = frozenset(
     {
         "aura_api_key",
@@ -45,6 +57,7 @@ CASELESS = frozenset(
         "client_address_header",
         "rate_store",
         "eval_budget_spent",
+        "retention_keep_totals",
     }
 )
 
@@ -297,6 +310,25 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ] = 24
     stats_memory_mb: Annotated[int, _whole(64, 1_048_576, "memory that the columns may take, in MiB")] = 320
     stats_threads: Annotated[int, _whole(1, 1_024, "threads that one statistic may use")] = 2
+
+    archive_url: Annotated[
+        str,
+        _text(
+            "where the archive's files lie; by default a folder beside the row database, or in `data/`",
+            "a folder, file:///PATH or s3://BUCKET/PREFIX",
+            r"^\S.*$",
+        ),
+    ] = ""
+    archive_after_days: Annotated[
+        int, _whole(0, 36_500, "whole days (UTC) older than so many are archived, once a day by a server; 0: never")
+    ] = 0
+    retention_days: Annotated[
+        int, _whole(0, 36_500, "what is older than so many days is deleted, also from the archive; 0: nothing is")
+    ] = 0
+    retention_keep_totals: Annotated[
+        Literal["on", "off"],
+        _choice("whether the hourly totals (`voice_stats_hourly`) of what is deleted so are kept", "on", "off"),
+    ] = "on"
 
     alerts: Annotated[
         str,

@@ -19,6 +19,7 @@ from aura_analytics.projection.question import Question
 from aura_analytics.projection.transaction import answer, in_transaction
 from aura_analytics.projection.unsettled import Ready
 from aura_analytics.store.port import ConversionRow, FeedPoint, Surroundings, WideRow
+from aura_analytics.store.shelved import Shelved
 
 log = structlog.get_logger()
 
@@ -117,6 +118,13 @@ class ColumnFile:
     def fill(self, rows: Sequence[WideRow]) -> None:
         """Add rows of a snapshot to a table that isn't whole yet; each call is a transaction, which bounds memory."""
         self._transact(transport.append, rows)
+
+    def fill_file(self, shelved: Shelved) -> None:
+        """Add what lies in a file of the archive, but for what the table holds by now."""
+        with contextlib.closing(self._open.cursor()) as cursor:
+            low, high = cursor.execute(schema.EXTENT_OF_FILE, {"path": str(shelved.path)}).fetchone() or (None, None)
+            values = {"path": str(shelved.path), "ids": shelved.ids, "low": low, "high": high}
+            cursor.execute(schema.FILL_FROM_FILE, values)
 
     def lend(self) -> None:
         """Let another process have the file until `take_back`; a table that isn't whole is asked nothing meanwhile."""

@@ -18,6 +18,7 @@ import structlog
 import uvloop
 
 from aura_analytics import logs
+from aura_analytics.archive.past import attached
 from aura_analytics.errors import ProjectionOwned, SettingsError, StoreUnavailable, Unavailable
 from aura_analytics.projection import frames
 from aura_analytics.projection.attribution import attribution_ms
@@ -65,6 +66,7 @@ async def _serve(settings: Settings, reader: asyncio.StreamReader, writer: async
 @asynccontextmanager
 async def _opened(settings: Settings) -> AsyncIterator[Store]:
     store = make_store(settings)
+    attached(settings, store)
     await store.open()
     try:
         yield store

@@ -64,9 +64,13 @@ class Rebuild:
             await write(columns.take_back)
         for part in left:
             await self.rows(part, partial(write, columns.fill))
+        past = self._store.past
+        if past is not None:  # after the tables: what leaves them meanwhile is in one of the two, or in both
+            async for shelved in past.files():
+                await write(columns.fill_file, shelved)
         async for rows in self._store.conversion_snapshot(FILL_ROWS):
             await write(columns.fill_conversions, rows)
-        return await self._store.count()
+        return await self._store.count() + (await past.count() if past is not None else 0)
 
     async def stream(self) -> list[Part | None]:
         """Fill what can be streamed; give the parts that have to be filled by rows, None for all there is."""

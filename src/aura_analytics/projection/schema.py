@@ -69,6 +69,14 @@ READ_GONE = f"SELECT {', '.join(TYPES)} FROM interactions WHERE id IN (SELECT un
 # A stream begins with a row that only tells the types of its columns; neither has it an outcome nor has it none.
 FILL_FROM_STREAM = f"INSERT INTO interactions SELECT {', '.join(TYPES)} FROM stream WHERE has_outcome >= 0"
 
+# A file of the archive, which has the same columns: what of it is in force and isn't in the table by now.
+EXTENT_OF_FILE = "SELECT min(created_at), max(created_at) FROM read_parquet($path, hive_partitioning = false)"
+FILL_FROM_FILE = f"""
+INSERT INTO interactions SELECT {", ".join(TYPES)} FROM read_parquet($path, hive_partitioning = false) AS shelved
+WHERE ($ids::VARCHAR[] IS NULL OR id IN (SELECT unnest($ids::VARCHAR[])))
+    AND id NOT IN (SELECT id FROM interactions WHERE created_at BETWEEN $low AND $high)
+"""
+
 ID = WIDE_COLUMNS.index("id")
 CREATED_AT = WIDE_COLUMNS.index("created_at")
 

@@ -1,7 +1,7 @@
 """Comparing rows and columns, cell by cell, while both go on changing."""
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from typing import Any, Protocol
 
 from aura_analytics.projection.port import Difference, Verification
@@ -47,7 +47,7 @@ async def verify(store: Store, projection: Held) -> Verification:
     await projection.caught_up()
     seen = 0
     suspects: list[str] = []
-    async for rows in store.snapshot(BATCH_ROWS):
+    async for rows in _everything(store):
         seen += len(rows)
         moments = [row[CREATED_AT] for row in rows if isinstance(row[CREATED_AT], int | float)]
         within = (min(moments), max(moments)) if len(moments) == len(rows) else None
@@ -62,6 +62,15 @@ async def verify(store: Store, projection: Held) -> Verification:
         differing=len({difference.query_id for difference in differences}),
         differences=differences[:MOST_NAMED],
     )
+
+
+async def _everything(store: Store) -> AsyncIterator[list[WideRow]]:
+    """Give all interactions: those in the tables, then those in the archive."""
+    async for rows in store.snapshot(BATCH_ROWS):
+        yield rows
+    if store.past is not None:
+        async for rows in store.past.wide_rows():
+            yield rows
 
 
 async def _look_again(store: Store, projection: Held, suspects: Sequence[str]) -> list[Difference]:

@@ -11,15 +11,17 @@ from aura_analytics.clock import Clock, now
 from aura_analytics.errors import SettingsError
 from aura_analytics.settings import Settings
 from aura_analytics.store import sqlite
-from aura_analytics.store.columns_file import columns_path, has_slots, is_a_file, lies_in_a_file
+from aura_analytics.store.columns_file import archive_path, columns_path, has_slots, is_a_file, lies_in_a_file
 from aura_analytics.store.copying.side import Side
 from aura_analytics.store.inspection import Inspection
 from aura_analytics.store.migrations import Migration
 from aura_analytics.store.port import ArrowStream, MigrationState, Part, Store
+from aura_analytics.store.shelf import Shelf
 
 __all__ = [
     "MigrationState",
     "Store",
+    "archive_path",
     "columns_path",
     "copying_side",
     "has_slots",
@@ -28,6 +30,7 @@ __all__ = [
     "make_store",
     "migrate",
     "migration_status",
+    "shelf",
     "sizes",
     "stream",
 ]
@@ -63,6 +66,19 @@ def copying_side(settings: Settings) -> Side:
     from aura_analytics.store.postgres.copying import PostgresSide  # noqa: PLC0415
 
     return PostgresSide(settings.aura_database_url)
+
+
+def shelf(settings: Settings) -> Shelf:
+    """Make the archive's side of the database that the settings name; its `side` still has to be opened."""
+    # Imported here: only who archives, or asks for what was, needs it.
+    if lies_in_a_file(settings):
+        from aura_analytics.store.sqlite.shelf import SqliteShelfSide  # noqa: PLC0415
+
+        return Shelf(SqliteShelfSide(settings.aura_database_url))
+    _postgres()
+    from aura_analytics.store.postgres.shelf import PostgresShelfSide  # noqa: PLC0415
+
+    return Shelf(PostgresShelfSide(settings.aura_database_url))
 
 
 def migrate(settings: Settings) -> list[str]:

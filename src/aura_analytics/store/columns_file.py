@@ -46,6 +46,14 @@ def columns_path(settings: Settings, slot: int = 0) -> Path:
     return rows.with_name(rows.name + SUFFIX)  # with its whole name: no two databases share a file
 
 
+def archive_path(settings: Settings) -> Path:
+    """Give the folder of the archive of this database, where none is named."""
+    if not lies_in_a_file(settings):
+        return FOLDER / f"{_name(settings.aura_database_url)}.archive"
+    rows = path_of(settings.aura_database_url)
+    return rows.with_name(rows.name + ".archive")
+
+
 def _name(url: str) -> str:
     """Make a name of where a database is. Who asks and with which password is no part of it."""
     try:

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 from aura_analytics.events.records import Interaction, InteractionDetails
 from aura_analytics.store.past import history_of, whole_row
 from aura_analytics.store.queries import Row
-from aura_analytics.store.shelf import Rows
+from aura_analytics.store.shelved import Rows
 from aura_analytics.store.tolerance import (
     conversion_of,
     extra_of,

@@ -1,14 +1,14 @@
-"""What a store asks of the archive: the interactions that have left its tables."""
+"""What a store does about interactions that have left its tables for the archive."""
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 from aura_analytics.errors import InArchive, StoreUnavailable
 from aura_analytics.events.records import Verdict
 from aura_analytics.store.copying.tables import EVALUATIONS, OUTCOMES, QUERIES, Table
 from aura_analytics.store.port import WIDE_COLUMNS, WideRow
 from aura_analytics.store.queries import Row
-from aura_analytics.store.shelf import Rows
+from aura_analytics.store.shelved import Past, Rows
 from aura_analytics.store.tolerance import verdict_of
 
 Result = TypeVar("Result")
@@ -17,16 +17,6 @@ Result = TypeVar("Result")
 _OF_QUERY = WIDE_COLUMNS[: WIDE_COLUMNS.index("has_outcome")]
 _OF_OUTCOME = WIDE_COLUMNS[WIDE_COLUMNS.index("has_outcome") + 1 : WIDE_COLUMNS.index("label")]
 _OF_VERDICT = ("label", "reason", "confidence_score", "evaluated_at", "evaluated_by")
-
-
-class Past(Protocol):
-    """The archive, as a store sees it."""
-
-    async def recall(self, query_ids: Sequence[str]) -> None:
-        """Put interactions back into the tables, those of them that lie in the archive."""
-
-    async def rows(self, query_ids: Sequence[str]) -> dict[str, Rows]:
-        """Read interactions where they lie; one that is just taken out of the archive may be missing."""
 
 
 async def recalling(past: Past | None, change: Callable[[], Awaitable[Result]]) -> Result:

@@ -23,6 +23,7 @@ from aura_analytics.store.judging import AnsweredCalls, CallSums, Choice, Demand
 from aura_analytics.store.keys import KeyStore
 from aura_analytics.store.privacy import PersonStore
 from aura_analytics.store.sessions import SessionStore
+from aura_analytics.store.shelved import Past
 from aura_analytics.store.undoing import Undoing
 
 # One interaction as the columns hold it, in the order of WIDE_COLUMNS. Any: what a cell of a database can be.
@@ -186,8 +187,10 @@ class MigrationState(msgspec.Struct, frozen=True, kw_only=True):
 class Store(Failures, Undoing, Protocol):
     """The row database.
 
-    Every method raises `StoreUnavailable` where the database can't be used right now.
+    Every method raises `StoreUnavailable` where the database can't be used right now. `past` knows what has left it.
     """
+
+    past: Past | None
 
     @property
     def keys(self) -> KeyStore:

@@ -11,8 +11,9 @@ from typing import Any, Literal, Protocol
 import msgspec
 
 from aura_analytics.store.copying.side import Side
-from aura_analytics.store.copying.tables import EVALUATIONS, HISTORY, OUTCOMES, QUERIES, Table, TableName
+from aura_analytics.store.copying.tables import EVALUATIONS, HISTORY, OUTCOMES, QUERIES, TableName
 from aura_analytics.store.queries import Row
+from aura_analytics.store.shelved import Rows
 
 # What an interaction consists of, by which it lies in a file. What makes work is in no file: it stays until it is done.
 SHELVED = (QUERIES, OUTCOMES, EVALUATIONS, HISTORY)
@@ -20,11 +21,10 @@ SHELVED = (QUERIES, OUTCOMES, EVALUATIONS, HISTORY)
 DAY_MS = 86_400_000
 # How many interactions a transaction moves: others wait for it meanwhile.
 STEP = 200
+# No moment is before it: a whole number of 64 bits.
+FIRST_MOMENT = -(2**63)
 
-State = Literal["writing", "written", "verified", "removing", "done"]
-
-# The rows of an interaction by their tables.
-Rows = dict[TableName, list[Row]]
+State = Literal["removing", "done"]
 
 
 class ArchiveFile(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,11 +43,10 @@ class ArchiveFile(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ArchiveDay(msgspec.Struct, frozen=True):
-    """How far a day has come. `token` stands in the names of what this try writes."""
+    """How far a day has come: what its files hold is being removed from the tables, or is."""
 
     day: int
     state: State
-    token: str
     changed_at: int
 
 
@@ -64,7 +63,10 @@ class ShelfSide(Side, Protocol):
         """Have a transaction, and see that nobody else changes interactions until it ends."""
 
     def lock_archive(self) -> bool:
-        """Keep other archivers away from this database; False where there is one."""
+        """Keep others that write files of the archive away from this database; False where there is one."""
+
+    def unlock_archive(self) -> None:
+        """Let others write files of the archive."""
 
 
 class Shelf:
@@ -98,6 +100,11 @@ class Shelf:
         """Give the interactions of a day that make no work any more."""
         found = self.side.ask("resting", since=day * DAY_MS, before=(day + 1) * DAY_MS)
         return [id for (id,) in found if type(id) is str]
+
+    def waiting(self, day: int) -> int:
+        """Count the interactions of a day that make work, and so can't leave."""
+        [(count,)] = self.side.ask("waiting", since=day * DAY_MS, before=(day + 1) * DAY_MS)
+        return int(count)
 
     def rows_of(self, ids: Sequence[str]) -> dict[str, Rows]:
         """Read interactions with all that belongs to them, each table's rows in their order."""
@@ -154,26 +161,59 @@ class Shelf:
         return dict(self.side.ask("find", ids=list(ids))) if ids else {}
 
     def files(self, day: int | None = None) -> list[ArchiveFile]:
-        """Give the files that count."""
-        names = ArchiveFile.__struct_fields__
-        found = [ArchiveFile(**dict(zip(names, row, strict=True))) for row in self.side.ask("files")]
-        return [file for file in found if day is None or file.day == day]
+        """Give the files that count, of all days or of one."""
+        return [_file_of(row) for row in self.side.ask("files", day=day)]
+
+    def file(self, number: int) -> ArchiveFile | None:
+        """Give a file that counts, as it is now."""
+        return next((_file_of(row) for row in self.side.ask("file", number=number)), None)
+
+    def sessions_of(self, user_id: str) -> list[tuple[str, str]]:
+        """Give the sessions, each with its store, that somebody has in the tables."""
+        return [(store, session) for store, session in self.side.ask("sessions_of", user_id=user_id)]
+
+    def forget_sessions(self, sessions: Sequence[str]) -> None:
+        """Know no longer that sessions have turns in the archive; in a transaction."""
+        self.side.tell("forget_sessions", ids=list(sessions))
+
+    def old_ids(self, before: int, limit: int) -> list[str]:
+        """Give some interactions in the tables that were asked before a moment."""
+        return [id for (id,) in self.side.ask("everything_of", since=FIRST_MOMENT, before=before, limit=limit)]
+
+    def leave(self, paths: Iterable[str]) -> None:
+        """Note files that may be there from now on, and don't count."""
+        with self.side.changing():
+            for path in paths:
+                self.side.tell("leave", path=path)
+
+    def leftovers(self) -> list[str]:
+        """Give the files that may be there and don't count."""
+        return [path for (path,) in self.side.ask("leftovers")]
+
+    def swept(self, path: str) -> None:
+        """Note that a file is gone."""
+        with self.side.changing():
+            self.side.tell("unleave", path=path)
 
     def add_files(self, files: Iterable[ArchiveFile], day: ArchiveDay) -> None:
         """Let files count, and note how far their day has come, at once."""
         with self.side.changing():
             for file in files:
                 self.side.tell("add_file", **_without(file, "number", "held"))
+                self.side.tell("unleave", path=file.path)
             self._note(day)
 
     def replace_file(self, before: ArchiveFile, after: ArchiveFile) -> None:
-        """Let a file that holds just what is in force take another one's place; in `moving`."""
+        """Let a file that holds just what is in force take another one's place, which is left over; in `moving`."""
         values = _without(after, "number", "held", "day", "store_id")
         self.side.tell("replace_file", number=before.number, before=before.path, **values)
+        self.side.tell("unleave", path=after.path)
+        self.side.tell("leave", path=before.path)
 
     def drop_file(self, file: ArchiveFile) -> None:
-        """Let a file count no longer; in a transaction."""
+        """Let a file count no longer, which is left over; in a transaction."""
         self.side.tell("drop_file", number=file.number)
+        self.side.tell("leave", path=file.path)
 
     def days(self) -> list[ArchiveDay]:
         """Tell how far each day has come."""
@@ -185,28 +225,17 @@ class Shelf:
             self._note(day)
 
     def drop_day(self, day: int) -> None:
-        """Forget a day."""
+        """Forget a day, unless it has a file."""
         with self.side.changing():
             self.side.tell("drop_day", day=day)
 
     def _note(self, day: ArchiveDay) -> None:
-        self.side.tell("note_day", day=day.day, state=day.state, token=day.token, now=day.changed_at)
+        self.side.tell("note_day", day=day.day, state=day.state, now=day.changed_at)
 
 
 def _without(file: ArchiveFile, *names: str) -> dict[str, Any]:  # Any: the fields' own
     return {name: value for name, value in msgspec.structs.asdict(file).items() if name not in names}
 
 
-def fits(table: Table, row: Row) -> bool:
-    """Whether every cell of a row is a value of its column, so that a file gives it back as it is."""
-    return all(_fits(column.kind, cell) for column, cell in zip(table.columns, row, strict=True))
-
-
-def _fits(kind: str, cell: Any) -> bool:  # Any: what a database holds
-    if cell is None:
-        return True
-    if kind == "text":
-        return type(cell) is str
-    if kind == "real":
-        return type(cell) is float or (type(cell) is int and abs(cell) <= 2**53)
-    return type(cell) is int and -(2**63) <= cell < 2**63
+def _file_of(row: Row) -> ArchiveFile:
+    return ArchiveFile(**dict(zip(ArchiveFile.__struct_fields__, row, strict=True)))

@@ -10,9 +10,9 @@ from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from aura_analytics.clock import Clock
 from aura_analytics.errors import StoreUnavailable
-from aura_analytics.store.past import Past
 from aura_analytics.store.postgres.connection import CONNECT_S, STATEMENT_MS, check, conninfo, prepare, translated
 from aura_analytics.store.queries import Row, load
+from aura_analytics.store.shelved import Past
 
 ARCHIVE = load("archive", "postgres")
 SESSION = load("session", "postgres")

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -84,6 +85,9 @@ class Judging(Access):
 
     async def take_back(self, query_id: str, *, given_at: int | None, now: int) -> TakenBack | None:
         """Take a person's label back."""
+        return await recalling(self.past, partial(self._take_back, query_id, given_at=given_at, now=now))
+
+    async def _take_back(self, query_id: str, *, given_at: int | None, now: int) -> TakenBack | None:
         async with self._changing() as connection:
             return await reviews.take_back(connection, query_id, given_at=given_at, now=now)
 

@@ -42,11 +42,13 @@ async def review(connection: Connection, verdict: Verdict, *, now: int) -> bool:
 
 async def take_back(connection: Connection, query_id: str, *, given_at: int | None, now: int) -> TakenBack | None:
     """Take a person's label back; see `Store.take_back`. In a transaction, and alone as `review` is."""
-    asked = {"query_id": storable(query_id), "given_at": given_at, "now": now}
+    asked: dict[str, Any] = {"query_id": storable(query_id), "given_at": given_at, "now": now}
     await connection.execute(FEED["announce"], {})
     await connection.execute(SQL["alone"], {"what": f"label of {asked['query_id']}"})
     await connection.execute(SQL["hold_work"], asked)
     if await (await connection.execute(SQL["take_away"], asked)).fetchone() is None:
+        if archived := await archived_among(connection, [asked["query_id"]]):
+            raise InArchive(archived)
         return None
     standing = await (await connection.execute(SQL["last_kept"], asked, binary=True)).fetchone()
     if standing is None:

@@ -36,5 +36,9 @@ class PostgresShelfSide(PostgresSide):
             yield
 
     def lock_archive(self) -> bool:
-        """Take the lock, which is let go with the connection."""
+        """Take the lock, which is let go with the connection at the latest."""
         return self.ask("try_lock", key=LOCK) == [(True,)]
+
+    def unlock_archive(self) -> None:
+        """Let go of the lock."""
+        self.ask("unlock", key=LOCK)

@@ -8,6 +8,12 @@ SELECT q.id FROM voice_queries AS q
 WHERE q.created_at >= :since AND q.created_at < :before
     AND NOT EXISTS (SELECT 1 FROM evaluation_queue AS w WHERE w.query_id = q.id);
 
+-- name: waiting
+-- How many queries of a range of time make work.
+SELECT count(*) FROM voice_queries AS q
+WHERE q.created_at >= :since AND q.created_at < :before
+    AND EXISTS (SELECT 1 FROM evaluation_queue AS w WHERE w.query_id = q.id);
+
 -- name: everything_of
 -- The queries of a range of time.
 SELECT id FROM voice_queries WHERE created_at >= :since AND created_at < :before LIMIT :limit;
@@ -93,7 +99,17 @@ UPDATE archive_files SET held = held + :change WHERE number = :file;
 -- name: files
 -- The files that count.
 SELECT number, day, store_id, path, interactions, held, bytes, content, sha256, format FROM archive_files
+WHERE CAST(:day AS bigint) IS NULL OR day = CAST(:day AS bigint)
 ORDER BY day, number;
+
+-- name: file
+-- A file that counts.
+SELECT number, day, store_id, path, interactions, held, bytes, content, sha256, format FROM archive_files
+WHERE number = :number;
+
+-- name: sessions_of
+-- The sessions that somebody has in the tables.
+SELECT DISTINCT store_id, session_id FROM voice_queries WHERE user_id = :user_id AND session_id IS NOT NULL;
 
 -- name: add_file
 -- Let a file count.
@@ -112,13 +128,25 @@ DELETE FROM archive_files WHERE number = :number;
 
 -- name: days
 -- How far each day has come.
-SELECT day, state, token, changed_at FROM archive_days ORDER BY day;
+SELECT day, state, changed_at FROM archive_days ORDER BY day;
 
 -- name: note_day
 -- Note how far a day has come.
-INSERT INTO archive_days (day, state, token, changed_at) VALUES (:day, :state, :token, :now)
-ON CONFLICT (day) DO UPDATE SET state = excluded.state, token = excluded.token, changed_at = excluded.changed_at;
+INSERT INTO archive_days (day, state, changed_at) VALUES (:day, :state, :now)
+ON CONFLICT (day) DO UPDATE SET state = excluded.state, changed_at = excluded.changed_at;
 
 -- name: drop_day
 -- Forget a day that has nothing in the archive.
-DELETE FROM archive_days WHERE day = :day;
+DELETE FROM archive_days WHERE day = :day AND NOT EXISTS (SELECT 1 FROM archive_files AS f WHERE f.day = :day);
+
+-- name: leftovers
+-- The files that may be there and don't count.
+SELECT path FROM archive_leftovers ORDER BY path;
+
+-- name: leave
+-- Note a file that may be there and doesn't count.
+INSERT INTO archive_leftovers (path) VALUES (:path) ON CONFLICT DO NOTHING;
+
+-- name: unleave
+-- Forget a file that counts now, or that is gone.
+DELETE FROM archive_leftovers WHERE path = :path;

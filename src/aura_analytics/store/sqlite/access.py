@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from aura_analytics.clock import Clock, now
 from aura_analytics.errors import StoreUnavailable
-from aura_analytics.store.past import Past
+from aura_analytics.store.shelved import Past
 from aura_analytics.store.sqlite.connection import connect, path_of, translated
 from aura_analytics.store.sqlite.writer import Writer, touch
 

@@ -66,7 +66,8 @@ class Judging(Access):
 
     async def take_back(self, query_id: str, *, given_at: int | None, now: int) -> TakenBack | None:
         """Take a person's label back."""
-        return await self._write.change(partial(reviews.take_back, query_id=query_id, given_at=given_at, now=now))
+        change = partial(reviews.take_back, query_id=query_id, given_at=given_at, now=now)
+        return await recalling(self.past, lambda: self._write.change(change))
 
     async def lease_reviews(
         self, query_ids: Sequence[str], *, reviewer: str, limit: int, now: int, until: int

@@ -35,9 +35,15 @@ def review(connection: sqlite3.Connection, *, verdict: Verdict, now: int) -> boo
 
 
 def take_back(connection: sqlite3.Connection, *, query_id: str, given_at: int | None, now: int) -> TakenBack | None:
-    """Take a person's label back; see `Store.take_back`."""
+    """Take a person's label back; see `Store.take_back`.
+
+    Raises:
+        InArchive: the interaction lies there.
+    """
     asked = {"query_id": query_id, "given_at": given_at, "now": now}
     if connection.execute(SQL["take_away"], asked).fetchone() is None:
+        if archived_among(connection, [query_id]):
+            raise InArchive([query_id])
         return None
     standing = fetch(connection, SQL["last_kept"], asked)
     if standing:

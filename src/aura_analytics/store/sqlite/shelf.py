@@ -38,6 +38,7 @@ class SqliteShelfSide(SqliteSide):
 
     def lock_archive(self) -> bool:
         """Take the lock beside the file. It is never removed: two could have one each then."""
+        self.unlock_archive()
         try:
             self._archive_lock = self._path.with_name(self._path.name + ".archiving").open("ab")
         except OSError as error:
@@ -45,14 +46,20 @@ class SqliteShelfSide(SqliteSide):
         try:
             fcntl.flock(self._archive_lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
+            self.unlock_archive()
             return False
         return True
+
+    def unlock_archive(self) -> None:
+        """Let go of the lock, by closing what has it."""
+        if self._archive_lock is not None:
+            self._archive_lock.close()
+            self._archive_lock = None
 
     def close(self) -> None:
         """Let go of the file, and of its locks."""
         super().close()
-        if self._archive_lock is not None:
-            self._archive_lock.close()
+        self.unlock_archive()
 
 
 def _bound(values: dict[str, object]) -> dict[str, object]:

@@ -12,5 +12,9 @@ LOCK TABLE change_feed IN SHARE ROW EXCLUSIVE MODE;
 SET LOCAL lock_timeout = 200;
 
 -- name: try_lock
--- Keep other archivers away from this database; it is let go with the connection.
+-- Keep others that write files of the archive away from this database; it is let go with the connection.
 SELECT pg_try_advisory_lock(:key);
+
+-- name: unlock
+-- Let others write files of the archive.
+SELECT pg_advisory_unlock(:key);

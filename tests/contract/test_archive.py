@@ -1,0 +1,224 @@
+"""Whatever lies in the archive is answered as if it lay in the tables, and what changes is in force at once."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from shutil import rmtree
+
+import httpx
+import pytest
+
+from aura_analytics.app import make_app
+from aura_analytics.archive.course import Archived, day_of
+from aura_analytics.archive.opening import opened_archiver
+from aura_analytics.archive.past import attached
+from aura_analytics.errors import StoreUnavailable
+from aura_analytics.events.records import Event
+from aura_analytics.projection import Projection
+from aura_analytics.settings import Settings
+from aura_analytics.store import Store
+from contract.making import LATER, LEASE_MS, NOW, Watch, conversion, outcome, query, verdict
+
+DAY_MS = 86_400_000
+TODAY = day_of(NOW)
+ALL = f"?from={NOW - 40 * DAY_MS}&to={NOW + DAY_MS}"
+ASKED = (
+    "/stats/summary",
+    "/stats/summary?store=other&",
+    "/stats/summary?min_latency=700&",
+    "/stats/top-queries",
+    "/stats/unanswered",
+    "/stats/hourly",
+    "/stats/intents",
+    "/stats/stores",
+    "/stats/latency",
+    "/stats/quality",
+    "/stats/sessions",
+    "/stats/dataset",
+    "/stats/conversions",
+    "/insights/rephrasings",
+    "/export/training-data",
+    "/interactions",
+)
+
+
+@pytest.fixture
+def place(database: str, tmp_path: Path) -> Settings:
+    return Settings(aura_database_url=database, archive_url=str(tmp_path / "archive"), auth="off")
+
+
+@pytest.fixture
+def kept(place: Settings, store: Store, watch: Watch) -> Store:
+    """A store that knows where its archive is."""
+    attached(place, store, clock=watch)
+    return store
+
+
+def asked(number: int, days_ago: int, **fields: object) -> list[Event]:
+    """An interaction of some days ago."""
+    at = NOW - days_ago * DAY_MS + number * 1_000
+    whole = {
+        "created_at": at,
+        "received_at": at,
+        "session_id": f"s{number // 3}",
+        "user_id": f"u{number // 6}",
+        "store_id": "shop" if number % 3 else "other",
+        "query_text": ("rote Äpfel 🍎", "", "red shoes", 'it\'s "so"\n\\')[number % 4],
+        "transcription_conf": 0.1 * (number % 10),
+        "extra": {"number": number} if number % 5 == 0 else None,
+        **fields,
+    }
+    told = outcome(f"q{number}", occurred_at=at + 9, received_at=at + 9, latency_ms=100.5 * number, action_success=True)
+    return [query(f"q{number}", **whole), told]
+
+
+async def filled(store: Store, days: Sequence[int] = (30, 29, 1)) -> None:
+    """Store a dozen interactions of each day, and label all."""
+    events = [event for place, day in enumerate(days) for n in range(12) for event in asked(place * 12 + n, day)]
+    bought = conversion("c1", query_id="q1", session_id="s0", occurred_at=NOW - 30 * DAY_MS + 60_000, value=9.5)
+    await store.append([*events, bought])
+    await labelled(store)
+    await store.review(verdict("q2", "BAD", evaluated_by="human", method="eve"))
+
+
+async def labelled(store: Store) -> None:
+    claims = await store.claim_due(1_000, now=LATER, lease_ms=LEASE_MS)
+    await store.settle([(claim, verdict(claim.query_id, "GOOD", method="rules")) for claim in claims])
+
+
+async def archived(place: Settings, *, older_than: int = 7) -> Archived:
+    def run() -> Archived:
+        with opened_archiver(place, clock=lambda: NOW) as archiver:
+            return archiver.run(TODAY - older_than)
+
+    return await asyncio.to_thread(run)
+
+
+@asynccontextmanager
+async def asked_of(store: Store) -> AsyncIterator[httpx.AsyncClient]:
+    """Have the service over a store."""
+    projection = Projection(store, None, memory_mb=128, threads=1)
+    await projection.start()
+    try:
+        transport = httpx.ASGITransport(make_app(Settings(auth="off"), store, projection))
+        async with asyncio.timeout(30):
+            await projection.built()
+        async with httpx.AsyncClient(transport=transport, base_url="http://here") as client:
+            yield client
+    finally:
+        await projection.stop()
+
+
+async def answers(client: httpx.AsyncClient, ids: Sequence[str]) -> dict[str, str]:
+    paths = [f"{path}{ALL[1:]}" if path.endswith("&") else f"{path}{ALL}" for path in ASKED]
+    paths += [f"/interactions/{id}" for id in ids[:3]]
+    return {path: (await client.get(path)).text for path in paths}
+
+
+def differing(answers: dict[str, str], others: dict[str, str]) -> dict[str, tuple[str, str]]:
+    return {path: (text, others[path]) for path, text in answers.items() if text != others[path]}
+
+
+async def test_everything_is_answered_as_before(kept: Store, place: Settings) -> None:
+    await filled(kept)
+    ids = [f"q{n}" for n in range(36)]
+    rows = sorted(await kept.wide_rows(ids))
+    async with asked_of(kept) as client:
+        before = await answers(client, ids)
+        done = await archived(place)
+        assert (done.days, done.interactions, done.waiting, done.unfit) == (2, 24, 0, 0)
+        assert await kept.count() == 12
+        assert differing(await answers(client, ids), before) == {}
+        found = (await client.get("/verify")).json()
+        assert (found["interactions"], found["differing"]) == (36, 0)
+    assert [tuple(map(float_of, row)) for row in sorted(await kept.wide_rows(ids))] == [
+        tuple(map(float_of, row)) for row in rows
+    ]
+    async with asked_of(kept) as client:  # columns that were built anew
+        assert differing(await answers(client, ids), before) == {}
+        assert (await client.get("/verify")).json()["differing"] == 0
+
+
+def float_of(cell: object) -> object:
+    return float(cell) if isinstance(cell, int) else cell
+
+
+async def test_what_comes_again_is_a_duplicate(kept: Store, place: Settings) -> None:
+    await filled(kept, (30,))
+    await archived(place)
+    assert await kept.count() == 0
+    assert await kept.append([*asked(1, 30), *asked(2, 30), query("new")]) == [False] * 4 + [True]
+    assert await kept.count() == 1
+
+
+async def test_a_late_outcome_is_merged(kept: Store, place: Settings) -> None:
+    await kept.append([asked(0, 30)[0], *asked(1, 30)])
+    await labelled(kept)
+    await archived(place)
+    assert await kept.count() == 0
+    async with asked_of(kept) as client:
+        assert await kept.append([outcome("q0", latency_ms=5, action_success=False), *asked(1, 30)]) == [
+            True,
+            False,
+            False,
+        ]
+        assert await kept.count() == 1
+        found = (await client.get(f"/stats/summary{ALL}")).json()
+        assert (found["totalQueries"], found["failedQueries"]) == (2, 1)
+    [claim] = await kept.claim_due(10, now=LATER, lease_ms=LEASE_MS)
+    assert claim.interaction.outcome is not None
+    await kept.settle([(claim, verdict("q0", "BAD"))])
+    details = await kept.interaction("q0")
+    assert details is not None
+    assert [one.label for one in (details.verdict, *details.history) if one] == ["BAD", "GOOD"]
+    again = await archived(place)
+    assert (again.interactions, await kept.count()) == (1, 0)
+    assert await kept.interaction("q0") == details
+
+
+async def test_a_late_label_is_merged_and_can_be_taken_back(kept: Store, place: Settings) -> None:
+    await filled(kept, (30,))
+    await archived(place)
+    assert await kept.review(verdict("q1", "REVIEW", evaluated_by="human", method="eve"))
+    assert [one.label for one in await kept.verdicts(["q1"])] == ["REVIEW"]
+    assert [one.label for one in await kept.automatic_verdicts(["q1", "q3"])] == ["GOOD", "GOOD"]
+    await archived(place)
+    assert await kept.count() == 0
+    taken = await kept.take_back("q1", given_at=None, now=NOW)
+    assert taken is not None
+    assert [one.label for one in await kept.verdicts(["q1"])] == ["GOOD"]
+    assert not await kept.review(verdict("nobody", "BAD", evaluated_by="human"))
+
+
+async def test_what_waits_for_a_label_stays(kept: Store, place: Settings) -> None:
+    await kept.append([*asked(0, 30), *asked(1, 30)])
+    [claim] = await kept.claim_due(1, now=NOW, lease_ms=LEASE_MS)
+    await kept.settle([(claim, verdict(claim.query_id))])
+    done = await archived(place)
+    assert (done.interactions, done.waiting, await kept.count()) == (1, 1, 1)
+
+
+async def test_without_the_archive_nothing_is_lost_or_made_up(store: Store, place: Settings) -> None:
+    await filled(store, (30,))
+    await archived(place)
+    with pytest.raises(StoreUnavailable, match="archive"):
+        await store.interaction("q0")
+    assert await store.append(asked(0, 30)) == [False, False]
+
+
+async def test_a_file_that_is_missing_is_told(kept: Store, place: Settings) -> None:
+    await filled(kept, (30,))
+    await archived(place)
+    rmtree(place.archive_url)
+    with pytest.raises(StoreUnavailable, match="lacks a file"):
+        await kept.interaction("q0")
+
+
+async def test_two_may_archive_at_once(kept: Store, place: Settings) -> None:
+    await filled(kept, (30, 29, 28))
+    runs = await asyncio.gather(archived(place), archived(place))
+    assert await kept.count() == 0
+    assert sum(run.interactions for run in runs) >= 36
+    assert kept.past is not None
+    assert await kept.past.count() == 36
