@@ -26,15 +26,33 @@ BATCH_ROWS = 1_024
 LENGTH_BYTES = 4
 PARTITIONS = "{'date': DATE, 'store_id': VARCHAR}"
 
-Form = Literal["plain", "number", "json", "text"]
+Form = Literal["plain", "number", "whole", "json", "text"]
 # How a column leaves the engine; what isn't named leaves as DuckDB writes it.
 PLAIN = frozenset(
     {"BOOLEAN", "TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER", "VARCHAR"}
 )
+LARGE = frozenset({"UBIGINT", "HUGEINT", "UHUGEINT"})
+LARGEST = 2**63
 NUMBERS = ("DOUBLE", "FLOAT", "DECIMAL")
 NESTED = ("STRUCT", "MAP", "UNION", "JSON")
 
 Reason = Literal["refused", "memory", "files", "broken"]
+
+
+# What DuckDB says of a statement. Where a file is damaged, it may say anything else.
+OF_THE_QUESTION = (
+    duckdb.BinderException,
+    duckdb.CatalogException,
+    duckdb.ConversionException,
+    duckdb.InvalidInputException,
+    duckdb.InvalidTypeException,
+    duckdb.NotImplementedException,
+    duckdb.OutOfRangeException,
+    duckdb.ParserException,
+    duckdb.PermissionException,
+    duckdb.SyntaxException,
+    duckdb.TypeMismatchException,
+)
 
 
 class Question(msgspec.Struct, frozen=True, kw_only=True):
@@ -74,6 +92,7 @@ class End(msgspec.Struct, frozen=True, tag="end"):
 
 
 Message = Head | Part | End
+UNREADABLE = End("files", "a file of the archive can't be read; where one was just replaced, ask again")
 
 
 def answer(question: Question) -> Iterator[Message]:
@@ -83,8 +102,8 @@ def answer(question: Question) -> Iterator[Message]:
             check(connection, question.sql)
             try:
                 _lay_out(connection, question)
-            except (duckdb.IOException, duckdb.InvalidInputException):
-                yield End("files", "a file of the archive can't be read; where one was just replaced, ask again")
+            except duckdb.Error:
+                yield UNREADABLE
                 return
             _lock(connection, question)
             yield from _answered(connection, question.sql)
@@ -93,12 +112,17 @@ def answer(question: Question) -> Iterator[Message]:
         yield End("refused", str(error))
     except (duckdb.OutOfMemoryException, MemoryError):
         yield End("memory", f"the question needs more memory than {question.memory_mb:,} MiB")
-    except duckdb.IOException:
-        yield End("files", "a file of the archive can't be read; where one was just replaced, ask again")
-    except (duckdb.InternalException, duckdb.FatalException):
-        yield End("broken", "the question can't be answered")
     except duckdb.Error as error:
-        yield End("refused", first_line(str(error)))
+        yield _reason(error)
+
+
+def _reason(error: duckdb.Error) -> End:
+    """Tell a question that can't be answered from files that can't be read."""
+    if isinstance(error, duckdb.InternalException | duckdb.FatalException):
+        return End("broken", "the question can't be answered")
+    if isinstance(error, OF_THE_QUESTION) and "parquet" not in str(error).lower():
+        return End("refused", first_line(str(error)))
+    return UNREADABLE
 
 
 def _config(question: Question) -> dict[str, str | bool | int | float | list[str]]:
@@ -162,6 +186,8 @@ def _answered(connection: duckdb.DuckDBPyConnection, sql: str) -> Iterator[Messa
 def _form(kind: str) -> Form:
     if kind in PLAIN:
         return "plain"
+    if kind in LARGE:
+        return "whole"
     if kind.startswith(NUMBERS) and not kind.endswith("]"):
         return "number"
     return "json" if kind.startswith(NESTED) or kind.endswith("]") else "text"
@@ -172,6 +198,7 @@ def _cast(name: str, form: Form) -> str:
     casts: Mapping[Form, str] = {
         "plain": column,
         "number": f"{column}::DOUBLE",
+        "whole": f"{column}::VARCHAR",
         "json": f"to_json({column})::VARCHAR",
         "text": f"{column}::VARCHAR",
     }
@@ -179,9 +206,13 @@ def _cast(name: str, form: Form) -> str:
 
 
 def _cell(cell: Any, form: Form) -> Any:  # Any: what JSON can hold
-    if form == "number" and cell is not None and not math.isfinite(cell):
-        return None  # as in JSON, which has no word for it
-    return msgspec.json.decode(cell) if form == "json" and cell is not None else cell
+    if cell is None:
+        return None
+    if form == "number":
+        return cell if math.isfinite(cell) else None  # as in JSON, which has no word for it
+    if form == "whole":
+        return int(cell) if abs(int(cell)) < LARGEST else cell  # what no reader takes for a number stays a text
+    return msgspec.json.decode(cell) if form == "json" else cell
 
 
 def _quoted(name: str) -> str:
