@@ -40,5 +40,10 @@ CREATE TABLE IF NOT EXISTS archived_sessions (
     id TEXT PRIMARY KEY
 ) WITHOUT ROWID;
 
+-- Before which moment the totals of hours stay as they are, since what they were added up from was deleted.
+CREATE TABLE IF NOT EXISTS kept_totals (
+    before_s INTEGER PRIMARY KEY -- epoch seconds
+);
+
 INSERT OR IGNORE INTO migration_metadata (version, applied_at, description)
 VALUES (15, CAST(strftime('%s', 'now') AS INTEGER) * 1000, 'archive');

@@ -39,3 +39,8 @@ CREATE TABLE archived_ids (
 CREATE TABLE archived_sessions (
     id TEXT COLLATE "C" PRIMARY KEY
 );
+
+-- Before which moment the totals of hours stay as they are, since what they were added up from was deleted.
+CREATE TABLE kept_totals (
+    before_s BIGINT PRIMARY KEY -- epoch seconds
+);

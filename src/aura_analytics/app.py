@@ -31,6 +31,7 @@ from aura_analytics.api.metrics import METRICS, Metrics
 from aura_analytics.api.page import built_page
 from aura_analytics.api.request_log import RequestLog
 from aura_analytics.api.tail import TAIL, Tail
+from aura_analytics.archiving import archiving, check_archive
 from aura_analytics.clock import now
 from aura_analytics.errors import SettingsError
 from aura_analytics.evaluation.candidate import candidates
@@ -229,6 +230,7 @@ async def serve(settings: Settings, *, on_ready: OnReady | None = None) -> None:
     make_policy(settings)
     store_kinds(settings)
     check_alerts(settings)
+    check_archive(settings)
     bounds = make_bounds(settings)
     patience_s = 0.0 if lies_in_a_file(settings) else DATABASE_STARTS_S
     async with contextlib.AsyncExitStack() as stack:
@@ -246,6 +248,7 @@ async def serve(settings: Settings, *, on_ready: OnReady | None = None) -> None:
         await keyring.refresh()
         _tell_of_door(settings, keyring)
         await stack.enter_async_context(watching(settings, store, make_reader(settings, columns)))
+        await stack.enter_async_context(archiving(settings))
         streams = Streams(Live(store, most_of_key=settings.serve_max_listeners_per_key), Tail(recent))
         app = make_app(settings, store, columns, streams, keyring)
         await _run(app, streams, listener, Running(url), on_ready, bounds=bounds)

@@ -15,6 +15,7 @@ from aura_analytics.stats.training import ExampleFilter
 from aura_analytics.store import migrate as run_migrate
 from aura_analytics.terminal import (
     alerts,
+    archive,
     backup,
     batch,
     cloudflare,
@@ -56,6 +57,7 @@ persons.add_to(cli)
 backup.add_to(cli)
 cloudflare.add_to(cli)
 alerts.add_to(cli)
+archive.add_to(cli)
 cli.command()(tail.tail)
 cli.command()(doctor.doctor)
 

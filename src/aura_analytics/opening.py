@@ -17,7 +17,8 @@ from tenacity import (
     wait_exponential_jitter,
 )
 
-from aura_analytics.archive.past import attached
+from aura_analytics.archive.past import Archive, attached
+from aura_analytics.archive.person import ArchivedPersons
 from aura_analytics.errors import StoreUnavailable
 from aura_analytics.privacy.persons import Persons
 from aura_analytics.projection import Columns
@@ -42,7 +43,8 @@ def make_reader(settings: Settings, columns: Columns) -> ColumnReader:
 
 def make_persons(store: Store) -> Persons:
     """Make what shows and erases all that is kept of one person. Places beside the rows and their copies go in here."""
-    return Persons(store)
+    archived = ArchivedPersons(store.past.settings) if isinstance(store.past, Archive) else None
+    return Persons(store, first=archived)
 
 
 @asynccontextmanager

@@ -8,16 +8,22 @@ from shutil import rmtree
 
 import httpx
 import pytest
+from msgspec.structs import replace
 
 from aura_analytics.app import make_app
+from aura_analytics.archive import parquet
 from aura_analytics.archive.course import Archived, day_of
 from aura_analytics.archive.opening import opened_archiver
 from aura_analytics.archive.past import attached
+from aura_analytics.archive.retention import Deleted, delete_before
+from aura_analytics.archive.shape import ID
 from aura_analytics.errors import StoreUnavailable
 from aura_analytics.events.records import Event
+from aura_analytics.opening import make_persons
 from aura_analytics.projection import Projection
 from aura_analytics.settings import Settings
 from aura_analytics.store import Store
+from aura_analytics.store.port import HourlySums
 from contract.making import LATER, LEASE_MS, NOW, Watch, conversion, outcome, query, verdict
 
 DAY_MS = 86_400_000
@@ -222,3 +228,84 @@ async def test_two_may_archive_at_once(kept: Store, place: Settings) -> None:
     assert sum(run.interactions for run in runs) >= 36
     assert kept.past is not None
     assert await kept.past.count() == 36
+
+
+async def test_a_person_is_forgotten_in_the_archive_too(kept: Store, place: Settings) -> None:
+    # Hers: what names her, and what names nobody in a session of which one turn lies in the tables, the other one not.
+    await filled(kept, (30, 29, 1))
+    await kept.append(
+        [
+            *asked(50, 30, session_id="hers", store_id="shop", user_id=None),
+            *asked(51, 1, session_id="hers", store_id="shop", user_id="u0"),
+            *asked(52, 30, session_id="shared", store_id="shop", user_id=None),
+            *asked(53, 30, session_id="shared", store_id="shop", user_id="u5"),
+            *asked(54, 30, session_id="shared", store_id="shop", user_id="u0"),
+        ]
+    )
+    await labelled(kept)
+    await archived(place)
+    whole = {f"q{n}" for n in [*range(36), *range(50, 55)]}
+    hers = {f"q{n}" for n in [*range(6), 50, 51, 54]}
+    told = [one async for one in make_persons(kept).known("u0", actor="test")]
+    assert {one["query"]["id"] for one in told if one["kind"] == "interaction"} == hers
+    await archived(place)
+    receipt = await make_persons(kept).forget("u0", actor="test")
+    assert receipt.rows["voice_queries"] == len(hers)
+    assert receipt.places["archive"] == len(hers) - 1 + 2  # the other turns of a session are looked at, and stay
+    assert {row[0] for row in await kept.wide_rows(sorted(whole))} == whole - hers
+    assert await kept.append(asked(1, 30)) == [False, False]
+    for file in Path(place.archive_url).rglob("*.parquet"):  # noqa: ASYNC240 (a few files)
+        assert not {flat[ID] for flats in parquet.read(file) for flat in flats} & hers
+    async with asked_of(kept) as client:
+        assert (await client.get(f"/stats/summary{ALL}")).json()["totalQueries"] == len(whole) - len(hers)
+        assert (await client.get("/verify")).json()["differing"] == 0
+    again = await archived(place)
+    assert again.waiting == 0
+
+
+async def test_what_is_too_old_is_deleted_and_its_totals_stay_or_go(kept: Store, place: Settings) -> None:
+    await filled(kept, (30, 29, 1))
+    hours = [
+        HourlySums(
+            store_id="shop",
+            hour_bucket=(NOW - days * DAY_MS) // 3_600_000 * 3_600,
+            total_queries=8,
+            successful_queries=8,
+            failed_queries=0,
+            total_latency_ms=1.0,
+            unique_sessions=4,
+            total_cost_usd=0.0,
+        )
+        for days in (29, 1)
+    ]
+    await kept.save_hourly(hours)
+    await archived(place, older_than=29)
+    async with asked_of(kept) as client:
+        deleted = await deleted_before(place, TODAY - 7, keeps_totals=True)
+        assert (deleted.interactions, deleted.archived, deleted.conversions) == (12, 12, 1)
+        assert (await client.get(f"/stats/summary{ALL}")).json()["totalQueries"] == 12
+        assert (await client.get("/verify")).json()["differing"] == 0
+    assert kept.past is not None
+    assert (await kept.count(), await kept.past.count()) == (12, 0)
+    assert not list(Path(place.archive_url).rglob("*.parquet"))  # noqa: ASYNC240 (a few files)
+    nothing = [replace(one, total_queries=0, successful_queries=0) for one in hours]
+    await kept.save_hourly(nothing)  # as the columns tell of hours that have nothing any more
+    assert totals_of(place) == [hours[0].hour_bucket]
+    await kept.save_hourly(hours)
+    await deleted_before(place, TODAY - 7, keeps_totals=False)
+    assert totals_of(place) == [hours[1].hour_bucket]
+
+
+async def deleted_before(place: Settings, day: int, *, keeps_totals: bool) -> Deleted:
+    def run() -> Deleted:
+        with opened_archiver(place, clock=lambda: NOW) as archiver:
+            return delete_before(archiver, day, keeps_totals=keeps_totals, now=NOW)
+
+    return await asyncio.to_thread(run)
+
+
+def totals_of(place: Settings) -> list[int]:
+    """The hours that have totals."""
+    with opened_archiver(place) as archiver:
+        sql = "SELECT hour_bucket FROM voice_stats_hourly ORDER BY hour_bucket"
+        return [hour for (hour,) in archiver.shelf.side._fetch(sql, {}, None)]

@@ -207,7 +207,7 @@ class Archiver:
 
     def _written(self, day: int, store: str, flats: Sequence[Flat], folder: Path) -> ArchiveFile:
         """Write a file that doesn't count yet, and see that it gives back what it was given."""
-        name = f"date={_iso(day)}/store_id={_folder_of(store)}/part-{ULID()}.parquet"
+        name = f"date={iso_of(day)}/store_id={_folder_of(store)}/part-{ULID()}.parquet"
         path = folder / "part.parquet"
         parquet.write(path, flats)
         expected = content([digest(flat) for flat in flats])
@@ -267,7 +267,8 @@ def day_of(moment: int) -> int:
     return moment // 86_400_000
 
 
-def _iso(day: int) -> str:
+def iso_of(day: int) -> str:
+    """Write a day as ISO 8601 has it."""
     try:
         return (EPOCH + timedelta(days=day)).isoformat()
     except OverflowError:  # a moment that somebody wrote past the door

@@ -51,7 +51,7 @@ class Folder:
     """Files in a folder; implements `Files`. It is made with the first file."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
+        self._path = path.absolute()
 
     def put(self, path: Path, name: str) -> None:
         """Copy a file beside its place, bring it to the disk, and put it there by renaming."""
@@ -64,8 +64,8 @@ class Folder:
                 fresh.replace(target)
             finally:
                 fresh.unlink(missing_ok=True)
-            for folder in (target.parent, *target.parent.relative_to(self._path).parents):
-                _to_disk(self._path / folder)
+            for folder in target.relative_to(self._path.parent).parents:
+                _to_disk(self._path.parent / folder)
         except OSError as error:
             raise ArchiveError(f"the archive's folder can't be written: {error.strerror}") from error
 

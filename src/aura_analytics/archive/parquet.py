@@ -22,6 +22,11 @@ COPY (SELECT * FROM shelved ORDER BY created_at, id) TO '{path}'
 (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL {level}, PARQUET_VERSION V2)
 """
 _READ = f"SELECT {_NAMES} FROM read_parquet($path, hive_partitioning = false)"
+_NAMED = """
+SELECT filename, id, store_id, session_id, user_id
+FROM read_parquet($paths, hive_partitioning = false, filename = true)
+WHERE user_id = $user OR session_id IN (SELECT unnest($sessions::VARCHAR[]))
+"""
 _CONFIG: dict[str, str | bool | int | float | list[str]] = {
     "memory_limit": f"{MEMORY_MB}MiB",
     "threads": "1",
@@ -32,7 +37,10 @@ _CONFIG: dict[str, str | bool | int | float | list[str]] = {
 
 
 @contextlib.contextmanager
-def _engine() -> Iterator[duckdb.DuckDBPyConnection]:
+def _engine() -> Iterator["duckdb.DuckDBPyConnection"]:
+    # Imported here: it takes long to load, and a process that never comes to a file needs nothing of it.
+    import duckdb  # noqa: PLC0415
+
     try:
         with contextlib.closing(duckdb.connect(":memory:", config=_CONFIG)) as connection:
             yield connection
@@ -71,6 +79,17 @@ def read(path: Path, ids: Sequence[str] | None = None) -> Iterator[list[Flat]]:
             yield rows
 
 
-def ids_of(path: Path, user_id: str, sessions: Sequence[tuple[str, str]]) -> list[str]:
-    """Give the interactions of a file that name somebody, or stand in one of some sessions of theirs."""
-    raise NotImplementedError
+def named(
+    paths: Sequence[Path], user_id: str, sessions: Sequence[str]
+) -> list[tuple[Path, str, str, str | None, str | None]]:
+    """Look through files for somebody: give file, id, store, session and user of what names them or is in a session.
+
+    Raises:
+        ArchiveError: a file can't be read, or is none of ours.
+    """
+    if not paths:
+        return []
+    values = {"paths": [str(path) for path in paths], "user": user_id, "sessions": list(sessions)}
+    with _engine() as connection:
+        found = connection.execute(_NAMED, values).fetchall()
+    return [(Path(path), id, store, session, user) for path, id, store, session, user in found]

@@ -25,7 +25,7 @@ class Archive:
     """
 
     def __init__(self, settings: Settings, *, clock: Clock = now) -> None:
-        self._settings = settings
+        self.settings = settings
         self._clock = clock
 
     async def recall(self, query_ids: Sequence[str]) -> None:
@@ -54,20 +54,20 @@ class Archive:
                 yield rows
 
     def _recall(self, query_ids: Sequence[str]) -> None:
-        with opened_archiver(self._settings) as archiver:
+        with opened_archiver(self.settings) as archiver:
             recall.put_back(archiver, query_ids, now=self._clock())
 
     def _rows(self, query_ids: Sequence[str]) -> dict[str, Rows]:
-        with opened_archiver(self._settings) as archiver:
+        with opened_archiver(self.settings) as archiver:
             return {flat[ID]: unfolded(flat, archiver.shelf.side.dialect) for flat in recall.found(archiver, query_ids)}
 
     def _files(self) -> list[ArchiveFile]:
-        with opened_archiver(self._settings) as archiver:
+        with opened_archiver(self.settings) as archiver:
             return archiver.shelf.files()
 
     def _shelved(self, file: ArchiveFile) -> Shelved | None:
         """Fetch a file, and tell what of it is in force; None where nothing is any more."""
-        with opened_archiver(self._settings) as archiver:
+        with opened_archiver(self.settings) as archiver:
 
             def fetch(current: ArchiveFile) -> Shelved:
                 path = archiver.files.local(current.path)
@@ -78,7 +78,7 @@ class Archive:
             return recall.of_file(archiver, file.number, fetch)
 
     def _wide_rows(self, file: ArchiveFile) -> list[Row]:
-        with opened_archiver(self._settings) as archiver:
+        with opened_archiver(self.settings) as archiver:
             return [flat[:WIDTH] for flat in recall.in_force(archiver, file.number)]
 
 

@@ -1,6 +1,7 @@
 """Where something may be kept of a person."""
 
 from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol
 
 # One thing that is kept of a person, as JSON has it. Any: what JSON can hold.
@@ -22,3 +23,14 @@ class Place(Protocol):
 
     async def left(self) -> str | None:
         """Say what of the last erasing couldn't be done yet, and what will; None where nothing is left."""
+
+
+class FirstPlace(Protocol):
+    """A place that gives what it has to the rows, before these are looked through."""
+
+    def held(self) -> AbstractAsyncContextManager[Place]:
+        """Have it until the rows are done: nothing of the person comes there meanwhile.
+
+        Raises:
+            StoreUnavailable: somebody else has it, for longer than one waits.
+        """

@@ -156,6 +156,27 @@ class Shelf:
             self.side.tell(f"delete_{name}", ids=list(ids))
         self.side.publish(list(ids), (), now=now)
 
+    def old_conversions(self, before: int, limit: int) -> list[str]:
+        """Give some conversions from before a moment."""
+        return [id for (id,) in self.side.ask("old_conversions", before=before, limit=limit)]
+
+    def delete_conversions(self, ids: Sequence[str], *, now: int) -> None:
+        """Remove conversions for good, and tell followers; in `moving`."""
+        self.side.tell("delete_conversions", ids=list(ids))
+        self.side.publish((), list(ids), now=now)
+
+    def delete_others(self, before: int, *, totals: bool) -> int:
+        """Remove what else is from before a moment: outcomes that no query came to, requests to models, totals if asked."""
+        count = self.side.tell("delete_lone_outcomes", before=before) + self.side.tell("delete_calls", before=before)
+        return count + (self.side.tell("delete_hours", before=before // 1000) if totals else 0)
+
+    def keep_totals(self, before_s: int | None) -> None:
+        """Let the totals of the hours before a moment stay as they are; None: of no hour. In a transaction."""
+        if before_s is None:
+            self.side.tell("forget_kept_totals")
+        else:
+            self.side.tell("keep_totals", before=before_s)
+
     def find(self, ids: Sequence[str]) -> dict[str, int]:
         """Tell in which files interactions lie."""
         return dict(self.side.ask("find", ids=list(ids))) if ids else {}
@@ -178,7 +199,8 @@ class Shelf:
 
     def old_ids(self, before: int, limit: int) -> list[str]:
         """Give some interactions in the tables that were asked before a moment."""
-        return [id for (id,) in self.side.ask("everything_of", since=FIRST_MOMENT, before=before, limit=limit)]
+        found = self.side.ask("everything_of", since=FIRST_MOMENT, before=before, limit=limit)
+        return [id for (id,) in found if type(id) is str]
 
     def leave(self, paths: Iterable[str]) -> None:
         """Note files that may be there from now on, and don't count."""

@@ -84,6 +84,14 @@ def test_a_folder_is_named_by_a_path_or_a_url(tmp_path: Path, made: Callable[[st
     assert (place / "a").read_text() == "x"
 
 
+def test_a_path_may_begin_at_the_working_directory(
+    tmp_path: Path, made: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    opened_files("archive", tmp_path).put(made("x"), NAME)
+    assert (tmp_path / "archive" / NAME).read_text() == "x"
+
+
 def test_no_other_url_names_an_archive(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="ARCHIVE_URL begins with ftp"):
         opened_files("ftp://host/archive", tmp_path)

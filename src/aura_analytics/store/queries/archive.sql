@@ -16,7 +16,7 @@ WHERE q.created_at >= :since AND q.created_at < :before
 
 -- name: everything_of
 -- The queries of a range of time.
-SELECT id FROM voice_queries WHERE created_at >= :since AND created_at < :before LIMIT :limit;
+SELECT id FROM voice_queries WHERE created_at >= :since AND created_at < :before AND id IS NOT NULL LIMIT :limit;
 
 -- name: working
 -- Which of some queries make work.
@@ -75,6 +75,20 @@ DELETE FROM judge_calls WHERE called_at < :before;
 -- name: delete_hours
 -- Remove the sums of hours before a moment.
 DELETE FROM voice_stats_hourly WHERE hour_bucket < :before;
+
+-- name: delete_lone_outcomes
+-- Remove outcomes from before a moment that no query ever came to.
+DELETE FROM voice_outcomes
+WHERE received_at < :before
+    AND NOT EXISTS (SELECT 1 FROM voice_queries AS q WHERE q.id = voice_outcomes.query_id);
+
+-- name: keep_totals
+-- Let the totals of the hours before a moment stay as they are.
+INSERT INTO kept_totals (before_s) VALUES (:before) ON CONFLICT DO NOTHING;
+
+-- name: forget_kept_totals
+-- Let no totals stay that what they were added up from says otherwise of.
+DELETE FROM kept_totals WHERE before_s >= 0;
 
 -- name: find
 -- In which files some interactions lie.

@@ -11,7 +11,9 @@ SQL = queries.load("hourly", "sqlite")
 
 
 def save(connection: sqlite3.Connection, rows: Sequence[HourlySums]) -> None:
-    """Store sums in place of those that stand; in a write transaction."""
+    """Store sums in place of those that stand, but for hours whose totals are kept; in a write transaction."""
+    (kept_before,) = connection.execute(SQL["kept_before"]).fetchone()
+    rows = [sums for sums in rows if kept_before is None or sums.hour_bucket >= kept_before]
     insert(connection, SQL["save"], [sums.cells for sums in rows])
     connection.executemany(
         SQL["drop"],

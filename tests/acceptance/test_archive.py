@@ -1,0 +1,152 @@
+"""The archive as people use it: killed at any moment, said again, and brought back."""
+
+import asyncio
+import json
+import random
+import signal
+import sqlite3
+import subprocess
+import time
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from acceptance.here import aura_here
+from acceptance.service import COMMAND, PAUSE_S, clean_environment
+from aura_analytics.clock import now
+from aura_analytics.events.records import Event, VoiceOutcome, VoiceQuery
+from aura_analytics.opening import opened_store
+from aura_analytics.settings import Settings
+
+DAY_MS = 86_400_000
+DAYS, EACH = 4, 120
+KILLS = 5
+PATIENCE_S = 60.0
+# What may be seen of a run that is at work; it is killed right then.
+SEEN = (
+    "SELECT count(*) FROM archive_leftovers",
+    "SELECT count(*) FROM archive_files",
+    "SELECT count(*) FROM archive_days WHERE state = 'removing'",
+    "SELECT count(*) FROM archived_ids",
+)
+
+# Any, throughout: what JSON and cells of a database can hold.
+Details = dict[str, Any]
+
+
+def events() -> list[Event]:
+    """Some days of two stores, of which the last one is too young."""
+    start = (now() // DAY_MS - DAYS) * DAY_MS
+    made: list[Event] = []
+    for n in range(DAYS * EACH):
+        at = start + n * (DAY_MS // EACH)
+        made.append(
+            VoiceQuery(
+                id=f"q{n:04}",
+                store_id=f"shop-{n % 2}",
+                created_at=at,
+                received_at=at,
+                query_text=f"where is number {n % 7}",
+                session_id=f"s{n // 5}",
+                user_id=f"u{n % 9}",
+            )
+        )
+        if n % 10:
+            made.append(VoiceOutcome(query_id=f"q{n:04}", occurred_at=at + 5, received_at=at + 5, latency_ms=n + 0.5))
+    return made
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder with a database that is full and labelled."""
+    settings = Settings(aura_database_url=f"sqlite:///{tmp_path}/aura.db")
+
+    async def fill() -> None:
+        async with opened_store(settings) as store:
+            await store.append(events())
+            await store.leave(await store.claim_due(10_000, now=2 * now(), lease_ms=1))
+
+    asyncio.run(fill())
+    return tmp_path
+
+
+def details(folder: Path) -> dict[str, Details]:
+    """All interactions, wherever they lie."""
+
+    async def read() -> dict[str, Details]:
+        async with opened_store(Settings(aura_database_url=f"sqlite:///{folder}/aura.db")) as store:
+            found = await asyncio.gather(*[store.interaction(f"q{n:04}") for n in range(0, DAYS * EACH, 7)])
+            return {one.query.id: msgspec.to_builtins(one) for one in found if one is not None}
+
+    return asyncio.run(read())
+
+
+def rows(folder: Path, sql: str) -> list[tuple[Any, ...]]:
+    with closing(sqlite3.connect(folder / "aura.db", timeout=PATIENCE_S)) as connection:
+        return connection.execute(sql).fetchall()
+
+
+def places(folder: Path) -> tuple[set[str], set[str]]:
+    """The ids in the tables, and those in the archive, read at one moment."""
+    found = rows(folder, "SELECT 'tables', id FROM voice_queries UNION ALL SELECT 'archive', id FROM archived_ids")
+    assert len(found) == DAYS * EACH
+    return {id for place, id in found if place == "tables"}, {id for place, id in found if place == "archive"}
+
+
+def archiving(folder: Path) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [COMMAND, "archive", "--older-than", "1", "--database", "sqlite:///aura.db"],
+        cwd=folder,
+        env=clean_environment(),
+        stdout=subprocess.DEVNULL,
+    )
+
+
+def kill_at(folder: Path, process: subprocess.Popen[bytes], sql: str, least: int) -> None:
+    """Kill a run as soon as something is to be seen, or let it end if it is faster."""
+    deadline = time.monotonic() + PATIENCE_S
+    with closing(sqlite3.connect(folder / "aura.db", timeout=PATIENCE_S)) as connection:
+        while process.poll() is None and connection.execute(sql).fetchone()[0] < least:
+            assert time.monotonic() < deadline
+            time.sleep(PAUSE_S / 10)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+
+
+def test_killed_at_any_moment_and_said_again_nothing_is_lost_and_nothing_is_there_twice(folder: Path) -> None:
+    before = details(folder)
+    chance = random.Random(folder.name)
+    for _ in range(KILLS):
+        sql = chance.choice(SEEN)
+        [(there,)] = rows(folder, sql)
+        kill_at(folder, archiving(folder), sql, there + (chance.choice([1, 40, 100]) if "archived_ids" in sql else 1))
+        tables, archive = places(folder)
+        assert not tables & archive
+        assert len(tables | archive) == DAYS * EACH
+        assert details(folder) == before
+    done = aura_here("archive", "--older-than", "1", "--database", "sqlite:///aura.db", folder=folder)
+    assert (done.exit_code, done.stderr) == (0, ""), done
+    tables, archive = places(folder)
+    assert (len(tables), len(archive)) == (EACH, (DAYS - 1) * EACH)
+    assert details(folder) == before
+    assert_tidy(folder)
+
+    back = aura_here("archive", "restore", "--database", "sqlite:///aura.db", folder=folder)
+    assert json.loads(back.stdout)["interactions"] == (DAYS - 1) * EACH
+    assert len(places(folder)[0]) == DAYS * EACH
+    assert details(folder) == before
+    assert not list((folder / "aura.db.archive").rglob("*.parquet"))
+    told = aura_here("audit", "--database", "sqlite:///aura.db", "--action", "archive.restored", folder=folder)
+    assert json.loads(told.stdout)[0]["details"]["interactions"] == (DAYS - 1) * EACH
+
+
+def assert_tidy(folder: Path) -> None:
+    """All files count, and hold nothing else than what is in force."""
+    files = sorted(str(path.relative_to(folder / "aura.db.archive")) for path in folder.rglob("*.parquet"))
+    assert files == [path for (path,) in rows(folder, "SELECT path FROM archive_files ORDER BY path")]
+    assert rows(folder, "SELECT count(*) FROM archive_files WHERE held != interactions") == [(0,)]
+    assert rows(folder, "SELECT count(*) FROM archive_leftovers") == [(0,)]
+    assert rows(folder, "SELECT DISTINCT state FROM archive_days") == [("done",)]
