@@ -59,13 +59,15 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
     """What is asked, and of which files.
 
     `in_force`: of files that hold rows that count no longer, the ids that do. `columns`: what the table has where there
-    are no files, by name. `spill`: a folder for what doesn't fit into the memory.
+    are no files, by name. `alike`: whether all files have the same columns, so that one has to be opened to know them.
+    `spill`: a folder for what doesn't fit into the memory.
     """
 
     sql: str
     files: list[str]
     in_force: dict[str, list[str]]
     columns: dict[str, str]
+    alike: bool
     spill: str
     memory_mb: int
     spill_mb: int
@@ -139,6 +141,8 @@ def _config(question: Question) -> dict[str, str | bool | int | float | list[str
 
 def _lay_out(connection: duckdb.DuckDBPyConnection, question: Question) -> None:
     """Make the table of the rows that count."""
+    # A statement is looked at several times before it runs, and would have files opened each time.
+    connection.execute("SET parquet_metadata_cache = true")
     connection.execute("CREATE SCHEMA own")
     if not question.files:
         described = ", ".join(f"{_quoted(name)} {kind}" for name, kind in question.columns.items())
@@ -147,21 +151,22 @@ def _lay_out(connection: duckdb.DuckDBPyConnection, question: Question) -> None:
     connection.execute("CREATE TABLE own.in_force (file VARCHAR, id VARCHAR)")
     for file, ids in question.in_force.items():
         connection.execute("INSERT INTO own.in_force SELECT $file, unnest($ids::VARCHAR[])", {"file": file, "ids": ids})
-    source = f"FROM {_read(question.files)} AS rows"
+    source = f"FROM {_read(question.files, question)} AS rows"
     if question.in_force:
         connection.execute(
             "CREATE TABLE own.withheld AS SELECT filename AS file, id "
-            f"FROM {_read(list(question.in_force))} AS rows ANTI JOIN own.in_force AS held "
+            f"FROM {_read(list(question.in_force), question)} AS rows ANTI JOIN own.in_force AS held "
             "ON held.file = rows.filename AND held.id = rows.id"
         )
         source += " ANTI JOIN own.withheld AS withheld ON withheld.file = rows.filename AND withheld.id = rows.id"
     connection.execute(f"CREATE VIEW {TABLE} AS SELECT rows.* EXCLUDE (filename) {source}")
 
 
-def _read(files: Sequence[str]) -> str:
-    """Name files as a table. Those of older versions may lack columns."""
-    named = _listed(files)
-    return f"read_parquet({named}, hive_partitioning = true, hive_types = {PARTITIONS}, union_by_name = true, filename = true)"
+def _read(files: Sequence[str], question: Question) -> str:
+    """Name files as a table."""
+    columns = f"hive_partitioning = true, hive_types = {PARTITIONS}, filename = true"
+    by_name = "" if question.alike else ", union_by_name = true"
+    return f"read_parquet({_listed(files)}, {columns}{by_name})"
 
 
 def _lock(connection: duckdb.DuckDBPyConnection, question: Question) -> None:

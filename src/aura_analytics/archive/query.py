@@ -30,10 +30,11 @@ TRIES = 3
 
 
 class Counted(msgspec.Struct, frozen=True):
-    """A file that counts. `in_force`: the ids in it that do, where not all of them do any more."""
+    """A file that counts. `in_force`: the ids in it that do, where not all of them do any more; `format`: its columns."""
 
     name: str
     in_force: Iterable[str] | None = None
+    format: int = 1
 
 
 class Shelf(msgspec.Struct, frozen=True, kw_only=True):
@@ -81,16 +82,13 @@ def asked(sql: str, shelf: Shelf, scratch: Path, limits: Limits | None = None) -
     limits = limits or Limits()
     with _folder(scratch) as folder:
         shelf.files.names()  # what was removed elsewhere, also for a person's sake, goes from this machine now
-        held = list(shelf.counted())
-        with ThreadPoolExecutor(FETCHED_AT_ONCE) as threads:
-            places = [str(path) for path in threads.map(lambda one: _at_hand(shelf.files, one.name, folder), held)]
+        at_hand = _laid_ready(shelf, folder)
         question = Question(
             sql=sql,
-            files=places,
-            in_force={
-                place: list(one.in_force) for place, one in zip(places, held, strict=True) if one.in_force is not None
-            },
+            files=list(at_hand),
+            in_force={place: list(one.in_force) for place, one in at_hand.items() if one.in_force is not None},
             columns=dict(shelf.columns),
+            alike=len({one.format for one in at_hand.values()}) == 1,
             spill=str(folder / "spill"),
             memory_mb=limits.memory_mb,
             spill_mb=limits.spill_mb,
@@ -166,13 +164,32 @@ def _heard(messages: Iterator[Message]) -> Generator[Head | Part, None, bool]:
     return False
 
 
+def _laid_ready(shelf: Shelf, folder: Path) -> dict[str, Counted]:
+    """Give the files that count, by where they are at hand. Others may take the place of some meanwhile."""
+    counted = list(shelf.counted())
+    while True:
+        try:
+            with ThreadPoolExecutor(FETCHED_AT_ONCE) as threads:
+                places = list(threads.map(lambda one: str(_at_hand(shelf.files, one.name, folder)), counted))
+        except ArchiveError:
+            before, counted = counted, list(shelf.counted())
+            if [one.name for one in before] == [one.name for one in counted]:
+                raise
+        else:
+            return dict(zip(places, counted, strict=True))
+
+
 def _at_hand(files: Files, name: str, folder: Path) -> Path:
-    """Give a file under its name in a folder of ours, where nobody takes it away meanwhile."""
+    """Give a file under its name. A copy that has another one gets it in a folder of ours, where nobody takes it away."""
     place = folder / name
-    place.parent.mkdir(parents=True, exist_ok=True)
+    if place.exists():
+        return place
     for left in reversed(range(TRIES)):
         path = files.local(name)
+        if path.as_posix().endswith(f"/{name}"):
+            return path
         try:
+            place.parent.mkdir(parents=True, exist_ok=True)
             place.hardlink_to(path)
         except FileNotFoundError:
             if not left:
@@ -180,7 +197,7 @@ def _at_hand(files: Files, name: str, folder: Path) -> Path:
         except OSError as error:
             if error.errno not in UNLINKABLE:
                 raise ArchiveError(f"a file of the archive can't be laid ready: {error.strerror}") from error
-            return path if path.as_posix().endswith(f"/{name}") else _copied(path, place)
+            return _copied(path, place)
         else:
             return place
     raise AssertionError

@@ -83,9 +83,9 @@ def counted(archiver: Archiver) -> Iterator[Counted]:
     """Tell which files count, and of those that hold more than is in force, what is."""
     for file in archiver.shelf.files():
         if file.held == file.interactions:
-            yield Counted(file.path)
+            yield Counted(file.path, format=file.format)
         elif file.held:
-            yield Counted(file.path, [flat[ID] for flats in archiver.in_force(file) for flat in flats])
+            yield Counted(file.path, [flat[ID] for flats in archiver.in_force(file) for flat in flats], file.format)
 
 
 def show_csv(answer: Answer) -> None:
@@ -119,6 +119,7 @@ def rows_table(columns: Sequence[str], rows: Sequence[Row]) -> RenderableType:
     table = cells.table(
         "", *(f">{plain(name)}" if number else plain(name) for name, number in zip(columns, numbers, strict=True))
     )
+    table.title = None
     for row in rows:
         table.add_row(*map(_table_cell, row))
     return table

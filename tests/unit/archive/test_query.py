@@ -1,5 +1,7 @@
 """SQL about the archive's files: what it sees, what it may take, and that nothing else is touched."""
 
+import errno
+import shutil
 import signal
 import subprocess
 import sys
@@ -136,8 +138,10 @@ def test_a_file_of_an_older_version_lacks_columns(archive: Path, tmp_path: Path,
     with duckdb.connect(":memory:") as connection:
         connection.execute(f"COPY (SELECT 'old' AS id, 'shop' AS store_id) TO '{older}' (FORMAT parquet)")
     Folder(again).put(older, name_of("2025-01-01", "shop"))
+    counted = [Counted(name_of("2025-01-01", "shop"), format=0), Counted(name_of(DAYS[0], "shop"))]
+    held = Shelf(files=Folder(again), counted=lambda: counted, columns=COLUMNS)
 
-    found = rows("SELECT id, cost_usd FROM interactions ORDER BY date LIMIT 2", shelf(again), scratch)
+    found = rows("SELECT id, cost_usd FROM interactions ORDER BY date LIMIT 2", held, scratch)
 
     assert found == [["old", None], [f"{DAYS[0]} shop-0", 0.5]]
 
@@ -191,6 +195,7 @@ class TestLocked:
             files=files,
             in_force={},
             columns=COLUMNS,
+            alike=True,
             spill=str(tmp_path / "spill"),
             memory_mb=100,
             spill_mb=100,
@@ -320,6 +325,28 @@ def alive(process: int) -> bool:
         return False
 
 
+class Copies:
+    """Files whose local copies have names of their own, as those of an object store do."""
+
+    def __init__(self, files: Folder, folder: Path) -> None:
+        self._files, self._folder = files, folder
+        folder.mkdir()
+
+    def put(self, path: Path, name: str) -> None:
+        self._files.put(path, name)
+
+    def local(self, name: str) -> Path:
+        copy = self._folder / quote(name, safe="")
+        shutil.copyfile(self._files.local(name), copy)
+        return copy
+
+    def names(self, prefix: str = "") -> list[str]:
+        return self._files.names(prefix)
+
+    def remove(self, name: str) -> None:
+        self._files.remove(name)
+
+
 class TestTrouble:
     """What goes wrong with files is said, and is no answer."""
 
@@ -351,15 +378,51 @@ class TestTrouble:
         with pytest.raises(ArchiveError, match="lacks a file"):
             rows("SELECT 1", shelf(archive, names=[name_of("2030-01-01", "shop")]), scratch)
 
-    def test_one_that_is_removed_while_it_is_read_stays_for_who_reads(
+    def test_one_that_is_replaced_while_it_is_looked_for_is_looked_for_again(
         self, archive: Path, tmp_path: Path, scratch: Path
     ) -> None:
-        again = tmp_path / "archive"
-        Folder(again).put(archive / name_of(DAYS[0], "shop"), name_of(DAYS[0], "shop"))
-        held = shelf(again)
-        with asked("SELECT id FROM interactions, range(10000)", held, scratch) as answer:
-            Folder(again).remove(name_of(DAYS[0], "shop"))
-            assert len(list(answer.rows)) == ROWS_A_FILE * 10_000
+        again = Folder(tmp_path / "archive")
+        old, new = name_of(DAYS[0], "shop"), name_of(DAYS[0], "shop").replace("part-1", "part-2")
+        again.put(archive / old, new)
+        told = iter([[Counted(old)], [Counted(new)]])
+        held = Shelf(files=again, counted=lambda: next(told), columns=COLUMNS)
+
+        assert rows("SELECT count(*) FROM interactions", held, scratch) == [[ROWS_A_FILE]]
+
+    def test_a_copy_that_goes_while_it_is_read_stays_for_who_reads(
+        self, archive: Path, tmp_path: Path, scratch: Path
+    ) -> None:
+        held = shelf(archive)
+        copies = Copies(Folder(archive), tmp_path / "copies")
+        elsewhere = Shelf(files=copies, counted=held.counted, columns=COLUMNS)
+        with asked("SELECT id FROM interactions, range(1000)", elsewhere, scratch) as answer:
+            shutil.rmtree(tmp_path / "copies")
+            assert len(list(answer.rows)) == ROWS_A_FILE * 1_000 * len(DAYS) * len(STORES)
+
+    def test_a_copy_that_can_t_be_linked_is_copied(
+        self, archive: Path, tmp_path: Path, scratch: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def across_disks(*_: Path) -> None:
+            raise OSError(errno.EXDEV, "Invalid cross-device link")
+
+        monkeypatch.setattr(Path, "hardlink_to", across_disks)
+        held = shelf(archive)
+        elsewhere = Shelf(files=Copies(Folder(archive), tmp_path / "copies"), counted=held.counted, columns=COLUMNS)
+
+        assert rows("SELECT DISTINCT date FROM interactions ORDER BY 1", elsewhere, scratch) == [[day] for day in DAYS]
+
+    def test_a_copy_that_goes_again_and_again_is_said(self, archive: Path, tmp_path: Path, scratch: Path) -> None:
+        class Gone(Copies):
+            def local(self, name: str) -> Path:
+                path = super().local(name)
+                path.unlink()
+                return path
+
+        held = shelf(archive)
+        elsewhere = Shelf(files=Gone(Folder(archive), tmp_path / "copies"), counted=held.counted, columns=COLUMNS)
+
+        with pytest.raises(ArchiveError, match="again and again"):
+            rows("SELECT 1", elsewhere, scratch)
 
     def test_a_folder_that_can_t_be_made(self, archive: Path, tmp_path: Path) -> None:
         (tmp_path / "file").touch()
