@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from obstore.store import ClientConfig, RetryConfig, S3Config, S3Store
 
 URL = re.compile(r"s3://(?P<bucket>[a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:/(?P<prefix>[^?#]*))?")
+ENDPOINT = re.compile(r"(https?://([\w.-]+|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?(/[\w./-]*)?)?", re.ASCII)
 # What is larger goes in parts of this size; so many of them at once.
 PART_BYTES, PARTS_AT_ONCE = 16 << 20, 2
 PIECE_BYTES = 1 << 20
@@ -203,6 +204,8 @@ def _opened(url: str, access: Access) -> "S3Store":
     match = URL.fullmatch(url)
     if match is None:
         raise SettingsError("the archive's URL is no s3://BUCKET/PREFIX")  # it may hold a key, so it isn't shown
+    if ENDPOINT.fullmatch(access.endpoint) is None:
+        raise SettingsError("AWS_ENDPOINT_URL is no http:// or https:// URL")
     try:
         from obstore.exceptions import BaseError  # noqa: PLC0415 (an extra)
         from obstore.store import S3Store  # noqa: PLC0415
@@ -285,22 +288,24 @@ def _speaking() -> Iterator[None]:
         yield
     except NotModifiedError as error:
         raise NotModified("nothing new") from error
+    except ValueError as error:
+        raise ArchiveError("no file of the archive has such a name") from error
     except (BaseError, OSError) as error:
         raise _told(str(error), missing=isinstance(error, FileNotFoundError)) from error
 
 
 def _told(text: str, *, missing: bool) -> ArchiveError:
     status = "404" if missing else found[1] if (found := STATUS.search(text)) else ""
+    if any(address in text for address in OF_THE_MACHINE):
+        return ArchiveError(
+            "no key for the archive's object store: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY take it"
+        )
     if "NoSuchBucket" in text:
         return ArchiveError("the archive's bucket isn't there")
     if status == "404":
         return FileMissing("a file of the archive isn't there")
     if status in {"401", "403"}:
         return ArchiveError("the archive's object store doesn't take this key, or the key may not do that")
-    if any(address in text for address in OF_THE_MACHINE):
-        return ArchiveError(
-            "no key for the archive's object store: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY take it"
-        )
     if status:
         return ArchiveError(f"the archive's object store answers with {status}")
     return ArchiveError("the archive's object store can't be reached")

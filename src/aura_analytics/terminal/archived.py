@@ -55,7 +55,7 @@ def query(
     """Ask what lies in the archive in SQL (DuckDB's). Nothing can be changed so, and no other file is read."""
     settings = settings_for(database, ARCHIVE_URL=archive)
     sql = sys.stdin.read() if sql == "-" else sql
-    with answered(settings, sql, Limits(seconds=seconds, memory_mb=memory)) as answer, _while_read():
+    with _while_read(), answered(settings, sql, Limits(seconds=seconds, memory_mb=memory)) as answer:
         if as_csv:
             show_csv(answer)
         elif as_json or not results().is_terminal:
@@ -159,10 +159,12 @@ def _bytes(stream: Any) -> IO[bytes]:  # Any: what stands for a terminal in test
 
 @contextmanager
 def _while_read() -> Iterator[None]:
-    """End quietly where whoever reads the answer has read enough."""
+    """End quietly where whoever reads the answer has read enough, or whoever asked thinks better of it (Ctrl-C)."""
     try:
         yield
         sys.stdout.flush()
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise typer.Exit(0) from None
+    except KeyboardInterrupt:
+        raise typer.Exit(130) from None

@@ -402,6 +402,34 @@ def test_what_is_no_url_of_a_bucket_is_refused_and_no_secret_is_said(url: str, t
     assert "secret" not in str(raised.value)
 
 
+@pytest.mark.parametrize(
+    "url", ["not a url", "ftp://x", "http://", "http://key:secret@host", "http://host:port", "http://ä"]
+)
+def test_what_is_no_address_of_an_object_store_is_refused(url: str, tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="AWS_ENDPOINT_URL"):
+        ObjectFiles("s3://bucket", access(url), tmp_path)
+
+
+@pytest.mark.parametrize("name", ["../other", "a//b", "a/../b"])
+def test_a_name_never_leads_out_of_the_prefix(files: ObjectFiles, source: Path, name: str) -> None:
+    with pytest.raises(ArchiveError, match="such a name"):
+        files.put(source, name)
+    with pytest.raises(ArchiveError, match="such a name"):
+        files.local(name)
+
+
+def test_more_names_than_one_answer_holds(files: ObjectFiles, source: Path, server: S3Server) -> None:
+    def briefly(environ: Environ, start_response: Callable[..., Any], answer: Answer) -> Iterable[bytes]:
+        environ["QUERY_STRING"] += "&max-keys=2"
+        return answer(environ, start_response)
+
+    names = [f"date=2026-01-02/{number}" for number in range(5)]
+    for name in names:
+        files.put(source, name)
+    with server.meddled(briefly):
+        assert files.names() == names
+
+
 def test_an_access_shows_no_key() -> None:
     assert "secret" not in repr(Access(key_id="a-key", secret="secret", session_token="secret-token"))
     assert "a-key" not in repr(Access(key_id="a-key", secret="secret"))
