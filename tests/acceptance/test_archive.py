@@ -14,8 +14,9 @@ from typing import Any
 import msgspec
 import pytest
 
+from acceptance.conftest import StartService
 from acceptance.here import aura_here
-from acceptance.service import COMMAND, PAUSE_S, clean_environment
+from acceptance.service import COMMAND, PAUSE_S, Service, clean_environment, until
 from aura_analytics.clock import now
 from aura_analytics.events.records import Event, VoiceOutcome, VoiceQuery
 from aura_analytics.opening import opened_store
@@ -150,3 +151,54 @@ def assert_tidy(folder: Path) -> None:
     assert rows(folder, "SELECT count(*) FROM archive_files WHERE held != interactions") == [(0,)]
     assert rows(folder, "SELECT count(*) FROM archive_leftovers") == [(0,)]
     assert rows(folder, "SELECT DISTINCT state FROM archive_days") == [("done",)]
+
+
+def test_what_copies_the_database_says_what_lies_elsewhere(folder: Path) -> None:
+    here: list[str] = ["--database", "sqlite:///aura.db"]
+    assert aura_here("archive", "--older-than", "1", *here, folder=folder).exit_code == 0
+    told = f"{(DAYS - 1) * EACH} interactions lie in the archive"
+    for command in (
+        ["backup", "copy.db", *here],
+        ["d1", "export", "d1.sql", *here],
+        ["copy", "--from", "sqlite:///aura.db", "--to", "sqlite:///other.db"],
+    ):
+        done = aura_here(*command, folder=folder)
+        assert done.exit_code == 0, done
+        assert told in done.stderr
+    refused = aura_here("copy", "--from", "sqlite:///other.db", "--to", "sqlite:///aura.db", folder=folder)
+    assert refused.exit_code == 1
+    assert "archive" in str(refused.exception)
+    listed = json.loads(aura_here("archive", "list", *here, folder=folder).stdout)
+    assert [row["interactions"] for row in listed] == [EACH] * (DAYS - 1)
+    for option in ([], ["--rebuild"]):
+        checked = aura_here("verify", "--json", *option, *here, folder=folder).stdout
+        found = json.loads(
+            checked[checked.index("{\n") :]
+        )  # behind what is logged, since this is no process of its own
+        assert (found["interactions"], found["differing"]) == (DAYS * EACH, 0)
+
+
+@pytest.mark.backends("sqlite")
+def test_a_server_archives_and_deletes_by_its_settings(folder: Path, start_service: StartService) -> None:
+    (folder / "own").mkdir()
+    for file in folder.glob("aura.db*"):
+        file.rename(folder / "own" / file.name)
+    service = start_service(ARCHIVE_AFTER_DAYS="1", RETENTION_DAYS="2")
+
+    def is_done() -> bool:
+        return any(line["event"] == "archived" for line in service.log())
+
+    until(is_done, within_s=PATIENCE_S)
+    tables, archive = places_of(service)
+    assert (len(tables), len(archive)) == (EACH, EACH)  # of yesterday and of the day before
+    assert until(lambda: service.get("/stats/summary", period="all")["totalQueries"] == 2 * EACH)
+    assert service.get("/verify")["differing"] == 0
+    id = min(archive)
+    assert service.get(f"/interactions/{id}")["query"]["id"] == id
+    told = {entry["action"]: entry["actor"] for entry in service.get("/audit")}
+    assert told == {"archive.written": "server", "interactions.deleted": "server"}
+
+
+def places_of(service: Service) -> tuple[set[str], set[str]]:
+    tables = {id for (id,) in service.rows("SELECT id FROM voice_queries")}
+    return tables, {id for (id,) in service.rows("SELECT id FROM archived_ids")}

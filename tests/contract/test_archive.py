@@ -11,9 +11,9 @@ import pytest
 from msgspec.structs import replace
 
 from aura_analytics.app import make_app
-from aura_analytics.archive import parquet
 from aura_analytics.archive.course import Archived, day_of
 from aura_analytics.archive.opening import opened_archiver
+from aura_analytics.archive.parquet import Parquet
 from aura_analytics.archive.past import attached
 from aura_analytics.archive.retention import Deleted, delete_before
 from aura_analytics.archive.shape import ID
@@ -255,7 +255,7 @@ async def test_a_person_is_forgotten_in_the_archive_too(kept: Store, place: Sett
     assert {row[0] for row in await kept.wide_rows(sorted(whole))} == whole - hers
     assert await kept.append(asked(1, 30)) == [False, False]
     for file in Path(place.archive_url).rglob("*.parquet"):  # noqa: ASYNC240 (a few files)
-        assert not {flat[ID] for flats in parquet.read(file) for flat in flats} & hers
+        assert not {flat[ID] for flats in Parquet().read(file) for flat in flats} & hers
     async with asked_of(kept) as client:
         assert (await client.get(f"/stats/summary{ALL}")).json()["totalQueries"] == len(whole) - len(hers)
         assert (await client.get("/verify")).json()["differing"] == 0

@@ -8,7 +8,7 @@ removed, and one that counts goes on taking what it holds out of the tables.
 
 import contextlib
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date, timedelta
 from hashlib import blake2b, file_digest
 from pathlib import Path
@@ -19,8 +19,8 @@ from urllib.parse import quote
 import msgspec
 from ulid import ULID
 
-from aura_analytics.archive import parquet
 from aura_analytics.archive.files import Files
+from aura_analytics.archive.parquet import Parquet
 from aura_analytics.archive.shape import FORMAT, ID, STORE, Flat, content, digest, fits, flattened
 from aura_analytics.clock import Clock, now
 from aura_analytics.errors import ArchiveError, StoreUnavailable
@@ -68,6 +68,7 @@ class Archiver:
     ) -> None:
         self.shelf = shelf
         self.files = files
+        self.parquet = Parquet()
         self._clock = clock
         self._advance = advance
 
@@ -125,8 +126,10 @@ class Archiver:
         """Let a file hold just what is in force: written anew without the rest, or removed; alone."""
         while (file := self.shelf.file(file.number) or file).held:
             flats = [flat for flats in self.in_force(file) for flat in flats]
+            name = _name_of(file.day, file.store_id)
+            self.shelf.leave([name])
             with TemporaryDirectory() as folder:
-                fresh = self._written(file.day, file.store_id, flats, Path(folder))
+                fresh = self._written(file.day, file.store_id, flats, name, Path(folder))
             with self.shelf.moving():
                 is_same = (self.shelf.file(file.number) or file).held == len(flats)
                 if is_same:
@@ -140,7 +143,7 @@ class Archiver:
 
     def in_force(self, file: ArchiveFile) -> Iterator[list[Flat]]:
         """Give the interactions of a file that lie in the archive, some at a time."""
-        for flats in parquet.read(self.files.local(file.path)):
+        for flats in self.parquet.read(self.files.local(file.path)):
             found = self.shelf.find([flat[ID] for flat in flats])
             yield [flat for flat in flats if found.get(flat[ID]) == file.number]
 
@@ -200,22 +203,22 @@ class Archiver:
         by_store: dict[str, list[Flat]] = {}
         for flat in flats:
             by_store.setdefault(flat[STORE], []).append(flat)
+        names = {store: _name_of(day, store) for store in by_store}
+        self.shelf.leave(names.values())
         with TemporaryDirectory() as folder:
-            files = [self._written(day, store, some, Path(folder)) for store, some in by_store.items()]
+            files = [self._written(day, store, some, names[store], Path(folder)) for store, some in by_store.items()]
         self.shelf.add_files(files, ArchiveDay(day, "removing", self._clock()))
-        self._finish(day)
+        self._finish(day, {names[store]: _digests(some) for store, some in by_store.items()})
 
-    def _written(self, day: int, store: str, flats: Sequence[Flat], folder: Path) -> ArchiveFile:
+    def _written(self, day: int, store: str, flats: Sequence[Flat], name: str, folder: Path) -> ArchiveFile:
         """Write a file that doesn't count yet, and see that it gives back what it was given."""
-        name = f"date={iso_of(day)}/store_id={_folder_of(store)}/part-{ULID()}.parquet"
         path = folder / "part.parquet"
-        parquet.write(path, flats)
+        self.parquet.write(path, flats)
         expected = content([digest(flat) for flat in flats])
         checksum, size = _sha256(path), path.stat().st_size
-        self.shelf.leave([name])
         self.files.put(path, name)
         stored = self.files.local(name)
-        again = [digest(flat) for some in parquet.read(stored) for flat in some]
+        again = [digest(flat) for some in self.parquet.read(stored) for flat in some]
         if (len(again), content(again), _sha256(stored)) != (len(flats), expected, checksum):
             raise ArchiveError(f"a file isn't what was written into it: {name}; nothing was removed")
         return ArchiveFile(
@@ -229,17 +232,22 @@ class Archiver:
             format=FORMAT,
         )
 
-    def _finish(self, day: int) -> None:
-        """Take what a day's files hold out of the tables, and let them hold nothing else."""
+    def _finish(self, day: int, known: Mapping[str, dict[str, bytes]] | None = None) -> None:
+        """Take what a day's files hold out of the tables, and let them hold nothing else.
+
+        `known`: the checksums of what was just written, by file, so that it needn't be read once more.
+        """
         for file in self.shelf.files(day):
             if file.held < file.interactions:
-                self._empty(file)
+                self._empty(file, (known or {}).get(file.path) or self._read_digests(file))
         self.shelf.note_day(ArchiveDay(day, "done", self._clock()))
         self.shelf.drop_day(day)
 
-    def _empty(self, file: ArchiveFile) -> None:
+    def _read_digests(self, file: ArchiveFile) -> dict[str, bytes]:
+        return _digests([flat for flats in self.parquet.read(self.files.local(file.path)) for flat in flats])
+
+    def _empty(self, file: ArchiveFile, digests: dict[str, bytes]) -> None:
         """Take what a file holds out of the tables."""
-        digests = {flat[ID]: digest(flat) for flats in parquet.read(self.files.local(file.path)) for flat in flats}
         there = self.shelf.find(list(digests))
         left = [id for id in digests if id not in there]
         for start in range(0, len(left), STEP):
@@ -260,6 +268,15 @@ class Archiver:
             if same:
                 self.shelf.put_away(same, file.number)
         return len(same)
+
+
+def _digests(flats: Sequence[Flat]) -> dict[str, bytes]:
+    return {flat[ID]: digest(flat) for flat in flats}
+
+
+def _name_of(day: int, store: str) -> str:
+    """Give a file a name that none has yet."""
+    return f"date={iso_of(day)}/store_id={_folder_of(store)}/part-{ULID()}.parquet"
 
 
 def day_of(moment: int) -> int:

@@ -23,6 +23,7 @@ from aura_analytics.store.audit import record
 SERVER = "server"
 # Whatever else wants the processor goes first.
 NICE = 10
+STDIN = 0
 
 
 class Kept(msgspec.Struct, frozen=True, kw_only=True):
@@ -80,7 +81,8 @@ async def _noted(settings: Settings, kept: Kept) -> None:
 
 def _end_with_the_server() -> None:
     """Wait for the end of the standard input, which ends with whoever holds the other side."""
-    sys.stdin.buffer.read()
+    while os.read(STDIN, 1):  # not of the buffer, whose lock would be held when the interpreter ends
+        pass
     os._exit(0)
 
 

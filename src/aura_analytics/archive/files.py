@@ -58,14 +58,20 @@ class Folder:
         target = self._at(name)
         fresh = target.with_name(f"{UNFINISHED}{ULID()}")
         try:
+            made = [
+                folder
+                for folder in target.relative_to(self._path.parent).parents
+                if not (self._path.parent / folder).exists()
+            ]
             target.parent.mkdir(parents=True, exist_ok=True)
             try:
                 _copy(path, fresh)
                 fresh.replace(target)
             finally:
                 fresh.unlink(missing_ok=True)
-            for folder in target.relative_to(self._path.parent).parents:
-                _to_disk(self._path.parent / folder)
+            _to_disk(target.parent)
+            for folder in made:  # its own name stands in the one above
+                _to_disk((self._path.parent / folder).parent)
         except OSError as error:
             raise ArchiveError(f"the archive's folder can't be written: {error.strerror}") from error
 

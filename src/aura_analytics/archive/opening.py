@@ -44,8 +44,10 @@ def opened_archiver(
         SettingsError: ARCHIVE_URL names no place.
     """
     files, opened = files_of(settings), shelf(settings)
+    archiver = Archiver(opened, files, clock=clock, advance=advance)
     opened.side.open()
     try:
-        yield Archiver(opened, files, clock=clock, advance=advance)
+        yield archiver
     finally:
         opened.side.close()
+        archiver.parquet.close()

@@ -15,7 +15,7 @@ BATCH_ROWS = 4_096
 # Much smaller than the fastest level, and still faster than the rows are read.
 LEVEL = 9
 
-_CREATE = f"CREATE TABLE shelved ({', '.join(f'{name} {kind}' for name, kind in COLUMNS.items())})"
+_CREATE = f"CREATE OR REPLACE TABLE shelved ({', '.join(f'{name} {kind}' for name, kind in COLUMNS.items())})"
 _NAMES = ", ".join(COLUMNS)
 _WRITE = """
 COPY (SELECT * FROM shelved ORDER BY created_at, id) TO '{path}'
@@ -36,60 +36,72 @@ _CONFIG: dict[str, str | bool | int | float | list[str]] = {
 }
 
 
-@contextlib.contextmanager
-def _engine() -> Iterator["duckdb.DuckDBPyConnection"]:
-    # Imported here: it takes long to load, and a process that never comes to a file needs nothing of it.
-    import duckdb  # noqa: PLC0415
+class Parquet:
+    """Writes and reads files, by an engine that is started with the first one; for one thread."""
 
-    try:
-        with contextlib.closing(duckdb.connect(":memory:", config=_CONFIG)) as connection:
-            yield connection
-    except duckdb.Error as error:
-        raise ArchiveError(f"a file of the archive can't be written or read: {type(error).__name__}") from error
+    def __init__(self) -> None:
+        self._started: duckdb.DuckDBPyConnection | None = None
 
+    def close(self) -> None:
+        """Let go of the engine."""
+        if self._started is not None:
+            self._started.close()
+            self._started = None
 
-def write(path: Path, rows: Sequence[Flat]) -> None:
-    """Write interactions into a new file.
+    def write(self, path: Path, rows: Sequence[Flat]) -> None:
+        """Write interactions into a new file.
 
-    Raises:
-        ArchiveError: it can't be written.
-    """
-    with _engine() as connection:
-        connection.execute(_CREATE)
-        appender = connection.appender("shelved", columns=list(COLUMNS))
+        Raises:
+            ArchiveError: it can't be written.
+        """
+        with self._engine() as connection:
+            connection.execute(_CREATE)
+            appender = connection.appender("shelved", columns=list(COLUMNS))
+            try:
+                appender.append_rows(list(rows))
+                appender.flush()
+            finally:
+                appender.clear()
+            connection.execute(_WRITE.format(path=str(path).replace("'", "''"), level=LEVEL))
+
+    def read(self, path: Path, ids: Sequence[str] | None = None) -> Iterator[list[Flat]]:
+        """Read the interactions of a file, all or the named, some at a time.
+
+        Raises:
+            ArchiveError: it can't be read, or is none of ours.
+        """
+        named = "" if ids is None else " WHERE id IN (SELECT unnest($ids::VARCHAR[]))"
+        values = {"path": str(path)} | ({} if ids is None else {"ids": list(ids)})
+        with self._engine() as connection:
+            found = connection.execute(_READ + named, values)
+            while rows := found.fetchmany(BATCH_ROWS):
+                yield rows
+
+    def named(
+        self, paths: Sequence[Path], user_id: str, sessions: Sequence[str]
+    ) -> list[tuple[Path, str, str, str | None, str | None]]:
+        """Look for somebody: give file, id, store, session and user of what names them or is in one of some sessions.
+
+        Raises:
+            ArchiveError: a file can't be read, or is none of ours.
+        """
+        if not paths:
+            return []
+        values = {"paths": [str(path) for path in paths], "user": user_id, "sessions": list(sessions)}
+        with self._engine() as connection:
+            found = connection.execute(_NAMED, values).fetchall()
+        return [(Path(path), id, store, session, user) for path, id, store, session, user in found]
+
+    @contextlib.contextmanager
+    def _engine(self) -> Iterator["duckdb.DuckDBPyConnection"]:
+        """Have a cursor of its own, since several files may be read in turns."""
+        # Imported here: it takes long to load, and a process that never comes to a file needs nothing of it.
+        import duckdb  # noqa: PLC0415
+
         try:
-            appender.append_rows(list(rows))
-            appender.flush()
-        finally:
-            appender.clear()
-        connection.execute(_WRITE.format(path=str(path).replace("'", "''"), level=LEVEL))
-
-
-def read(path: Path, ids: Sequence[str] | None = None) -> Iterator[list[Flat]]:
-    """Read the interactions of a file, all or the named, some at a time.
-
-    Raises:
-        ArchiveError: it can't be read, or is none of ours.
-    """
-    named = "" if ids is None else " WHERE id IN (SELECT unnest($ids::VARCHAR[]))"
-    values = {"path": str(path)} | ({} if ids is None else {"ids": list(ids)})
-    with _engine() as connection:
-        found = connection.execute(_READ + named, values)
-        while rows := found.fetchmany(BATCH_ROWS):
-            yield rows
-
-
-def named(
-    paths: Sequence[Path], user_id: str, sessions: Sequence[str]
-) -> list[tuple[Path, str, str, str | None, str | None]]:
-    """Look through files for somebody: give file, id, store, session and user of what names them or is in a session.
-
-    Raises:
-        ArchiveError: a file can't be read, or is none of ours.
-    """
-    if not paths:
-        return []
-    values = {"paths": [str(path) for path in paths], "user": user_id, "sessions": list(sessions)}
-    with _engine() as connection:
-        found = connection.execute(_NAMED, values).fetchall()
-    return [(Path(path), id, store, session, user) for path, id, store, session, user in found]
+            if self._started is None:
+                self._started = duckdb.connect(":memory:", config=_CONFIG)
+            with contextlib.closing(self._started.cursor()) as cursor:
+                yield cursor
+        except duckdb.Error as error:
+            raise ArchiveError(f"a file of the archive can't be written or read: {type(error).__name__}") from error

@@ -13,7 +13,7 @@ from contextlib import ExitStack, asynccontextmanager
 from functools import partial
 from typing import Any, NamedTuple
 
-from aura_analytics.archive import parquet, recall
+from aura_analytics.archive import recall
 from aura_analytics.archive.course import Archiver
 from aura_analytics.archive.opening import opened_archiver
 from aura_analytics.clock import Clock, now
@@ -143,6 +143,6 @@ def _search(
     found: list[_Found] = []
     for start in range(0, len(files), FILES):
         by_path = {archiver.files.local(path): number for number, path in files[start : start + FILES]}
-        rows = parquet.named(list(by_path), user_id, sessions)
+        rows = archiver.parquet.named(list(by_path), user_id, sessions)
         found += [_Found(by_path[path], id, store, session, user) for path, id, store, session, user in rows]
     return found

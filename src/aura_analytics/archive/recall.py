@@ -3,7 +3,6 @@
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-from aura_analytics.archive import parquet
 from aura_analytics.archive.course import Archiver
 from aura_analytics.archive.shape import ID, Flat, unfolded
 from aura_analytics.errors import ArchiveError, StoreUnavailable
@@ -71,7 +70,7 @@ def in_force(archiver: Archiver, number: int) -> list[Flat]:
 
 
 def _named(archiver: Archiver, file: ArchiveFile, ids: Sequence[str]) -> list[Flat]:
-    return [flat for flats in parquet.read(archiver.files.local(file.path), ids) for flat in flats]
+    return [flat for flats in archiver.parquet.read(archiver.files.local(file.path), ids) for flat in flats]
 
 
 def _by_file(archiver: Archiver, query_ids: Sequence[str]) -> list[tuple[int, list[str]]]:

@@ -181,6 +181,11 @@ class Shelf:
         """Tell in which files interactions lie."""
         return dict(self.side.ask("find", ids=list(ids))) if ids else {}
 
+    def count(self) -> int:
+        """Count the interactions that lie in the archive."""
+        [(count,)] = self.side.ask("count")
+        return int(count)
+
     def files(self, day: int | None = None) -> list[ArchiveFile]:
         """Give the files that count, of all days or of one."""
         return [_file_of(row) for row in self.side.ask("files", day=day)]

@@ -24,6 +24,7 @@ from aura_analytics.terminal.commands import print_json
 from aura_analytics.terminal.reading import HELP_JSON, Database
 from aura_analytics.terminal.running import settings_for
 from aura_analytics.terminal.screen import progress, results
+from aura_analytics.terminal.shelved import tell_of_archive
 
 GZIP = b"\x1f\x8b"
 PIECE = 1 << 20
@@ -58,6 +59,7 @@ def _backup(
     """Copy the database into a file, as it is at one moment, while it is in use."""
     settings = settings_for(database)
     copied = backed_up(settings, file, force=force)
+    tell_of_archive(settings, "copy its files too, after this one", count=copied.tables.get("archived_ids", 0))
     if as_json:
         print_json({"file": str(file), **told(copied)})
     else:

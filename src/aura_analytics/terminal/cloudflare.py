@@ -27,6 +27,7 @@ from aura_analytics.terminal.imported import Imported, Rejects
 from aura_analytics.terminal.reading import HELP_JSON, Database
 from aura_analytics.terminal.running import run, settings_for
 from aura_analytics.terminal.screen import Meter, progress
+from aura_analytics.terminal.shelved import tell_of_archive
 
 GZIP, SQLITE = b"\x1f\x8b", b"SQLite format 3\0"
 SCRIPT = ".sql"
@@ -83,6 +84,8 @@ def _export(
     """Write what the guide's tables hold, as they are in D1."""
     settings = settings_for(database)
     script = as_sql or file.suffix == SCRIPT
+    migrate(settings)
+    tell_of_archive(settings, "they aren't exported; aura-analytics archive restore puts them back first")
     imported.show_exported(
         given_back(settings, file, script=script, everything=everything, force=force), as_json=as_json
     )
@@ -90,7 +93,9 @@ def _export(
 
 def _compare(file: Source, *, database: Database = None, as_json: AsJson = False) -> None:
     """Count a D1 database and this one by day; the exit code is 1 where this one lacks something."""
-    days = compared(settings_for(database), file)
+    settings = settings_for(database)
+    days = compared(settings, file)
+    tell_of_archive(settings, "they aren't counted")
     imported.show_days(days, as_json=as_json)
     if any(day.lacks for day in days):
         raise typer.Exit(1)

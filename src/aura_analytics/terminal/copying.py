@@ -22,6 +22,7 @@ from aura_analytics.store.sqlite import path_of
 from aura_analytics.terminal.copied import Copied
 from aura_analytics.terminal.running import settings_for
 from aura_analytics.terminal.screen import notes, progress
+from aura_analytics.terminal.shelved import refuse_archive, tell_of_archive
 
 FROM, TO = "--from", "--to"
 
@@ -50,6 +51,11 @@ async def copy(source: Settings, target: Settings, wanted: Wanted) -> Copied:
     _refuse_the_same(source, target)
     with _said_of(TO):
         await asyncio.to_thread(migrate, target)
+        if wanted.copies:
+            await asyncio.to_thread(refuse_archive, target, TO)
+    await asyncio.to_thread(
+        tell_of_archive, source, "they aren't copied; aura-analytics archive restore puts them back first"
+    )
     async with _opened(FROM, source) as (from_, rows), _opened(TO, target) as (to, side):
         identities = await from_.identity(), await to.identity()
         if identities[0] == identities[1]:

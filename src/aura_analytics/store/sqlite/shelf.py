@@ -12,6 +12,7 @@ from aura_analytics.store.sqlite.connection import translated
 from aura_analytics.store.sqlite.copying import SqliteSide
 
 ARCHIVE = load("archive", "sqlite")
+PRIVACY = load("privacy", "sqlite")
 
 
 class SqliteShelfSide(SqliteSide):
@@ -20,6 +21,11 @@ class SqliteShelfSide(SqliteSide):
     def __init__(self, url: str) -> None:
         super().__init__(url)
         self._archive_lock: BinaryIO | None = None
+
+    def open(self) -> None:
+        """Connect. What leaves the tables is overwritten: who is forgotten later leaves no byte in what was freed."""
+        super().open()
+        self._fetch(PRIVACY["overwrite"], {}, None)
 
     def ask(self, name: str, **values: object) -> list[Row]:
         """Read, or change and read; the rows are fetched whole, as a statement that is left open holds its lock."""

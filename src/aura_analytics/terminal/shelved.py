@@ -1,0 +1,36 @@
+"""What the commands that copy a database say of interactions that lie in its archive, so that nobody thinks they have them."""
+
+from aura_analytics.archive.opening import opened_archiver
+from aura_analytics.errors import LoadError
+from aura_analytics.logs import plain
+from aura_analytics.settings import Settings
+from aura_analytics.store import archive_path
+from aura_analytics.terminal.screen import notes
+
+
+def archived_in(settings: Settings) -> int:
+    """Count the interactions that lie in a database's archive. It blocks."""
+    with opened_archiver(settings) as archiver:
+        return archiver.shelf.count()
+
+
+def tell_of_archive(settings: Settings, what: str, *, count: int | None = None) -> None:
+    """Say how many interactions lie in the archive, if any do, and what that means here; they are counted, if not given."""
+    if count := archived_in(settings) if count is None else count:
+        place = settings.archive_url or archive_path(settings)
+        notes().print(
+            plain(f"{count:,} interactions lie in the archive ({place}): {what}"), markup=False, soft_wrap=True
+        )
+
+
+def refuse_archive(settings: Settings, option: str) -> None:
+    """See that nothing lies in the archive of a database that is copied into.
+
+    Raises:
+        LoadError: what is copied might be there already, out of the tables.
+    """
+    if count := archived_in(settings):
+        raise LoadError(
+            f"{option}: {count:,} of its interactions lie in an archive, which can't be copied into: "
+            "aura-analytics archive restore puts them back first"
+        )
