@@ -43,6 +43,9 @@ SECRETS = frozenset(
         "webhook_secret",
         "webhook_urls",
         "otel_exporter_otlp_headers",
+        "aws_access_key_id",
+        "aws_secret_access_key",
+        "aws_session_token",
     }
 )
 CASELESS = frozenset(
@@ -381,6 +384,16 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         ),
     ] = "parentbased_always_on"
     otel_traces_sampler_arg: Annotated[float, _number(0, 1, "share that traceidratio traces")] = 1.0
+    # Other programs have these, too: what is wrong with them is said by the archive, and stops nobody who has none.
+    aws_endpoint_url: Annotated[
+        str, _text("where the object store of an archive answers, if not at AWS", "an http:// or https:// URL")
+    ] = ""
+    aws_region: Annotated[str, _text("its region", "a name, such as eu-central-1")] = ""
+    aws_access_key_id: Annotated[
+        str, _text("its key; by default what the machine's role at AWS is given", "a key's id")
+    ] = ""
+    aws_secret_access_key: Annotated[str, _text("the key's secret", "a secret")] = ""
+    aws_session_token: Annotated[str, _text("what goes with a key that is lent for a time", "a token")] = ""
 
     analytics_worker_url: Annotated[str, _text("the caller's: where this service answers; not read here", "a URL")] = ""
 

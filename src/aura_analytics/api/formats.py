@@ -3,7 +3,6 @@
 import asyncio
 import csv
 import io
-import re
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Annotated, Any, Literal, get_args
@@ -15,7 +14,7 @@ from pydantic import WithJsonSchema
 
 from aura_analytics.errors import ParameterError
 from aura_analytics.stats import tables
-from aura_analytics.stats.tables import Column
+from aura_analytics.stats.tables import Column, harmless
 
 Form = Literal["json", "csv", "parquet"]
 
@@ -29,9 +28,6 @@ MEDIA_TYPES: dict[str, Form] = {
 BY_FORM = {form: media_type for media_type, form in MEDIA_TYPES.items()}
 # An `Accept` that is longer isn't read.
 LONGEST_ACCEPT = 1_024
-
-# How a text begins that a spreadsheet would take for a formula, whatever invisible or quoting characters stand before.
-FORMULA = re.compile(r"""[\x00-\x20\s"'`´‘’‚‛“”„‟«»\u200b-\u200f\u2060\ufeff]*[=+\-@\t\r\n＝＋－＠]""")
 
 
 def asked_form(
@@ -117,11 +113,5 @@ def _csv_cell(cell: Any, column: Column) -> str | int | float | None:  # Any: se
     if column.type == "BOOLEAN":
         return "true" if cell else "false"
     if column.type == "VARCHAR[]":
-        return _harmless(";".join(cell))
-    return _harmless(cell) if column.type == "VARCHAR" else cell
-
-
-def _harmless(text: str) -> str:
-    """Keep a text from being a formula; a NUL, which ends a text for some readers, is shown as what can't be shown."""
-    text = text.replace("\0", "\ufffd")
-    return f"'{text}" if FORMULA.match(text) else text
+        return harmless(";".join(cell))
+    return harmless(cell) if column.type == "VARCHAR" else cell

@@ -8,6 +8,7 @@ from urllib.parse import unquote, urlsplit
 
 from ulid import ULID
 
+from aura_analytics.archive.objects import Access, ObjectFiles
 from aura_analytics.errors import ArchiveError, SettingsError
 
 # What a file is called until it is whole. A name that begins so is never given to anybody.
@@ -114,18 +115,21 @@ class Folder:
         return self._path.joinpath(*parts)
 
 
-def opened_files(url: str, cache: Path) -> Files:
+def opened_files(url: str, cache: Path, access: Access | None = None) -> Files:
     """Give the files of a folder ('archive/' or 'file:///…'), or of an object store ('s3://bucket/prefix').
 
     Args:
         url: names it.
         cache: a folder of this machine's own, where an object store's files are kept that were fetched.
+        access: how an object store is reached; by default as AWS has it.
 
     Raises:
         SettingsError: it is neither.
+        ExtraMissing: it is an object store, and what speaks to those isn't installed.
     """
-    del cache  # a folder needs none
     scheme = urlsplit(url).scheme if "://" in url else ""
+    if scheme == "s3":
+        return ObjectFiles(url, access or Access(), cache)
     if scheme == "file":
         return Folder(Path(unquote(urlsplit(url).path)))
     if scheme:

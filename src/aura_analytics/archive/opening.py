@@ -2,9 +2,11 @@
 
 import contextlib
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 from aura_analytics.archive.course import Archiver
 from aura_analytics.archive.files import Files, opened_files
+from aura_analytics.archive.objects import access_of
 from aura_analytics.clock import Clock, now
 from aura_analytics.settings import Settings
 from aura_analytics.store import archive_path, shelf
@@ -17,7 +19,13 @@ def files_of(settings: Settings) -> Files:
         SettingsError: ARCHIVE_URL names no place for them.
     """
     own = archive_path(settings)
-    return opened_files(settings.archive_url or str(own), own.with_name(f"{own.name}-cache"))
+    return opened_files(settings.archive_url or str(own), cache_of(settings), access_of(settings))
+
+
+def cache_of(settings: Settings) -> Path:
+    """Give the folder of this machine for copies of the archive's files, and for what questions need meanwhile."""
+    own = archive_path(settings)
+    return own.with_name(f"{own.name}-cache")
 
 
 @contextlib.contextmanager

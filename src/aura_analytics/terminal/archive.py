@@ -17,6 +17,7 @@ from aura_analytics.settings import Settings
 from aura_analytics.store import migrate
 from aura_analytics.store.audit import record
 from aura_analytics.store.shelf import ArchiveFile
+from aura_analytics.terminal import archived as asking
 from aura_analytics.terminal import cells, commands
 from aura_analytics.terminal.actor import actor
 from aura_analytics.terminal.reading import HELP_JSON, Database
@@ -38,6 +39,7 @@ def add_to(cli: typer.Typer) -> None:
     group.callback()(_archive)
     group.command("list")(_list)
     group.command("restore")(_restore)
+    group.command("query")(asking.query)
     cli.add_typer(group, name="archive")
 
 
