@@ -17,6 +17,7 @@ from aura_analytics.store.queries import Dialect
 from aura_analytics.store.sqlite import migrate
 
 STORE = Path(aura_analytics.__file__).parent / "store"
+TOLD = ("copying/along.py", "cloudflare/export.py")
 DIALECTS: list[Dialect] = [dialect for dialect in get_args(Dialect) if (STORE / dialect / "__init__.py").is_file()]
 # Those that have a fixture `explain_<dialect>` here, which asks the database itself.
 EXPLAINED: list[Dialect] = ["sqlite"]
@@ -74,7 +75,9 @@ def python_sources(dialect: Dialect) -> list[str]:
 
 def users_of(noun: str, dialect: Dialect) -> list[str]:
     sources = [path.read_text("utf-8") for path in sorted(STORE.rglob("*.py"))]
-    return [text for text in sources if f'load("{noun}", "{dialect}")' in text]
+    by_name = TOLD if noun == "copying" else ()  # these are asked of either side by their names
+    found = [text for text in sources if f'load("{noun}", "{dialect}")' in text]
+    return found + [(STORE / path).read_text("utf-8") for path in by_name]
 
 
 @pytest.fixture
