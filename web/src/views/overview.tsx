@@ -1,4 +1,4 @@
-import type { Compared, Summary, Timeseries } from "../api.ts";
+import type { Compared, Intents, Summary, Timeseries, TopQueries, Unanswered } from "../api.ts";
 import { isCompared, question, ZONE } from "../asking.ts";
 import { DRAWN, type Figure, figures } from "../figures.ts";
 import type { Navigation } from "../navigation.ts";
@@ -40,7 +40,13 @@ export function Overview({ at }: { at: Navigation }) {
   const slow = useResource<Timeseries>(
     isNext ? question("stats/timeseries", at.search, { metric: SLOW.join(), ...over }) : null,
   );
+  // They are asked in this order, that of the page: a browser has few requests under way at a time.
   const diagnosis = useDiagnosis(at, step, isNext);
+  const later = (endpoint: string, more: Record<string, number | boolean>) =>
+    isNext ? question(endpoint, at.search, more) : null;
+  const missed = useResource<Unanswered>(later("stats/unanswered", { limit: 8, normalize: true }));
+  const intents = useResource<Intents>(later("stats/intents", { limit: 12 }));
+  const top = useResource<TopQueries>(later("stats/top-queries", { limit: 12, normalize: true }));
   const isFiltered = FILTERS.some(({ name }) => at.search.has(name));
   if (summary.data?.totalQueries === 0 && !summary.isStale) return <Nothing at={at} isFiltered={isFiltered} />;
   const series = [fast.data, slow.data].filter((one) => one !== null);
@@ -57,15 +63,15 @@ export function Overview({ at }: { at: Navigation }) {
       </div>
       <div class="columns">
         <Broken from={diagnosis.causes} at={at} />
-        <Missed at={at} isNext={isNext} />
+        <Missed from={missed} at={at} />
       </div>
       <div class="columns">
         <Latencies from={slow} at={at} />
         <Labels from={fast} at={at} />
       </div>
       <div class="columns wide-left">
-        <IntentTable at={at} isNext={isNext} />
-        <Top at={at} isNext={isNext} />
+        <IntentTable from={intents} at={at} />
+        <Top from={top} at={at} />
       </div>
     </>
   );
