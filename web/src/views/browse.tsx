@@ -5,6 +5,7 @@ import { count } from "../format.ts";
 import type { Navigation } from "../navigation.ts";
 import { NEWEST_ROWS, usePages } from "../pages.ts";
 import { Icon } from "../parts/icons.tsx";
+import { useMedia } from "../parts/media.ts";
 import { Skeleton, Trouble } from "../parts/panel.tsx";
 import { slot, Virtual } from "../parts/virtual.tsx";
 import { useResource } from "../resource.ts";
@@ -33,7 +34,7 @@ export function Browse({ at }: { at: Navigation }) {
   const listed = usePages(question("interactions", at.search, { sort, order }), isNewestFirst);
   const summary = useResource<Summary>(question("stats/summary", at.search));
   const viewport = useRef<HTMLDivElement>(null);
-  const rowHeight = useNarrow() ? NARROW_ROW : ROW;
+  const rowHeight = useMedia("(max-width: 760px)") ? NARROW_ROW : ROW;
 
   const { rows, fresh, take } = listed;
   useEffect(() => {
@@ -101,17 +102,6 @@ export function Browse({ at }: { at: Navigation }) {
 function takeToTop(take: () => void, viewport: HTMLElement | null): void {
   take();
   viewport?.scrollTo({ top: 0 });
-}
-
-function useNarrow(): boolean {
-  const [isNarrow, setNarrow] = useState(() => matchMedia("(max-width: 760px)").matches);
-  useEffect(() => {
-    const media = matchMedia("(max-width: 760px)");
-    const look = () => setNarrow(media.matches);
-    media.addEventListener("change", look);
-    return () => media.removeEventListener("change", look);
-  }, []);
-  return isNarrow;
 }
 
 function Search({ at }: { at: Navigation }) {

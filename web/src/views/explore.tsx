@@ -52,6 +52,7 @@ export function Explore({ at }: { at: Navigation }) {
             at={moments(answer)}
             lines={lines}
             height={320}
+            isTold
             write={write}
             name={(moment) => stepName(moment, answer.step)}
             onZoom={(from, to) =>

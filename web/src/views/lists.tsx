@@ -2,7 +2,7 @@
 
 import type { Intents, TopQueries, Unanswered } from "../api.ts";
 import { scope } from "../asking.ts";
-import { ago, count, duration, share } from "../format.ts";
+import { ago, count, duration, share, shareListed } from "../format.ts";
 import type { Navigation } from "../navigation.ts";
 import { Icon } from "../parts/icons.tsx";
 import { Bar } from "../parts/marks.tsx";
@@ -58,14 +58,16 @@ export function IntentTable({ from, at }: From<Intents>) {
                   <td>
                     <span class="with-bar">
                       <Bar value={(row.successRate ?? 0) / 100} tone="good" />
-                      <span class="number">{share((row.successRate ?? 0) / 100)}</span>
+                      <span class="number">{shareListed((row.successRate ?? 0) / 100)}</span>
                     </span>
                   </td>
-                  <td class={row.unansweredRate > 0.5 ? "number strong-bad" : "number"}>{share(row.unansweredRate)}</td>
+                  <td class={row.unansweredRate > 0.5 ? "number strong-bad" : "number"}>
+                    {shareListed(row.unansweredRate)}
+                  </td>
                   <td class={(row.p95LatencyMs ?? 0) > 8_000 ? "number strong-bad" : "number"}>
                     {duration(row.p95LatencyMs)}
                   </td>
-                  <td class="number">{share(row.conversionRate)}</td>
+                  <td class="number">{shareListed(row.conversionRate)}</td>
                 </tr>
               ))}
             </tbody>

@@ -10,7 +10,7 @@ import { FILTERS } from "../words.ts";
 import { Labels, Latencies, Outcomes } from "./courses.tsx";
 import { Broken, Next, useDiagnosis } from "./diagnosis.tsx";
 import { IntentTable, Missed, Top } from "./lists.tsx";
-import { Nothing } from "./nothing.tsx";
+import { Mistaken, Nothing } from "./nothing.tsx";
 
 const FAST = [
   "queries",
@@ -36,7 +36,8 @@ export function Overview({ at }: { at: Navigation }) {
     question("stats/timeseries", at.search, { metric: FAST.join(), ...over, compare }),
   );
   // The figures come first: what takes longer waits until they are here.
-  const isNext = summary.data !== null || summary.problem !== null;
+  const isMistaken = summary.problem?.status === 400;
+  const isNext = summary.data !== null || (summary.problem !== null && !isMistaken);
   const slow = useResource<Timeseries>(
     isNext ? question("stats/timeseries", at.search, { metric: SLOW.join(), ...over }) : null,
   );
@@ -49,6 +50,7 @@ export function Overview({ at }: { at: Navigation }) {
   const top = useResource<TopQueries>(later("stats/top-queries", { limit: 12, normalize: true }));
   const isFiltered = FILTERS.some(({ name }) => at.search.has(name));
   if (summary.data?.totalQueries === 0 && !summary.isStale) return <Nothing at={at} isFiltered={isFiltered} />;
+  if (summary.problem && isMistaken) return <Mistaken problem={summary.problem} at={at} />;
   const series = [fast.data, slow.data].filter((one) => one !== null);
   return (
     <>

@@ -53,17 +53,13 @@ export function SignIn() {
       </form>
       <h3>No key yet?</h3>
       <p>Where the server runs, this makes one to look with, and shows it once:</p>
-      <Code text={`aura-analytics keys create "${name()}" --scope read`} />
+      <Code text="aura-analytics keys create dashboard --scope read" />
       <p class="muted small">
         <code>--scope review</code> may label as well, <code>--store</code> shows some stores only. The page doesn’t
         keep the key: it gets a cookie that lasts a week, and ends with the key.
       </p>
     </section>
   );
-}
-
-function name(): string {
-  return `dashboard ${new Date().getFullYear()}`;
 }
 
 function words(problem: ReturnType<typeof asProblem>): string {
