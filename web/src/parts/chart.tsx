@@ -91,7 +91,7 @@ export function Chart({ at, lines, height = 240, fills = false, summary, write, 
   const moment = hovered === null ? undefined : at[hovered.place];
   const drawn = (
     <div class={fills ? "chart chart-fills" : "chart"}>
-      <div ref={host} role="img" aria-label={summary} />
+      <div ref={host} role="img" aria-label={summary} style={{ minHeight: fills ? undefined : `${height}px` }} />
       {hovered !== null && moment !== undefined && (
         <div
           class={hovered.flip ? "tooltip tooltip-flipped" : "tooltip"}

@@ -1,6 +1,6 @@
 import type { Compared, Intents, Summary, Timeseries, TopQueries, Unanswered } from "../api.ts";
 import { isCompared, question, ZONE } from "../asking.ts";
-import { DRAWN, type Figure, figures } from "../figures.ts";
+import { DRAWN, type Figure, figures, NAMES } from "../figures.ts";
 import type { Navigation } from "../navigation.ts";
 import { Sparkline } from "../parts/marks.tsx";
 import { Content } from "../parts/panel.tsx";
@@ -54,10 +54,14 @@ export function Overview({ at }: { at: Navigation }) {
   const series = [fast.data, slow.data].filter((one) => one !== null);
   return (
     <>
-      <section aria-label="Figures" class={summary.isStale ? "stale" : ""}>
-        <Content from={summary} rows={3}>
-          {(answer) => <Figures all={figures(answer, series)} at={at} />}
-        </Content>
+      <section aria-label="Figures" class={summary.isStale ? "stale" : ""} aria-busy={summary.isLoading}>
+        {summary.data === null && summary.problem === null ? (
+          <Blank />
+        ) : (
+          <Content from={summary} rows={3}>
+            {(answer) => <Figures all={figures(answer, series)} at={at} />}
+          </Content>
+        )}
       </section>
       <div class="columns wide-left">
         <Outcomes from={fast} at={at} />
@@ -76,6 +80,26 @@ export function Overview({ at }: { at: Navigation }) {
         <Top from={top} at={at} />
       </div>
     </>
+  );
+}
+
+/** The figures before they are known, so that nothing moves when they are. */
+function Blank() {
+  return (
+    <ul class="figures">
+      {NAMES.map((name) => (
+        <li key={name}>
+          <div>
+            <span class="figure-name">{name}</span>
+            <span class="figure-value">
+              <i class="figure-blank" aria-hidden="true" />
+            </span>
+            <span class="figure-foot">{"\u00a0"}</span>
+            <Sparkline values={[]} />
+          </div>
+        </li>
+      ))}
+    </ul>
   );
 }
 

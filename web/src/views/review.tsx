@@ -102,18 +102,20 @@ function Desk({ at, name, onLeave }: DeskProps) {
             Change
           </button>
         </span>
-        <label class="tick">
-          <input type="checkbox" checked={hasKeys} onChange={(event) => setKeys(event.currentTarget.checked)} />
-          Keys
-        </label>
-        <label class="tick">
-          <input
-            type="checkbox"
-            checked={order === "random"}
-            onChange={(event) => at.set({ queue: event.currentTarget.checked ? "random" : null })}
-          />
-          At random
-        </label>
+        <span class="ticks">
+          <label class="tick" title="G, R, B, S, U and M do what their buttons do">
+            <input type="checkbox" checked={hasKeys} onChange={(event) => setKeys(event.currentTarget.checked)} />
+            Keys
+          </label>
+          <label class="tick">
+            <input
+              type="checkbox"
+              checked={order === "random"}
+              onChange={(event) => at.set({ queue: event.currentTarget.checked ? "random" : null })}
+            />
+            At random
+          </label>
+        </span>
       </header>
       {sitting.problem && <Trouble problem={sitting.problem} />}
       {item ? (
