@@ -79,8 +79,9 @@ async def test_slow_answers_move_nothing_when_they_come(watched: Watched) -> Non
     await watched.page.add_init_script(SHIFTS)
     await watched.page.route("**/stats/**", slowly)
     await watched.page.route("**/insights/**", slowly)
-    page = await watched.open("/?period=30d")
-    assert await page.evaluate("window.shifted") < MOST_SHIFTED
+    for path in ("/?period=30d", "/explore?period=30d&split=intent", "/pipeline?period=30d"):
+        page = await watched.open(path)
+        assert await page.evaluate("window.shifted") < MOST_SHIFTED, path
 
 
 async def test_of_ten_thousand_stores_each_can_be_chosen(watched: Watched) -> None:
