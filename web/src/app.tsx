@@ -69,8 +69,8 @@ export function App() {
           <WindowPicker at={at} />
         </div>
         <Shown at={at} mayLabel={may(session, "review")} />
-        <Announcer view={NAMES[at.view]} />
       </main>
+      <Announcer view={NAMES[at.view]} />
       {open !== null && <Drawer key={open} id={open} at={at} />}
     </>
   );

@@ -16,7 +16,8 @@ let opener: HTMLElement | null = null;
 
 /** Let all else be out of reach while the drawer lies over it, or within reach again. */
 function bar(on: boolean): void {
-  for (const other of document.querySelectorAll<HTMLElement>("#app > :not(.drawer, .veil)")) other.inert = on;
+  for (const other of document.querySelectorAll<HTMLElement>("#app > :not(.drawer, .veil, [role=status])"))
+    other.inert = on;
 }
 
 /** One interaction, whole: beside the list where there is room, else over whatever is shown. */
@@ -36,7 +37,8 @@ export function Drawer({ id, at }: { id: string; at: Navigation }) {
     const active = document.activeElement;
     if (active instanceof HTMLElement && active !== document.body && !active.closest(".drawer")) opener = active;
     // Who goes through the list by the keyboard stays in it.
-    if (!isBeside || !opener?.dataset.place) title.current?.focus();
+    const isInList = active instanceof HTMLElement && active.dataset.place !== undefined;
+    if (!isBeside || !isInList) title.current?.focus();
     bar(!isBeside);
     return () => bar(false);
   }, [isBeside]);
