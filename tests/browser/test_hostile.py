@@ -1,12 +1,14 @@
 """Whatever a shopper says, or a caller names a store, is text here and nothing else."""
 
+import json
 from urllib.parse import quote
 
 import pytest
-from playwright.async_api import expect
+from playwright.async_api import BrowserContext, expect
 
-from acceptance.service import Service, outcome, query
-from browser.conftest import WIDE, Watched, runs_nothing
+from acceptance.service import Service, outcome, query, until
+from aura_analytics.api.page import VIEWS
+from browser.conftest import WIDE, Watched, present_ms, runs_nothing
 
 TEXTS = {
     "script": "<script>window.hacked = 1</script>",
@@ -32,19 +34,46 @@ def hostile(demo: Service) -> Service:
                     error_message=text, model_name=text[:80], tools_used=[text[:80]], latency_ms=9_000),
             query(f"hostile-2-{name}", store_id=store, query_text=text, session_id=f"s {text[:80]}"),
         )  # fmt: skip
+    until(lambda: demo.get("/stats/summary", period="30d")["labels"]["unlabelled"] == 0)
+    with demo.opened() as connection:  # a judge gave up on each, and said why in the same words
+        for name, text in TEXTS.items():
+            connection.execute(
+                "INSERT INTO evaluation_queue (query_id, due_at, attempts, last_error, failed_at) VALUES (?, 0, 5, ?, ?)",
+                (f"hostile-{name}", text, present_ms()),
+            )
     return demo
 
 
+# What a view shows only where it is asked for.
+MORE = {"/explore": ("&split=intent", "&split=store"), "/pipeline": (f"&cause={quote(TEXTS['image'])}",)}
+
+
 @pytest.mark.usefixtures("hostile")
-async def test_texts_are_inert_in_every_view(watched: Watched) -> None:
+async def test_texts_are_inert_in_every_view(watched: Watched, context: BrowserContext) -> None:
+    """The views are those that the page itself leads to: a new one is walked through as well."""
+    await context.add_init_script(f"localStorage.setItem('aura-reviewer', {json.dumps(TEXTS['image'])})")
+    page = await watched.open("/")
+    links: list[str] = (
+        await page.get_by_role("navigation", name="Views")
+        .get_by_role("link")
+        .evaluate_all("links => links.map(link => new URL(link.href).pathname)")
+    )
+    assert tuple(links) == VIEWS
     chosen = "period=30d&" + "&".join(f"store={quote(store)}" for store in STORES.values())
-    for path in (
-        f"/?{chosen}",
-        f"/explore?{chosen}&split=intent",
-        f"/explore?{chosen}&split=store",
-        f"/review?{chosen}",
-    ):
-        await inert(watched, path)
+    for view in links:
+        for more in ("", *MORE.get(view, ())):
+            await inert(watched, f"{view}?{chosen}{more}")
+        # What is opened over it, the longest of them, is as wide as what is under it.
+        await inert(watched, f"{view}?{chosen}&open=hostile-long")
+
+
+@pytest.mark.usefixtures("hostile")
+async def test_texts_are_inert_where_they_are_given_up(watched: Watched) -> None:
+    page = await watched.open("/pipeline?period=30d")
+    items = page.get_by_role("list", name="Interactions that were given up").get_by_role("listitem")
+    await expect(items).to_have_count(len(TEXTS))
+    await expect(page.get_by_role("list", name="Causes").get_by_role("listitem")).to_have_count(len(TEXTS))
+    await runs_nothing(page)
 
 
 @pytest.mark.usefixtures("hostile")

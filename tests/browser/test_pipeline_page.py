@@ -72,7 +72,7 @@ async def test_failures_are_shown_with_their_causes_and_tried_again(
     await page.go_back()
     await expect(items).to_have_count(NUMBER - 1)
     await items.first.get_by_role("link").click()
-    await expect(page.get_by_role("complementary")).to_contain_text("do you have number")
+    await expect(page.get_by_role("dialog")).to_contain_text("do you have number")
     await page.keyboard.press("Escape")
 
     # The judge is well again; until somebody says so, nothing is tried.

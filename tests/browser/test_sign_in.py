@@ -3,6 +3,7 @@
 import asyncio
 import re
 from collections.abc import AsyncIterator, Iterator
+from urllib.parse import quote
 
 import pytest
 import pytest_asyncio
@@ -14,7 +15,7 @@ from aura_analytics.clock import now
 from aura_analytics.guard import key
 from aura_analytics.settings import Settings
 from aura_analytics.store.keys import KeyRecord
-from browser.conftest import Watched
+from browser.conftest import Watched, runs_nothing
 from browser.test_accessible import violations
 
 MINE, OTHER = "mine", "other"
@@ -25,6 +26,8 @@ KEYS = {
     "writer": (("ingest",), None),
     "leaver": (("read",), None),
 }
+# What somebody named a key is text like any other.
+NAMES = {"both": '<img src=x onerror="window.hacked = 1">'}
 WHERE = f"/explore?period=30d&split=intent&store={MINE}"
 
 
@@ -35,7 +38,12 @@ async def keep_keys(service: Service) -> dict[str, str]:
             made = key.make()
             tokens[name] = made.token
             record = KeyRecord(
-                id=made.id, name=f"the {name}", hash=made.hash, scopes=scopes, stores=stores, created_at=now()
+                id=made.id,
+                name=NAMES.get(name, f"the {name}"),
+                hash=made.hash,
+                scopes=scopes,
+                stores=stores,
+                created_at=now(),
             )
             await store.keys.create(record, actor="test")
     return tokens
@@ -142,6 +150,18 @@ async def test_a_key_of_some_stores_picks_among_them(visitor: Watched, tokens: d
     await expect(page.get_by_role("link", name="Review")).to_be_visible()
     await page.get_by_role("button", name="Stores: All 2 stores").click()
     await expect(page.locator(".picker li")).to_have_count(2)
+    await page.get_by_role("button", name="Signed in as").click()
+    await expect(page.locator(".account")).to_contain_text(NAMES["both"])
+    await runs_nothing(page)
+
+
+async def test_an_address_of_somebody_elses_making_is_inert_before_the_door(visitor: Watched) -> None:
+    bad = quote("<img src=x onerror=window.hacked=1>javascript:alert(1)")
+    page = await visitor.open(f"/browse?open={bad}&store={bad}&text={bad}")
+    await page.get_by_label("Key", exact=True).fill("<script>window.hacked = 1</script>")
+    await page.get_by_role("button", name="Sign in").click()
+    await expect(page.get_by_role("alert")).to_contain_text("No such key is known here")
+    await runs_nothing(page)
 
 
 async def test_a_key_that_only_writes_is_told_so(visitor: Watched, tokens: dict[str, str]) -> None:

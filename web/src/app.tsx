@@ -1,6 +1,7 @@
 import { useState } from "preact/hooks";
 import { follow, type Liveness, useLive } from "./live.ts";
 import { type Navigation, useNavigation } from "./navigation.ts";
+import { Announcer } from "./parts/announcer.tsx";
 import { Filters } from "./parts/filters.tsx";
 import { Icon, type IconName } from "./parts/icons.tsx";
 import { StorePicker, WindowPicker } from "./parts/window.tsx";
@@ -35,7 +36,7 @@ export function App() {
   const at = useNavigation();
   const session = useSession();
   document.title = at.view === "overview" ? "Aura Analytics" : `${NAMES[at.view]} – Aura Analytics`;
-  const open = at.search.get("open");
+  const open = at.search.get("open") || null;
   if (session.isOut || !may(session, "read")) {
     return (
       <>
@@ -69,6 +70,7 @@ export function App() {
         </div>
         <Shown at={at} mayLabel={may(session, "review")} />
       </main>
+      <Announcer view={NAMES[at.view]} />
       {open !== null && <Drawer key={open} id={open} at={at} />}
     </>
   );

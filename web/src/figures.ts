@@ -105,6 +105,9 @@ const DEFINITIONS: readonly Definition[] = [
 /** Fewer queries than this are no base to speak of changes on. */
 const COMPARABLE = 10;
 
+/** What the figures are called, in their order. */
+export const NAMES = DEFINITIONS.map((definition) => definition.name);
+
 /** The metrics that the figures' lines are drawn from. */
 export const DRAWN = DEFINITIONS.map((definition) => definition.metric);
 

@@ -5,6 +5,7 @@ type Maybe = number | null | undefined;
 
 const plain = new Intl.NumberFormat(undefined, { maximumFractionDigits: 0 });
 const compact = new Intl.NumberFormat(undefined, { notation: "compact", maximumFractionDigits: 1 });
+const digit = new Intl.NumberFormat(undefined, { minimumFractionDigits: 1, maximumFractionDigits: 1 });
 const tenths = new Intl.NumberFormat(undefined, { maximumFractionDigits: 1 });
 
 /** A count; in short from a hundred thousand on. */
@@ -18,6 +19,11 @@ export function share(value: Maybe): string {
   return value == null ? NOTHING : `${tenths.format(value * 100)}%`;
 }
 
+/** The same in a column, where all have as many digits. */
+export function shareListed(value: Maybe): string {
+  return value == null ? NOTHING : `${digit.format(value * 100)}%`;
+}
+
 /** A duration in milliseconds. */
 export function duration(value: Maybe): string {
   if (value == null) return NOTHING;
@@ -29,9 +35,10 @@ export function duration(value: Maybe): string {
   return minutes < 2_880 ? `${plain.format(minutes / 60)} h` : `${plain.format(minutes / 1_440)} days`;
 }
 
-/** Dollars; the smaller the sum, the more of its digits count. */
+/** Dollars; the smaller the sum, the more of its digits count. In short from a hundred thousand on. */
 export function dollars(value: Maybe): string {
   if (value == null) return NOTHING;
+  if (Math.abs(value) >= 100_000) return `${value < 0 ? "−" : ""}$${compact.format(Math.abs(value))}`;
   const digits = value === 0 || Math.abs(value) >= 1 ? 2 : Math.abs(value) >= 0.01 ? 3 : 5;
   return `$${value.toLocaleString(undefined, { minimumFractionDigits: 2, maximumFractionDigits: digits })}`;
 }

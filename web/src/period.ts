@@ -45,7 +45,9 @@ export function named(search: URLSearchParams): string {
     return start === end ? start : `${start} – ${end}`;
   }
   const period = search.get("period") ?? DEFAULT_PERIOD;
-  return PERIODS.find(([name]) => name === period)?.[1] ?? `Last ${period}`;
+  return (
+    PERIODS.find(([name]) => name === period)?.[1] ?? (/^\d{1,6}[mhd]$/.test(period) ? `Last ${period}` : "Period")
+  );
 }
 
 /** Read a moment as the address has it. */

@@ -1,6 +1,6 @@
 /** An endpoint's answer, kept while a newer one is fetched. */
 
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { asProblem, get, type Problem } from "./api.ts";
 import { useLive } from "./live.ts";
 
@@ -70,7 +70,8 @@ export function useResource<Answer>(path: string | null): Resource<Answer> {
   const current = useRef<ReturnType<typeof asker<Answer>> | null>(null);
   const asked = useRef(pulse);
 
-  useEffect(() => {
+  // Before anything is painted: the server is at it while the browser draws, and not only afterwards.
+  useLayoutEffect(() => {
     if (path === null) return;
     if (kept.has(path)) setHeld({ path, data: kept.get(path) as Answer, problem: null });
     const made = asker<Answer>(path, setHeld);

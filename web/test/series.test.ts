@@ -41,7 +41,9 @@ test("where there was next to nothing before, nothing has changed", () => {
 
 test("new rows are told from those that are there, which take on what is known of them now", () => {
   const row = (id: string, label: string | null) => ({ id, label }) as Interaction;
-  const [kept, added] = merged([row("b", null), row("a", "GOOD")], [row("c", null), row("b", "BAD")]);
+  const rows = [row("b", null), row("a", "GOOD")];
+  const [kept, added] = merged(rows, new Set(["a", "b"]), [row("c", null), row("b", "BAD")]);
   assert.deepEqual(kept, [row("b", "BAD"), row("a", "GOOD")]);
   assert.deepEqual(added, [row("c", null)]);
+  assert.deepEqual(merged(rows, new Set(["a", "b"]), [row("c", null)]), [rows, [row("c", null)]]);
 });

@@ -1,5 +1,6 @@
 """The reading endpoints: parameters in, numbers from `stats` out."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Annotated, Any, Protocol, get_args
 
@@ -98,13 +99,14 @@ def _add_summary(routes: APIRouter, reader: Reader, queue_depth: QueueDepth | No
     @routes.get("/stats/summary", **described(Summary, compared=Summary), summary="How the assistant is doing")
     async def get_summary(request: Request, scope: asked, form: AskedForm, compare: Compare = None) -> Response:
         before = comparison.previous(scope, reader.now) if comparison.read_compare(compare) else None
-        answer = await summary(reader, scope)
+        # Both at once: neither waits for the other's plan, and the page draws nothing before it has them.
+        answer, *earlier = await asyncio.gather(*(summary(reader, one) for one in (scope, before) if one is not None))
         is_all = whose(request.scope).stores is None  # the queue is of all stores
         if queue_depth is not None and is_all and not scope.is_past(reader.answered_until):
             answer = msgspec.structs.replace(answer, evaluation_queue=await queue_depth())
-        if before is None:
+        if not earlier:
             return await respond(form, answer, Summary, "summary")
-        return await _compared(form, answer, await summary(reader, before), "summary")
+        return await _compared(form, answer, earlier[0], "summary")
 
 
 def _add_lists(routes: APIRouter, reader: Reader) -> None:

@@ -134,8 +134,10 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
 
 async def causes(reader: Reader, scope: Scope, asked: Asked) -> Causes:
     """Tell where interactions broke."""
-    [row] = await reader.ask(_question(TOTAL, reader, scope))
-    total = Broken(**dict(zip(MEASURES, row, strict=True)))
+    steps, sums = await _steps(reader, scope, asked.step, asked.zone) if asked.step else ([], None)
+    if sums is None:
+        [sums] = await reader.ask(_question(TOTAL, reader, scope))
+    total = Broken(**dict(zip(MEASURES, sums, strict=True)))
     return Causes(
         store_id=scope.store_id,
         period=scope.period,
@@ -145,7 +147,7 @@ async def causes(reader: Reader, scope: Scope, asked: Asked) -> Causes:
         causes=[_share(cause, total) for cause in CAUSES],
         split=asked.split,
         parts=await _parts(reader, scope, asked.split, asked.limit) if asked.split else [],
-        steps=await _steps(reader, scope, asked.step, asked.zone) if asked.step else [],
+        steps=steps,
         examples=await _examples(reader, scope, total, asked.examples) if asked.examples and total.broken else [],
     )
 
@@ -168,22 +170,25 @@ async def _parts(reader: Reader, scope: Scope, split: Split, limit: int) -> list
     return [Part(value=value, **dict(zip(MEASURES, sums, strict=True))) for value, *sums in await reader.ask(question)]
 
 
-async def _steps(reader: Reader, scope: Scope, step: StepName, zone: ZoneInfo) -> list[Step]:
-    """Tell the same of each step of the window, those without anything too."""
+async def _steps(
+    reader: Reader, scope: Scope, step: StepName, zone: ZoneInfo
+) -> tuple[list[Step], Sequence[int] | None]:
+    """Tell the same of each step of the window, those without anything too; and of all of it, where that was added up."""
     [(first, last)] = await reader.ask(_question(EXTENT, reader, scope))
     low = first if scope.start is None else scope.start
     if low is None:
-        return []
+        return [], None
     high = max(last or 0, reader.now) if scope.end is None else scope.end
     steps = divided(step, zone, low, high)
     if not steps.starts:
-        return []
+        return [], None
     question = msgspec.structs.replace(_question(BY_BUCKET, reader, scope), buckets=steps.buckets)
-    sums = _by_step(steps, await reader.ask(question))
-    return [
+    rows = await reader.ask(question)
+    told = [
         Step(start=label, **dict(zip(MEASURES, found, strict=True)))
-        for label, found in zip(steps.labels, sums, strict=True)
+        for label, found in zip(steps.labels, _by_step(steps, rows), strict=True)
     ]
+    return told, [sum(column) for column in zip(*rows, strict=True)][1:] if rows else [0] * len(MEASURES)
 
 
 def _by_step(steps: Steps, rows: list[Any]) -> list[list[int]]:

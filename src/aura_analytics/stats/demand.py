@@ -23,15 +23,15 @@ MOST_STORES = 5
 MOST_EXAMPLES = 5
 MONEY_DIGITS = 2
 
-# What wasn't answered, by text and intent, and why.
+# What wasn't answered, by text and intent, and why; each beside how often anything wasn't.
 MISSED = f"""
-SELECT query_text, intent, sum(missed)::BIGINT AS missed,
+SELECT (sum(sum(missed)) OVER ())::BIGINT, query_text, intent, sum(missed)::BIGINT AS missed,
        {", ".join(f"sum(for_{reason})::BIGINT" for reason in REASONS)}
 FROM {{texts}} WHERE missed > 0
 GROUP BY query_text, intent ORDER BY missed DESC, query_text, intent NULLS FIRST LIMIT {MOST_TEXTS}
 """
-# From when to when there is anything, and how many queries weren't answered.
-EXTENT = f"SELECT min(created_at), max(created_at), count(*) FILTER (WHERE {IS_UNANSWERED}) FROM {{rows}}"
+# From when to when there is anything.
+EXTENT = "SELECT min(created_at), max(created_at) FROM {rows}"
 # Where the texts of each topic weren't answered, in the first half of the window and in the second.
 PLACES = f"""
 SELECT topic, store_id, count(*) FILTER (WHERE created_at < $middle), count(*) FILTER (WHERE created_at >= $middle)
@@ -41,10 +41,13 @@ GROUP BY topic, store_id
 """
 # How many queries of each intent were answered.
 ANSWERED = "SELECT intent, sum(queries - missed)::BIGINT FROM {texts} GROUP BY intent"
-# What those led to, by intent and currency.
+# What those led to, by intent and currency. Few queries led to anything: by their moments all others are passed over.
 EARNED = f"""
-SELECT intent, currency, fsum(value) FROM ({{owed}})
-WHERE value IS NOT NULL AND query_id IN (SELECT id FROM {{rows}} WHERE NOT {IS_UNANSWERED})
+WITH owed AS MATERIALIZED ({{owed}})
+SELECT intent, currency, fsum(value) FROM owed
+WHERE value IS NOT NULL AND query_id IN (
+    SELECT id FROM {{rows}} WHERE created_at IN (SELECT query_at FROM owed) AND NOT {IS_UNANSWERED}
+)
 GROUP BY intent, currency
 """
 ANY_CONVERSION = "SELECT count(*) > 0 FROM ({owed})"
@@ -126,18 +129,21 @@ async def demand(reader: Reader, scope: Scope, *, limit: int) -> Demand:
     Raises:
         ExtraMissing: the libraries aren't installed that texts are compared with.
     """
-    [(first, last, unanswered)] = await reader.ask(_question(EXTENT, reader, scope))
-    missed = [Missed(text, intent, count, why) for text, intent, count, *why in await _missed(reader, scope)]
-    found = (await _gathered(missed))[:limit]
+    rows, [(first, last)] = await asyncio.gather(_missed(reader, scope), reader.ask(_question(EXTENT, reader, scope)))
+    missed = [Missed(text, intent, count, why) for _, text, intent, count, *why in rows]
+    if not missed:
+        return Demand(store_id=scope.store_id, period=scope.period, unanswered=0, topics=[])
+    # The one is a matter of this process, the other of the columns'.
+    gathered, worth = await asyncio.gather(_gathered(missed), _worth(reader, scope))
+    found = gathered[:limit]
     places = await _places(reader, scope, found, _middle(scope, first, last, reader.now)) if found else []
-    worth = await _worth(reader, scope) if found else None
     by_text = defaultdict(list)
     for one in missed:
         by_text[one.text].append(one)
     return Demand(
         store_id=scope.store_id,
         period=scope.period,
-        unanswered=unanswered,
+        unanswered=rows[0][0],
         topics=[_told(topic, by_text, of_topic, worth) for topic, of_topic in zip(found, places, strict=True)],
     )
 

@@ -1,5 +1,6 @@
 """Metrics over time, without gaps: in steps of a time zone, for all interactions or for the largest groups of them."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
@@ -56,9 +57,10 @@ async def timeseries(reader: Reader, scope: Scope, asked: Asked) -> Timeseries:
     """Count the metrics of each step between the first and the last of the window, or of its interactions."""
     before = comparison.previous(scope, reader.now) if asked.compare else None
     groups = [] if asked.split is None else await largest(reader, scope, asked.split, asked.top)
-    series = await _series(reader, scope, asked, groups)
-    if before is not None:
-        series = _compared(series, await _series(reader, before, asked, groups), asked.metrics)
+    windows = [scope] if before is None else [scope, before]
+    series, *earlier = await asyncio.gather(*(_series(reader, window, asked, groups) for window in windows))
+    if earlier:
+        series = _compared(series, earlier[0], asked.metrics)
     return Timeseries(
         step=asked.step, tz=asked.zone.key, metrics=[metric.name for metric in asked.metrics], series=series
     )

@@ -117,6 +117,8 @@ async def test_steps_hold_each_interaction_once(
         moments = (start.timestamp() * 1000, end.timestamp() * 1000 if end else float("inf"))
         assert measures(one) == counted(turn for turn in found if moments[0] <= turn["created_at"] < moments[1])
     assert sum(one.queries for one in answer.steps) == len(found)
+    whole = {"queries": answer.queries, "broken": answer.broken} | {one.cause: one.count for one in answer.causes}
+    assert whole == counted(found)
     assert bool(answer.steps) == (bool(found) or window[0] is not None)
 
 

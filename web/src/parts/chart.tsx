@@ -3,6 +3,7 @@ import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
 import { colour, THEME_CHANGED } from "../theme.ts";
 import { aligned, type Line, options } from "./drawing.ts";
+import { Series } from "./series.tsx";
 
 type Props = {
   /** Epoch milliseconds at which each step begins. */
@@ -19,10 +20,12 @@ type Props = {
   name: (at: number) => string;
   /** Called with the window that was drawn over the chart. */
   onZoom?: (from: number, to: number) => void;
+  /** Whether its numbers stand elsewhere in the view. */
+  isTold?: boolean;
 };
 
 /** Series over time: bars on one another, or lines. */
-export function Chart({ at, lines, height = 240, fills = false, summary, write, name, onZoom }: Props) {
+export function Chart({ at, lines, height = 240, fills = false, summary, write, name, onZoom, isTold = false }: Props) {
   const host = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot | null>(null);
   const [hovered, setHovered] = useState<{ place: number; left: number; flip: boolean } | null>(null);
@@ -86,9 +89,9 @@ export function Chart({ at, lines, height = 240, fills = false, summary, write, 
   useEffect(() => plot.current?.setData(data), [data]);
 
   const moment = hovered === null ? undefined : at[hovered.place];
-  return (
+  const drawn = (
     <div class={fills ? "chart chart-fills" : "chart"}>
-      <div ref={host} role="img" aria-label={summary} />
+      <div ref={host} role="img" aria-label={summary} style={{ minHeight: fills ? undefined : `${height}px` }} />
       {hovered !== null && moment !== undefined && (
         <div
           class={hovered.flip ? "tooltip tooltip-flipped" : "tooltip"}
@@ -106,6 +109,13 @@ export function Chart({ at, lines, height = 240, fills = false, summary, write, 
         </div>
       )}
     </div>
+  );
+  if (isTold) return drawn;
+  return (
+    <>
+      {drawn}
+      <Series at={at} lines={lines} write={write} name={name} />
+    </>
   );
 }
 

@@ -9,7 +9,7 @@ const ABSENT = "(none)";
 
 /** Give the endpoint that knows the values of a filter; `null` where they are known beforehand. */
 export function endpoint(name: string): { path: string; more: Record<string, string> } | null {
-  if (name === "store") return { path: "stats/stores", more: { limit: "1000" } };
+  if (name === "store") return { path: "stats/stores", more: { limit: "2000" } };
   if (name === "intent") return { path: "stats/intents", more: { limit: "500" } };
   if (name === "model") return { path: "stats/models", more: { limit: "200" } };
   if (name === "reason") return { path: "stats/quality", more: { step: "month" } };

@@ -130,11 +130,13 @@ function alone(plot: uPlot, series: number): number[] {
   return [...values.keys()].filter((place) => isThere(place) && !isThere(place - 1) && !isThere(place + 1));
 }
 
-/** Leave room for half a bar on either side. */
+/** Leave room for half a bar on either side, and for half a mark beside a line's ends. */
 function spread(wanted: Wanted, low: number, high: number): [number, number] {
   if (low === null || high === null) return [0, 1];
   const steps = Math.max(1, (wanted.lines[0]?.values.length ?? 1) - 1);
-  const half = wanted.lines.some((line) => line.kind === "bar") ? (high - low || 86_400) / steps / 2 : 0;
+  const half = wanted.lines.some((line) => line.kind === "bar")
+    ? (high - low || 86_400) / steps / 2
+    : (high - low) * 0.03;
   return low === high ? [low - 43_200, high + 43_200] : [low - half, high + half];
 }
 

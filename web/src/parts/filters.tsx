@@ -1,9 +1,9 @@
-import { useState } from "preact/hooks";
+import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import type { Navigation } from "../navigation.ts";
 import { FILTERS, type Filter } from "../words.ts";
 import { Icon } from "./icons.tsx";
 import { Picker } from "./picker.tsx";
-import { Popover } from "./popover.tsx";
+import { enter, Popover } from "./popover.tsx";
 
 const CLEARED = Object.fromEntries(FILTERS.map(({ name }) => [name, null]));
 
@@ -73,9 +73,19 @@ function AddFilter({ at }: { at: Navigation }) {
 
 function Menu({ at, close }: { at: Navigation; close: () => void }) {
   const [chosen, setChosen] = useState<Filter | null>(null);
+  const panel = useRef<HTMLElement | null>(null);
+  // What was chosen with is gone; whoever goes by the keyboard goes on in its place.
+  useLayoutEffect(() => {
+    if (chosen && panel.current) enter(panel.current);
+  }, [chosen]);
   if (chosen) return <Editor filter={chosen} at={at} close={close} />;
   return (
-    <ul class="menu">
+    <ul
+      class="menu"
+      ref={(list) => {
+        panel.current = list?.closest<HTMLElement>(".popover") ?? panel.current;
+      }}
+    >
       {FILTERS.filter(({ name }) => name !== "store").map((filter) => (
         <li key={filter.name}>
           <button type="button" onClick={() => setChosen(filter)}>

@@ -11,6 +11,11 @@ type Props = {
   children: (close: () => void) => ComponentChildren;
 };
 
+/** Go into a panel: to what is used first in it, or to itself while that is on its way. */
+export function enter(panel: HTMLElement): void {
+  (panel.querySelector<HTMLElement>("[data-first], input, button, a") ?? panel).focus();
+}
+
 /** A button that opens a small panel; Escape, a click elsewhere, or leaving it closes it. */
 export function Popover({ face, label, className = "button", align = "start", children }: Props) {
   const [isOpen, setOpen] = useState(false);
@@ -23,7 +28,8 @@ export function Popover({ face, label, className = "button", align = "start", ch
   };
   useEffect(() => {
     if (!isOpen) return;
-    root.current?.querySelector<HTMLElement>("[data-first], .popover input, .popover button, .popover a")?.focus();
+    const panel = root.current?.querySelector<HTMLElement>(".popover");
+    if (panel) enter(panel);
     const elsewhere = (event: Event) => {
       if (event.target instanceof Node && !root.current?.contains(event.target)) setOpen(false);
     };
@@ -55,7 +61,7 @@ export function Popover({ face, label, className = "button", align = "start", ch
         {face}
       </button>
       {isOpen && (
-        <div id={id} class={`popover popover-${align}`} role="dialog" aria-label={label ?? "Options"}>
+        <div id={id} class={`popover popover-${align}`} role="dialog" aria-label={label ?? "Options"} tabIndex={-1}>
           {children(close)}
         </div>
       )}

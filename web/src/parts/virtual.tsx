@@ -12,6 +12,8 @@ type Props = {
 };
 
 const AROUND = 8;
+/** As long as somebody leaps through the list, only what is seen is drawn: all of it is another one's a moment later. */
+const SETTLE_MS = 120;
 /** More than are ever drawn at once. */
 const SLOTS = 256;
 const NEAR_ROWS = 300;
@@ -27,10 +29,19 @@ export function Virtual({ viewport, count, rowHeight, render, onNearEnd }: Props
   useLayoutEffect(() => {
     const element = viewport.current;
     if (!element) return;
-    const look = () => {
-      const first = Math.max(0, Math.floor(element.scrollTop / rowHeight) - AROUND);
-      const last = Math.ceil((element.scrollTop + element.clientHeight) / rowHeight) + AROUND;
+    let top = 0;
+    let later: ReturnType<typeof setTimeout> | undefined;
+    const draw = (around: number) => {
+      const first = Math.max(0, Math.floor(element.scrollTop / rowHeight) - around);
+      const last = Math.ceil((element.scrollTop + element.clientHeight) / rowHeight) + around;
       setSeen((before) => (before.first === first && before.last === last ? before : { first, last }));
+    };
+    const look = () => {
+      const isLeap = Math.abs(element.scrollTop - top) > element.clientHeight;
+      top = element.scrollTop;
+      clearTimeout(later);
+      if (isLeap) later = setTimeout(draw, SETTLE_MS, AROUND);
+      draw(isLeap ? 0 : AROUND);
     };
     look();
     element.addEventListener("scroll", look, { passive: true });
@@ -39,6 +50,7 @@ export function Virtual({ viewport, count, rowHeight, render, onNearEnd }: Props
     return () => {
       element.removeEventListener("scroll", look);
       observer.disconnect();
+      clearTimeout(later);
     };
   }, [viewport, rowHeight]);
   useEffect(() => {

@@ -1,16 +1,17 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { Interaction, Summary } from "../api.ts";
 import { question } from "../asking.ts";
-import { count, dollars, duration, listed as listedMoment, share } from "../format.ts";
+import { count } from "../format.ts";
 import type { Navigation } from "../navigation.ts";
-import { usePages } from "../pages.ts";
+import { NEWEST_ROWS, usePages } from "../pages.ts";
 import { Icon } from "../parts/icons.tsx";
-import { LabelMark } from "../parts/marks.tsx";
+import { useMedia } from "../parts/media.ts";
 import { Skeleton, Trouble } from "../parts/panel.tsx";
 import { slot, Virtual } from "../parts/virtual.tsx";
 import { useResource } from "../resource.ts";
 import { FILTERS } from "../words.ts";
 import { Nothing } from "./nothing.tsx";
+import { Row } from "./row.tsx";
 
 const ROW = 56;
 const NARROW_ROW = 76;
@@ -33,13 +34,16 @@ export function Browse({ at }: { at: Navigation }) {
   const listed = usePages(question("interactions", at.search, { sort, order }), isNewestFirst);
   const summary = useResource<Summary>(question("stats/summary", at.search));
   const viewport = useRef<HTMLDivElement>(null);
-  const rowHeight = useNarrow() ? NARROW_ROW : ROW;
+  const rowHeight = useMedia("(max-width: 760px)") ? NARROW_ROW : ROW;
 
   const { rows, fresh, take } = listed;
   useEffect(() => {
     if (fresh.length > 0 && (viewport.current?.scrollTop ?? 0) < rowHeight / 2) take();
   }, [fresh, take, rowHeight]);
 
+  const open = at.search.get("open");
+  const bare = at.to("browse", { open: null });
+  const link = `${bare}${bare.includes("?") ? "&" : "?"}open=`;
   const isFiltered = FILTERS.some(({ name }) => at.search.has(name));
   const isBare = listed.isWhole && rows.length === 0;
   return (
@@ -72,7 +76,8 @@ export function Browse({ at }: { at: Navigation }) {
           <Heading at={at} sort={sort} order={order} />
           {fresh.length > 0 && (
             <button type="button" class="fresh" onClick={() => takeToTop(take, viewport.current)}>
-              <Icon name="up" size={14} /> {count(fresh.length)} new
+              <Icon name="up" size={14} /> {count(fresh.length)}
+              {fresh.length >= NEWEST_ROWS && " or more"} new
             </button>
           )}
           {listed.isLoading && rows.length === 0 && <Skeleton rows={12} />}
@@ -83,7 +88,9 @@ export function Browse({ at }: { at: Navigation }) {
             onNearEnd={listed.more}
             render={(place) => {
               const row = rows[place];
-              return row && <Row key={slot(place)} row={row} place={place} at={at} />;
+              if (!row) return undefined;
+              const href = link + encodeURIComponent(row.id);
+              return <Row key={slot(place)} row={row} place={place} isOpen={row.id === open} href={href} />;
             }}
           />
         </div>
@@ -95,17 +102,6 @@ export function Browse({ at }: { at: Navigation }) {
 function takeToTop(take: () => void, viewport: HTMLElement | null): void {
   take();
   viewport?.scrollTo({ top: 0 });
-}
-
-function useNarrow(): boolean {
-  const [isNarrow, setNarrow] = useState(() => matchMedia("(max-width: 760px)").matches);
-  useEffect(() => {
-    const media = matchMedia("(max-width: 760px)");
-    const look = () => setNarrow(media.matches);
-    media.addEventListener("change", look);
-    return () => media.removeEventListener("change", look);
-  }, []);
-  return isNarrow;
 }
 
 function Search({ at }: { at: Navigation }) {
@@ -177,53 +173,6 @@ function Heading({ at, sort, order }: HeadingProps) {
       })}
     </div>
   );
-}
-
-type RowProps = { row: Interaction; place: number; at: Navigation };
-
-function Row({ row, place, at }: RowProps) {
-  const isOpen = at.search.get("open") === row.id;
-  const failed = row.errorFlag || row.actionSuccess === false;
-  return (
-    <div class={isOpen ? "list-row list-open" : "list-row"} role="row" aria-rowindex={place + 2}>
-      <span role="cell" class="number muted when">
-        {listedMoment(row.createdAt, Date.now())}
-      </span>
-      <span role="cell" class="list-text">
-        <a
-          href={at.to("browse", { open: row.id })}
-          data-here
-          data-place={place}
-          aria-current={isOpen ? "true" : undefined}
-        >
-          <bdi class="clipped">{row.queryText.slice(0, 300)}</bdi>
-        </a>
-        <bdi class={failed ? "clipped muted failed" : "clipped muted"}>
-          {row.answerText?.slice(0, 300) ?? row.errorMessage?.slice(0, 300) ?? "No answer"}
-        </bdi>
-      </span>
-      <span role="cell" class="list-intent">
-        <bdi class="clipped">{row.intent ?? "–"}</bdi>
-        <bdi class="clipped muted">{row.storeId.slice(0, 200)}</bdi>
-      </span>
-      <span role="cell">
-        <LabelMark label={row.label} />
-      </span>
-      <span role="cell" class={(row.latencyMs ?? 0) > 8_000 ? "number strong-bad" : "number"}>
-        {duration(row.latencyMs)}
-      </span>
-      <span role="cell" class={`number list-heard ${doubt(row.transcriptionConfidence)}`}>
-        {share(row.transcriptionConfidence)}
-      </span>
-      <span role="cell" class="number list-cost">
-        {dollars(row.costUsd)}
-      </span>
-    </div>
-  );
-}
-
-function doubt(confidence: number | null): string {
-  return confidence === null || confidence >= 0.8 ? "" : confidence >= 0.5 ? "strong-review" : "strong-bad";
 }
 
 const STEPS: Record<string, number> = { ArrowDown: 1, j: 1, ArrowUp: -1, k: -1 };

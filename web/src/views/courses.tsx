@@ -20,7 +20,7 @@ function zoomer(at: Navigation) {
 export function Outcomes({ from, at }: Part) {
   const lines = from.data ? outcomes(from.data) : [];
   return (
-    <Panel title="Queries by outcome" from={from} rows={7} tools={<Legend lines={lines} />}>
+    <Panel title="Queries by outcome" from={from} rows={9} tools={<Legend lines={lines} />}>
       {(answer) => (
         <Chart
           at={moments(answer)}
@@ -73,7 +73,7 @@ export function Latencies({ from, at }: Part) {
       title="Latency"
       about="What half, 95% and 99% of the answers took at most"
       from={from}
-      rows={6}
+      rows={7}
       tools={<Legend lines={lines} />}
     >
       {(answer) => (
@@ -104,7 +104,7 @@ export function Labels({ from, at }: Part) {
       title="Labels"
       about="How good the answers were judged to be"
       from={from}
-      rows={6}
+      rows={7}
       tools={<Legend lines={lines} />}
     >
       {(answer) => (

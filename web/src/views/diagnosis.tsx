@@ -32,7 +32,7 @@ export function Next({ from, at }: { from: Diagnosis; at: Navigation }) {
       about="The most interactions first"
       className="next"
       from={from.causes}
-      rows={6}
+      rows={11}
       isEmpty={() => found.length === 0}
       empty="Nothing stands out in this window."
     >

@@ -1,29 +1,47 @@
-import { useEffect, useRef } from "preact/hooks";
+import type { ComponentChildren } from "preact";
+import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
 import type { Details, Turn, Verdict } from "../api.ts";
 import { amount, count, dollars, duration, moment, share } from "../format.ts";
 import type { Navigation } from "../navigation.ts";
 import { Icon } from "../parts/icons.tsx";
 import { LabelMark } from "../parts/marks.tsx";
+import { useMedia } from "../parts/media.ts";
 import { Content } from "../parts/panel.tsx";
 import { useResource } from "../resource.ts";
 import { CAUSES, reason } from "../words.ts";
 import { Said } from "./exchange.tsx";
 
-/** One interaction, whole, beside whatever is shown. */
+/** What was used to open it; it outlives a drawer that gives way to that of another turn. */
+let opener: HTMLElement | null = null;
+
+/** Let all else be out of reach while the drawer lies over it, or within reach again. */
+function bar(on: boolean): void {
+  for (const other of document.querySelectorAll<HTMLElement>("#app > :not(.drawer, .veil, [role=status])"))
+    other.inert = on;
+}
+
+/** One interaction, whole: beside the list where there is room, else over whatever is shown. */
 export function Drawer({ id, at }: { id: string; at: Navigation }) {
   const found = useResource<Details>(`interactions/${encodeURIComponent(id)}`);
   const title = useRef<HTMLHeadingElement>(null);
-  const opener = useRef<Element | null>(null);
+  const isBeside = useMedia("(min-width: 1200px)") && at.view === "browse";
   const close = () => {
+    const isInList = document.activeElement?.closest(".list") != null;
+    bar(false);
     at.set({ open: null });
-    if (opener.current instanceof HTMLElement && opener.current.isConnected) opener.current.focus();
+    if (isInList) return;
+    (opener?.isConnected ? opener : document.getElementById("main"))?.focus();
+    opener = null;
   };
-  useEffect(() => {
-    opener.current = document.activeElement;
+  useLayoutEffect(() => {
+    const active = document.activeElement;
+    if (active instanceof HTMLElement && active !== document.body && !active.closest(".drawer")) opener = active;
     // Who goes through the list by the keyboard stays in it.
-    if (!(document.activeElement instanceof HTMLElement && document.activeElement.dataset.place))
-      title.current?.focus();
-  }, []);
+    const isInList = active instanceof HTMLElement && active.dataset.place !== undefined;
+    if (!isBeside || !isInList) title.current?.focus();
+    bar(!isBeside);
+    return () => bar(false);
+  }, [isBeside]);
   useEffect(() => {
     const key = (event: KeyboardEvent) => {
       if (event.key === "Escape" && !event.defaultPrevented) close();
@@ -32,21 +50,34 @@ export function Drawer({ id, at }: { id: string; at: Navigation }) {
     return () => document.removeEventListener("keydown", key);
   });
   return (
-    <aside class="drawer" aria-labelledby="drawer-title">
-      <header class="drawer-head">
-        <h2 id="drawer-title" ref={title} tabIndex={-1}>
-          Interaction
-        </h2>
-        <button type="button" class="button icon-only" aria-label="Close" onClick={close}>
-          <Icon name="close" />
-        </button>
-      </header>
-      <div class="drawer-body">
-        <Content from={found} rows={10}>
-          {(details) => <Whole details={details} at={at} />}
-        </Content>
-      </div>
-    </aside>
+    <>
+      {!isBeside && <div class="veil" aria-hidden="true" onPointerDown={close} />}
+      <Sheet isBeside={isBeside}>
+        <header class="drawer-head">
+          <h2 id="drawer-title" ref={title} tabIndex={-1}>
+            Interaction
+          </h2>
+          <button type="button" class="button icon-only" aria-label="Close" onClick={close}>
+            <Icon name="close" />
+          </button>
+        </header>
+        <div class="drawer-body">
+          <Content from={found} rows={10}>
+            {(details) => <Whole details={details} at={at} />}
+          </Content>
+        </div>
+      </Sheet>
+    </>
+  );
+}
+
+function Sheet({ isBeside, children }: { isBeside: boolean; children: ComponentChildren }) {
+  const said = { class: "drawer", "aria-labelledby": "drawer-title" };
+  if (isBeside) return <aside {...said}>{children}</aside>;
+  return (
+    <div {...said} role="dialog" aria-modal="true">
+      {children}
+    </div>
   );
 }
 

@@ -43,7 +43,7 @@ export function Explore({ at }: { at: Navigation }) {
       <Panel
         title={split ? `${metric.label} by ${split}` : metric.label}
         from={found}
-        rows={8}
+        rows={10}
         isEmpty={(answer) => moments(answer).length === 0 || lines.length === 0}
         tools={<Legend lines={lines} />}
       >
@@ -52,6 +52,7 @@ export function Explore({ at }: { at: Navigation }) {
             at={moments(answer)}
             lines={lines}
             height={320}
+            isTold
             write={write}
             name={(moment) => stepName(moment, answer.step)}
             onZoom={(from, to) =>

@@ -1,23 +1,22 @@
 /** What there was most of: intents, what was said, and what wasn't answered, of the overview. */
 
 import type { Intents, TopQueries, Unanswered } from "../api.ts";
-import { question, scope } from "../asking.ts";
-import { ago, count, duration, share } from "../format.ts";
+import { scope } from "../asking.ts";
+import { ago, count, duration, share, shareListed } from "../format.ts";
 import type { Navigation } from "../navigation.ts";
 import { Icon } from "../parts/icons.tsx";
 import { Bar } from "../parts/marks.tsx";
 import { Panel } from "../parts/panel.tsx";
-import { useResource } from "../resource.ts";
+import type { Resource } from "../resource.ts";
 import { reason } from "../words.ts";
 
-type Later = { at: Navigation; isNext: boolean };
+type From<Answer> = { from: Resource<Answer>; at: Navigation };
 
-export function IntentTable({ at, isNext }: Later) {
-  const found = useResource<Intents>(isNext ? question("stats/intents", at.search, { limit: 12 }) : null);
+export function IntentTable({ from, at }: From<Intents>) {
   return (
     <Panel
       title="Intents"
-      from={found}
+      from={from}
       rows={8}
       isEmpty={(rows) => rows.length === 0}
       tools={
@@ -59,14 +58,16 @@ export function IntentTable({ at, isNext }: Later) {
                   <td>
                     <span class="with-bar">
                       <Bar value={(row.successRate ?? 0) / 100} tone="good" />
-                      <span class="number">{share((row.successRate ?? 0) / 100)}</span>
+                      <span class="number">{shareListed((row.successRate ?? 0) / 100)}</span>
                     </span>
                   </td>
-                  <td class={row.unansweredRate > 0.5 ? "number strong-bad" : "number"}>{share(row.unansweredRate)}</td>
+                  <td class={row.unansweredRate > 0.5 ? "number strong-bad" : "number"}>
+                    {shareListed(row.unansweredRate)}
+                  </td>
                   <td class={(row.p95LatencyMs ?? 0) > 8_000 ? "number strong-bad" : "number"}>
                     {duration(row.p95LatencyMs)}
                   </td>
-                  <td class="number">{share(row.conversionRate)}</td>
+                  <td class="number">{shareListed(row.conversionRate)}</td>
                 </tr>
               ))}
             </tbody>
@@ -77,13 +78,10 @@ export function IntentTable({ at, isNext }: Later) {
   );
 }
 
-export function Top({ at, isNext }: Later) {
-  const found = useResource<TopQueries>(
-    isNext ? question("stats/top-queries", at.search, { limit: 12, normalize: true }) : null,
-  );
-  const most = found.data?.[0]?.count ?? 1;
+export function Top({ from, at }: From<TopQueries>) {
+  const most = from.data?.[0]?.count ?? 1;
   return (
-    <Panel title="Said most" from={found} rows={8} isEmpty={(rows) => rows.length === 0}>
+    <Panel title="Said most" from={from} rows={8} isEmpty={(rows) => rows.length === 0}>
       {(rows) => (
         <ol class="ranked">
           {rows.map((row) => (
@@ -102,15 +100,12 @@ export function Top({ at, isNext }: Later) {
   );
 }
 
-export function Missed({ at, isNext }: Later) {
-  const found = useResource<Unanswered>(
-    isNext ? question("stats/unanswered", at.search, { limit: 8, normalize: true }) : null,
-  );
+export function Missed({ from, at }: From<Unanswered>) {
   return (
     <Panel
       title="Unanswered"
       about="What shoppers asked for and didn’t get"
-      from={found}
+      from={from}
       rows={8}
       isEmpty={(rows) => rows.length === 0}
       empty="Everything was answered in this window."

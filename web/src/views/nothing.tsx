@@ -1,4 +1,4 @@
-import type { Summary } from "../api.ts";
+import type { Problem, Summary } from "../api.ts";
 import { base } from "../api.ts";
 import { follow } from "../live.ts";
 import type { Navigation } from "../navigation.ts";
@@ -29,6 +29,25 @@ export function Nothing({ at, isFiltered }: { at: Navigation; isFiltered: boolea
         )}
         <button type="button" class="button" onClick={() => at.set({ period: "all", from: null, to: null })}>
           Show all time
+        </button>
+      </p>
+    </section>
+  );
+}
+
+/** What is shown where an address asks for what there can't be: once, and with a way out. */
+export function Mistaken({ problem, at }: { problem: Problem; at: Navigation }) {
+  return (
+    <section class="nothing">
+      <h2>This address asks for something that there isn’t</h2>
+      <p role="alert">{problem.message}</p>
+      <p class="row">
+        <button
+          type="button"
+          class="button"
+          onClick={() => at.set(Object.fromEntries([...at.search.keys()].map((name) => [name, null])))}
+        >
+          Show the last 7 days
         </button>
       </p>
     </section>

@@ -65,7 +65,7 @@ function Coming({ at }: { at: Navigation }) {
         return (
           <>
             <dl class="facts facts-plain">
-              <Value name="A minute, lately" value={rate < 10 ? rate.toFixed(1) : count(Math.round(rate))} />
+              <Value name="A minute, lately" value={perMinute(rate)} />
               <Value name="In the last hour" value={count(minutes.reduce((sum, value) => sum + value, 0))} />
               <Value name="Busiest minute" value={count(Math.max(0, ...minutes))} />
             </dl>
@@ -75,13 +75,17 @@ function Coming({ at }: { at: Navigation }) {
               height={120}
               write={count}
               name={(moment) => stepName(moment, answer.step)}
-              summary={`Queries that came in each minute of the last hour; lately ${rate.toFixed(1)} a minute.`}
+              summary={`Queries that came in each minute of the last hour; lately ${perMinute(rate)} a minute.`}
             />
           </>
         );
       }}
     </Panel>
   );
+}
+
+function perMinute(rate: number): string {
+  return rate > 0 && rate < 10 ? rate.toFixed(1) : count(Math.round(rate));
 }
 
 type WaitingProps = { calls: JudgeCalls | null; summary: Resource<Summary> };
@@ -114,15 +118,19 @@ function Waiting({ calls, summary }: WaitingProps) {
   );
 }
 
+function capital(word: string): string {
+  return word.charAt(0).toUpperCase() + word.slice(1);
+}
+
 function Parts() {
   const health = useResource<Health>("health");
   return (
     <Panel title="The service" from={health}>
       {(answer) => (
         <dl class="facts facts-plain">
-          <Value name="State" value={answer.status} isBad={answer.status !== "healthy"} />
-          <Value name="Database" value={answer.database} isBad={answer.database !== "usable"} />
-          <Value name="Statistics" value={answer.statistics} />
+          <Value name="State" value={capital(answer.status)} isBad={answer.status !== "healthy"} />
+          <Value name="Database" value={capital(answer.database)} isBad={answer.database !== "usable"} />
+          <Value name="Statistics" value={capital(answer.statistics)} />
           <Value name="Version" value={answer.version} />
         </dl>
       )}

@@ -68,12 +68,14 @@ function Desk({ at, name, onLeave }: DeskProps) {
   const order = at.search.get("queue") === "random" ? "random" : "value";
   const sitting = useSitting(question("evaluations/queue", at.search, { order }), name);
   const [isShown, setShown] = useState(false);
+  // Letters that do something are in the way of who dictates, or steers by the voice.
+  const [hasKeys, setKeys] = useState(true);
   const [item] = sitting.items;
   const id = item?.interaction.id;
   useEffect(() => setShown(false), [id]);
   useEffect(() => {
     const key = (event: KeyboardEvent) => {
-      if (event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target)) return;
+      if (!hasKeys || event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target)) return;
       const given = KEYS[event.key.toLowerCase()];
       if (given) sitting.decide(given);
       else if (event.key === "u" || event.key === "z") sitting.undo();
@@ -100,14 +102,20 @@ function Desk({ at, name, onLeave }: DeskProps) {
             Change
           </button>
         </span>
-        <label class="tick">
-          <input
-            type="checkbox"
-            checked={order === "random"}
-            onChange={(event) => at.set({ queue: event.currentTarget.checked ? "random" : null })}
-          />
-          At random
-        </label>
+        <span class="ticks">
+          <label class="tick" title="G, R, B, S, U and M do what their buttons do">
+            <input type="checkbox" checked={hasKeys} onChange={(event) => setKeys(event.currentTarget.checked)} />
+            Keys
+          </label>
+          <label class="tick">
+            <input
+              type="checkbox"
+              checked={order === "random"}
+              onChange={(event) => at.set({ queue: event.currentTarget.checked ? "random" : null })}
+            />
+            At random
+          </label>
+        </span>
       </header>
       {sitting.problem && <Trouble problem={sitting.problem} />}
       {item ? (

@@ -1,4 +1,4 @@
-import { useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import { asProblem } from "../api.ts";
 import { Code } from "../parts/code.tsx";
 import { signIn, signOut } from "../session.ts";
@@ -7,6 +7,9 @@ import { signIn, signOut } from "../session.ts";
 export function SignIn() {
   const [trouble, setTrouble] = useState<string | null>(null);
   const [isBusy, setBusy] = useState(false);
+  const field = useRef<HTMLInputElement>(null);
+  // The browser's own way does it once for a document, and maybe for what isn't there any more.
+  useEffect(() => field.current?.focus(), []);
   const submit = async (event: SubmitEvent) => {
     event.preventDefault();
     const form = event.currentTarget as HTMLFormElement;
@@ -18,7 +21,7 @@ export function SignIn() {
     } catch (error) {
       setTrouble(words(asProblem(error)));
       setBusy(false);
-      form.querySelector("input")?.focus();
+      field.current?.focus();
     }
   };
   return (
@@ -32,7 +35,7 @@ export function SignIn() {
             type="password"
             name="key"
             required
-            autofocus
+            ref={field}
             autocomplete="current-password"
             autocapitalize="off"
             spellcheck={false}
@@ -53,17 +56,13 @@ export function SignIn() {
       </form>
       <h3>No key yet?</h3>
       <p>Where the server runs, this makes one to look with, and shows it once:</p>
-      <Code text={`aura-analytics keys create "${name()}" --scope read`} />
+      <Code text="aura-analytics keys create dashboard --scope read" />
       <p class="muted small">
         <code>--scope review</code> may label as well, <code>--store</code> shows some stores only. The page doesn’t
         keep the key: it gets a cookie that lasts a week, and ends with the key.
       </p>
     </section>
   );
-}
-
-function name(): string {
-  return `dashboard ${new Date().getFullYear()}`;
 }
 
 function words(problem: ReturnType<typeof asProblem>): string {
