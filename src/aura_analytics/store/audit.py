@@ -1,8 +1,8 @@
 """The record of what administrators do. It is only added to, and names no person whose data it is about.
 
 The actions: `key.created` (also by rotation, with `rotated_from`), `key.revoked`, `person.forgotten`, `person.exported`,
-`person.allowed`, `interactions.requeued`, `evaluations.retried`; and by the same pattern, a thing and what was done to
-it: `archive.written`, `archive.restored`, `backup.made`, `backup.restored`.
+`person.allowed`, `interactions.requeued`, `evaluations.retried`, `archive.written`, `archive.restored`,
+`interactions.deleted`; and by the same pattern, a thing and what was done to it: `backup.made`, `backup.restored`.
 """
 
 from typing import Any
