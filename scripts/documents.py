@@ -206,6 +206,8 @@ def named(group: Any, before: str = "") -> Iterator[tuple[str, str]]:
     """Go through all commands and their own. Any: Typer's groups, which tell no type."""
     for name, one in group.commands.items():
         if hasattr(one, "commands"):
+            if one.invoke_without_command:
+                yield f"{before}{name}", one.help
             yield from named(one, f"{before}{name} ")
         elif not one.hidden:
             yield f"{before}{name}", re.split(r"(?<=\.) ", " ".join(one.help.split()))[0]

@@ -318,6 +318,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         _text(
             "where the archive's files lie; by default a folder beside the row database, or in `data/`",
             "a folder, file:///PATH or s3://BUCKET/PREFIX",
+            r"^([^:]*|file:///.*|s3://[^\s/]+(/\S*)?)$",
         ),
     ] = ""
     archive_after_days: Annotated[

@@ -85,6 +85,10 @@ GIVEN: dict[str, tuple[str, Any]] = {
     "STATS_CONVERSION_WINDOW_HOURS": ("0.5", 0.5),
     "STATS_MEMORY_MB": ("64", 64),
     "STATS_THREADS": ("1", 1),
+    "ARCHIVE_URL": ("file:///srv/archive", "file:///srv/archive"),
+    "ARCHIVE_AFTER_DAYS": ("30", 30),
+    "RETENTION_DAYS": ("400", 400),
+    "RETENTION_KEEP_TOTALS": ("off", "off"),
     "ALERTS": ("alerts.toml", "alerts.toml"),
     "ALERTS_INTERVAL_SECONDS": ("5", 5.0),
     "WEBHOOK_URLS": ("https://a.example/x, https://b.example", "https://a.example/x, https://b.example"),
@@ -189,6 +193,10 @@ IMPOSSIBLE = (
     ("STATS_CONVERSION_WINDOW_HOURS", "0", "hours, up to 8760"),
     ("STATS_MEMORY_MB", "63", "a whole number from 64 to 1048576"),
     ("STATS_THREADS", "0", "a whole number from 1 to 1024"),
+    ("ARCHIVE_URL", "ftp://host/archive", "a folder, file:///PATH or s3://BUCKET/PREFIX"),
+    ("ARCHIVE_AFTER_DAYS", "-1", "a whole number from 0 to 36500"),
+    ("RETENTION_DAYS", "soon", "a whole number from 0 to 36500"),
+    ("RETENTION_KEEP_TOTALS", "yes", "one of on, off"),
     ("ALERTS_INTERVAL_SECONDS", "0", "seconds, from 0.05 to 86400"),
 )
 SOURCES = ("environment", ".env", ".dev.vars")

@@ -19,6 +19,8 @@ from aura_analytics.store.queries import Dialect, Row
 from aura_analytics.store.shelved import Rows
 
 FORMAT = 1
+# Up to here every whole number is also a fraction of 64 bits.
+WHOLE = 2**53
 
 # One interaction, in the order of COLUMNS. Any: what a cell can be.
 Flat = tuple[Any, ...]
@@ -82,7 +84,7 @@ def _fits(kind: Kind, cell: Any) -> bool:  # Any: what a database holds
     if kind == "flag":
         return type(cell) is int and cell in (0, 1)
     if kind == "real":
-        return (type(cell) is float and math.isfinite(cell)) or (type(cell) is int and abs(cell) <= 2**53)
+        return (type(cell) is float and math.isfinite(cell)) or (type(cell) is int and abs(cell) <= WHOLE)
     return type(cell) is int and -(2**63) <= cell < 2**63
 
 
@@ -101,7 +103,8 @@ def flattened(rows: Rows) -> Flat:
 def unfolded(flat: Flat, dialect: Dialect) -> Rows:
     """Give the rows that an interaction was made of, as a database of a kind has them."""
     id = flat[ID]
-    if dialect == "sqlite" and (latency := flat[_LATENCY]) is not None and latency.is_integer():
+    latency = flat[_LATENCY]
+    if dialect == "sqlite" and latency is not None and latency.is_integer() and abs(latency) <= WHOLE:
         # Its column takes whole numbers there, wherever a number is one.
         flat = (*flat[:_LATENCY], int(latency), *flat[_LATENCY + 1 :])
     rows: Rows = {"voice_queries": [_row(flat, PARTS[0][1])]}

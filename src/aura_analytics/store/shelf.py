@@ -130,8 +130,8 @@ class Shelf:
         self.side.tell("hold_sessions", ids=list(ids))
         self.side.tell("hold_ids", ids=list(ids), file=file)
         self.side.tell("held", file=file, change=len(ids))
-        for name in ("history", "evaluations", "outcomes", "queries"):
-            self.side.tell(f"delete_{name}", ids=list(ids))
+        for name in ("delete_history", "delete_evaluations", "delete_outcomes", "delete_queries"):
+            self.side.tell(name, ids=list(ids))
 
     def put_back(self, rows: dict[str, Rows], file: int, *, now: int) -> list[str]:
         """Put the interactions back into the tables that still lie in a file; tell which. In `moving`.
@@ -152,8 +152,8 @@ class Shelf:
 
     def delete(self, ids: Sequence[str], *, now: int) -> None:
         """Remove interactions from the tables for good, and tell followers; in `moving`."""
-        for name in ("history", "evaluations", "outcomes", "queue", "queries"):
-            self.side.tell(f"delete_{name}", ids=list(ids))
+        for name in ("delete_history", "delete_evaluations", "delete_outcomes", "delete_queue", "delete_queries"):
+            self.side.tell(name, ids=list(ids))
         self.side.publish(list(ids), (), now=now)
 
     def old_conversions(self, before: int, limit: int) -> list[str]:

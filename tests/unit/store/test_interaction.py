@@ -26,7 +26,7 @@ COLUMNS = {
         "reason confidence_score evaluated_at method explanation rubric tokens_prompt tokens_completion cost_usd "
         "duration_ms"
     ),
-    "voice_conversions": ("session_id store_id occurred_at received_at value currency order_id correlation_id extra"),
+    "voice_conversions": ("session_id occurred_at received_at value currency order_id correlation_id extra"),
 }
 JUDGED = "INSERT INTO voice_evaluations (query_id, label, reason, evaluated_at) VALUES ('a', 'GOOD', 'fine', 1)"
 LABELLED_BEFORE = "INSERT INTO voice_evaluation_history (query_id, label, evaluated_at) VALUES ('a', 'BAD', ?)"

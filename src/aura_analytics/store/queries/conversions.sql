@@ -19,5 +19,12 @@ SELECT
 FROM voice_conversions
 WHERE
     query_id = :query_id
-    AND (store_id IS NULL OR store_id = (SELECT store_id FROM voice_queries WHERE id = :query_id))
+    AND (
+        store_id IS NULL
+        OR store_id IN (
+            SELECT store_id FROM voice_queries WHERE id = :query_id
+            UNION ALL
+            SELECT f.store_id FROM archived_ids AS a JOIN archive_files AS f ON f.number = a.file WHERE a.id = :query_id
+        )
+    )
 ORDER BY occurred_at, id;

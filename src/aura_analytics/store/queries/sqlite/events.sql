@@ -1,6 +1,5 @@
 -- name: known
--- Which of these ids have a query, which an outcome, and which lie in the archive without one.
--- One row of JSON, since each row costs the interpreter's lock.
+-- Which of these ids have a query, which an outcome, and which lie in the archive without one; one row of JSON, since each row costs the interpreter's lock.
 SELECT
     (SELECT json_group_array(id) FROM (
         SELECT id FROM voice_queries WHERE id {in:ids} UNION ALL SELECT id FROM archived_ids WHERE id {in:ids}
