@@ -1,6 +1,5 @@
 -- name: wait
--- Have an outcome wait for its query; the same sender's second one changes nothing, nor one whose query has been archived
--- with an outcome.
+-- Have an outcome wait for its query, unless that was archived with one; the same sender's second one changes nothing.
 INSERT INTO early_outcomes (query_id, sender, stores, outcome)
 SELECT :query_id, :sender, :stores, :outcome
 WHERE NOT EXISTS (SELECT 1 FROM archived_ids AS archived WHERE archived.id = :query_id AND archived.answered)
