@@ -7,6 +7,7 @@ and wrangler itself don't leave alone are written as calls of `replace`.
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from decimal import Decimal
 from typing import Any, BinaryIO
 
 from aura_analytics.store.copying.tables import Table
@@ -17,6 +18,9 @@ STATEMENT = 96_000
 MOST_OF_A_ROW = 2_000_000
 # A text that takes more than this in a row that is too long goes over in pieces of so much.
 PIECE = 40_000
+
+# The bits of a number, the largest power of two that is a whole number in SQL, and the largest of ten that is a number.
+BITS, STEP, PLACES = 53, 62, 22
 
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 _VALUE = re.compile(r":(\w+)")
@@ -79,10 +83,28 @@ def literal(cell: Any) -> str:  # Any: a cell
     if cell is None or (isinstance(cell, float) and math.isnan(cell)):
         return "NULL"
     if isinstance(cell, float):
-        return repr(float(cell)) if math.isfinite(cell) else "9e999" if cell > 0 else "-9e999"
+        return _number(cell) if math.isfinite(cell) else "9e999" if cell > 0 else "-9e999"
     if isinstance(cell, bytes):
         return f"X'{cell.hex()}'"
     return _text(cell) if isinstance(cell, str) else str(int(cell))
+
+
+def _number(number: float) -> str:
+    """Write a number so that it is read as what it was: of some decimals, such as 6.485846, SQLite misses the last bit.
+
+    As a quotient of two whole numbers it is rounded once, as Python reads decimals. Where that takes too large ones, it is
+    written as its 53 bits and the powers of two that they stand at: none of these steps rounds.
+    """
+    sign, digits, places = Decimal(repr(number)).as_tuple()
+    whole = int("".join(map(str, digits)))
+    if whole < 2**BITS and isinstance(places, int) and -PLACES <= places <= 1:
+        signed = f"{'-' if sign else ''}{whole}"
+        return repr(number) if number.is_integer() else f"({signed} / 1{'0' * -places}.0)"
+    fraction, exponent = math.frexp(number)
+    bits, power = int(fraction * 2**BITS), exponent - BITS
+    step = "*" if power > 0 else "/"
+    steps = [2 ** min(STEP, abs(power) - start) for start in range(0, abs(power), STEP)]
+    return f"({bits} * 1.0{''.join(f' {step} {by}' for by in steps)})"
 
 
 def _text(text: str) -> str:

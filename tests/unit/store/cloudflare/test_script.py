@@ -30,6 +30,8 @@ def read(sql: bytes, schema: str) -> list[tuple[Any, ...]]:
 
 
 @given(ANYTHING)
+@example(6.485846)
+@example(5.8317330410541854e-297)
 @example("BEGIN TRANSACTION; ~0~ COMMIT;\n~0~\n")
 @example("~0~1~2\0~0\0~")
 @example("~1\n~0~\r~~0~1~\n")
