@@ -104,13 +104,13 @@ class Tally:
     def __init__(self) -> None:
         self.statuses: Counter[str] = Counter()
         self.operations: Counter[str] = Counter()
-        self.slowest: list[tuple[float, str]] = []
+        self.slowest: list[tuple[float, str, str]] = []
 
-    def note(self, operation: str, status: int, seconds: float) -> None:
+    def note(self, operation: str, status: int, seconds: float, url: str) -> None:
         """Take in an answer."""
         self.statuses[str(status)] += 1
         self.operations[operation] += 1
-        self.slowest = sorted([*self.slowest, (round(seconds, 3), operation)], reverse=True)[:10]
+        self.slowest = sorted([*self.slowest, (round(seconds, 3), operation, url)], reverse=True)[:20]
 
     def write(self, path: str) -> None:
         """Put down what was counted."""
@@ -124,7 +124,7 @@ TALLY = Tally()
 @schemathesis.hook
 def after_call(_context: Any, case: Any, response: Any) -> None:
     """Count an answer."""
-    TALLY.note(case.operation.label, response.status_code, response.elapsed)
+    TALLY.note(case.operation.label, response.status_code, response.elapsed, str(response.request.url))
 
 
 if told := os.environ.get("DESCRIBED_TALLY"):

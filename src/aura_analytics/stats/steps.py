@@ -28,6 +28,14 @@ MINUTE_S, HOUR_S, DAY_S = 60, 3_600, 86_400
 SECOND_MS = 1_000
 # What cells are asked by: the longest of these that no step begins within.
 UNITS_MS = (DAY_MS, HOUR_MS, 15 * 60_000, 60_000, SECOND_MS)
+# No step is longer, whatever is done to the clocks in it: twice as long as it usually is.
+LONGEST_MS: dict[StepName, int] = {
+    "minute": 2 * MINUTE_S * SECOND_MS,
+    "hour": 2 * HOUR_MS,
+    "day": 2 * DAY_MS,
+    "week": 14 * DAY_MS,
+    "month": 62 * DAY_MS,
+}
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -95,9 +103,12 @@ def divided(step: StepName, zone: ZoneInfo, low: int, high: int, *, most: int = 
     low, high = max(low, FIRST_MS), min(high, LAST_MS)
     if low > high:
         return Steps(zone=zone, starts=[])
+    too_many = f"these are more than {most:,} steps; take a longer step, or a shorter window"
+    if high - low > most * LONGEST_MS[step]:  # to count them would take as long as to divide them
+        raise ParameterError(too_many)
     starts = list(islice(_starts(step, zone, low // SECOND_MS, high // SECOND_MS), most + 1))
     if len(starts) > most:
-        raise ParameterError(f"these are more than {most:,} steps; take a longer step, or a shorter window")
+        raise ParameterError(too_many)
     return Steps(zone=zone, starts=[start * SECOND_MS for start in starts])
 
 

@@ -140,11 +140,11 @@ async def test_no_interactions_are_no_error(client: httpx.AsyncClient, path: str
     ("path", "parameters", "says"),
     [
         ("/insights/rephrasings", {"examples": "best"}, "examples is one of newest, frequent"),
-        ("/insights/rephrasings", {"min_queries": "0"}, "min_queries is a number from 1"),
+        ("/insights/rephrasings", {"min_queries": "0"}, "min_queries is a whole number from 1"),
         ("/insights/causes", {"split": "weather"}, "split is one of"),
         ("/insights/causes", {"step": "year"}, "step is one of"),
         ("/insights/causes", {"step": "day", "tz": "Nowhere"}, "tz is the name of a time zone"),
-        ("/insights/causes", {"examples": "101"}, "examples is a number from 0 to 100"),
+        ("/insights/causes", {"examples": "101"}, "examples is a whole number from 0 to 100"),
         ("/insights/demand", {"limit": "many"}, "limit is a whole number"),
         ("/insights/key-terms", {"limit": "0"}, "limit is a whole number"),
         ("/stats/conversions", {"from": "2", "to": "1"}, "from lies after to"),

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from aura_analytics.errors import ParameterError
 from aura_analytics.projection.slices import ABSENT
-from aura_analytics.stats.scope import MOST_ROWS, Scope, limit, moment, number, parse
+from aura_analytics.stats.scope import MOST_ROWS, Scope, limit, moment, number, parse, whole
 
 NOW = 1_760_000_000_000
 MINUTE = 60_000
@@ -64,6 +64,7 @@ class TestPeriod:
             "1h1m",
             "1234567890d",
             "٣h",
+            "24h\n",
             "today",
         ],
     )
@@ -185,7 +186,8 @@ class TestLimit:
         assert limit(None, default) == default
 
     @pytest.mark.parametrize(
-        "text", ["0", "100001", "-1", "+1", "1.0", "1e3", "", " ", " 1", "1\n", "ten", "1_000", "1,000", "9" * 5_000]
+        "text",
+        ["0", "100001", "-1", "+1", "1.0", "1e3", "", " ", " 1", "1\n", "ten", "1_000", "1,000", "٣", "9" * 5_000],
     )
     def test_another_one_is_told_what_would_do(self, text: str) -> None:
         with pytest.raises(ParameterError, match=r"^limit is a whole number from 1 to 100,000$"):
@@ -200,10 +202,23 @@ class TestNumber:
     def test_without_one_it_is_the_default(self) -> None:
         assert number("min_confidence", None, 0.8, least=0, most=1) == 0.8
 
-    @pytest.mark.parametrize("text", ["", "high", "-0.001", "1.001", "nan", "inf", "-inf", "1e999", "0,5"])
+    @pytest.mark.parametrize(
+        "text", ["", "high", "-0.001", "1.001", "nan", "inf", "-inf", "1e999", "0,5", "0_1", "٠", "0x1"]
+    )
     def test_another_one_is_told_what_would_do(self, text: str) -> None:
         with pytest.raises(ParameterError, match=r"^min_confidence is a number from 0 to 1$"):
             number("min_confidence", text, 0.8, least=0, most=1)
+
+
+class TestWhole:
+    @pytest.mark.parametrize(("text", "value"), [("0", 0), ("100", 100), ("007", 7), (None, 3)])
+    def test_both_bounds_are_included(self, text: str | None, value: int) -> None:
+        assert whole("examples", text, 3, least=0, most=100) == value
+
+    @pytest.mark.parametrize("text", ["", "-1", "101", "1.5", "1.0", "1e1", "٣", "1\n", " 1", "9" * 5_000])
+    def test_another_one_is_told_what_would_do(self, text: str) -> None:
+        with pytest.raises(ParameterError, match=r"^examples is a whole number from 0 to 100$"):
+            whole("examples", text, 3, least=0, most=100)
 
 
 class TestFilters:

@@ -9,7 +9,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aura_analytics.errors import ParameterError
-from aura_analytics.stats.steps import LAST_MS, MOST_STEPS, STEPS, StepName, divided, label, read_step, read_zone
+from aura_analytics.stats.steps import (
+    LAST_MS,
+    LONGEST_MS,
+    MOST_STEPS,
+    STEPS,
+    StepName,
+    divided,
+    label,
+    read_step,
+    read_zone,
+)
 
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
@@ -148,6 +158,8 @@ def test_steps_are_bounded() -> None:
     assert len(divided("hour", zone, 0, MOST_STEPS * HOUR_MS - 1).starts) == MOST_STEPS
     with pytest.raises(ParameterError, match="more than 20,000 steps; take a longer step"):
         divided("hour", zone, 0, MOST_STEPS * HOUR_MS)
+    with pytest.raises(ParameterError, match="more than 20,000 steps; take a longer step"):
+        divided("minute", zone, 0, LAST_MS)
 
 
 @pytest.mark.parametrize(
@@ -204,3 +216,13 @@ def test_only_utc_is_written_with_a_z() -> None:
     moment = round(datetime(2026, 1, 1, tzinfo=UTC).timestamp() * 1000)
     assert label(moment, ZoneInfo("UTC")) == "2026-01-01T00:00:00Z"
     assert label(moment, ZoneInfo("Europe/London")) == "2026-01-01T00:00:00+00:00"
+
+
+@pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize("zone", ["UTC", "Pacific/Apia", "Pacific/Kwajalein", "Australia/Lord_Howe"])
+def test_no_step_is_longer_than_the_longest(step: StepName, zone: str) -> None:
+    """A window that is too long is refused by its length alone; so none that isn't may be."""
+    length = {"minute": 30, "hour": 800}.get(step, 20_000) * DAY_MS
+    low = 15_300 * DAY_MS if step in ("minute", "hour") else 0  # the end of 2011, where a day was left out in Apia
+    steps = divided(step, ZoneInfo(zone), low, low + length, most=1_000_000)
+    assert max(after - before for before, after in pairwise(steps.starts)) <= LONGEST_MS[step]
