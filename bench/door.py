@@ -106,8 +106,8 @@ def turn(service: Service, batch: int, seconds: int) -> Turn:
     """Load a service for a while."""
     before = processor_s(service.pid)
     result = wrk(service.url, seconds, {"BATCH": str(batch), **service.environment})
-    if result["failed"]:
-        sys.exit(f"{result['failed']} requests failed")
+    if result["failed"] or not result["requests"]:
+        sys.exit(f"{result['failed']:.0f} requests failed, {result['requests']:.0f} were answered")
     return Turn(result["requests"] * batch, result["seconds"], processor_s(service.pid) - before)
 
 
