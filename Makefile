@@ -71,11 +71,12 @@ lock: $(DEVELOPMENT) ## Pin the newest versions that pyproject.toml allows
 
 LOCK := --quiet --no-strip-extras --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate
 
-audit: $(DEVELOPMENT) ## Look the locked packages up among those with known holes; needs the network
-	@for lock in requirements requirements-postgres; do $(BIN)/pip-audit --require-hashes --disable-pip -r $$lock.lock || exit 1; done
+audit: $(DEVELOPMENT) ## Look the locked packages up among those with known holes; fails where one can't be looked up
+	@for lock in requirements requirements-postgres; do $(BIN)/pip-audit --strict --require-hashes --disable-pip -r $$lock.lock || exit 1; done
 
 bench: $(DEVELOPMENT) $(WORKER) ## Measure on this machine
 	@$(BIN)/python bench/run.py
+	@$(BIN)/python bench/door.py
 	@$(BIN)/python bench/asking.py
 	@$(BIN)/python bench/backends.py
 	@$(BIN)/python bench/crowd.py

@@ -1,7 +1,7 @@
 """What it costs to ask who somebody is: events a second without a key, with one, and with signed requests.
 
-`python bench/door.py`. A service each, loaded in turns, there and back again (off, key, signed, signed, key, off), so that
-whatever else the machine does meets all of them; each turn begins with an empty database. Read the ratios.
+`python bench/door.py`. A service each, loaded in short turns, there and back again (off, key, signed, signed, key, off), so
+that whatever else the machine does meets all of them. Read the ratios.
 """
 
 import argparse
@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import msgspec
@@ -29,71 +29,100 @@ TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
 
 
 class Turn(msgspec.Struct, frozen=True):
-    """What one load came to: events a second, and the microseconds of a processor that the server took for each."""
+    """What a load came to, and how long the server had a processor meanwhile."""
 
-    rate: float
-    processor_us: float
+    events: float
+    seconds: float
+    processor_s: float
+
+    @property
+    def rate(self) -> float:
+        """Events a second."""
+        return self.events / self.seconds
+
+    @property
+    def processor_us(self) -> float:
+        """Microseconds of a processor for each event."""
+        return self.processor_s / self.events * 1e6
+
+
+class Service(msgspec.Struct, frozen=True):
+    """One that runs, and what a load has to know of it."""
+
+    url: str
+    pid: int
+    environment: dict[str, str]
 
 
 def main() -> None:
     """Measure, and print a table."""
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    arguments.add_argument("--seconds", type=int, default=4, help="how long each load lasts")
-    arguments.add_argument("--rounds", type=int, default=4, help="how often it goes there and back")
+    arguments.add_argument("--seconds", type=int, default=1, help="how long each load lasts")
+    arguments.add_argument("--rounds", type=int, default=10, help="how often it goes there and back")
     arguments.add_argument("--markdown", action="store_true")
     given = arguments.parse_args()
     if shutil.which("wrk") is None:
         sys.exit("wrk is needed for the load: apt-get install wrk")
     rows = [row for batch in BATCHES for row in measured(batch, given.seconds, given.rounds)]
     title = f"Who it is, asked: {2 * given.rounds} turns each, {given.seconds} s a turn, load {os.getloadavg()[0]:.1f} before"
-    columns = ("", "events/s", "of those without", "lowest, highest", "processor a request", "of that without")
+    columns = ("", "events/s", "of those without", "turn by turn", "processor a request", "of that without")
     show(title, columns, rows, markdown=given.markdown)
 
 
 def measured(batch: int, seconds: int, rounds: int) -> list[tuple[str, ...]]:
     """Load all of them in turns; give a row each."""
     turns: dict[str, list[Turn]] = {way: [] for way in WAYS}
-    for _ in range(rounds):
-        for way in (*WAYS, *reversed(WAYS)):
-            turns[way].append(turn(way, batch, seconds))
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
+        services = {way: stack.enter_context(served(way, Path(folder) / str(n))) for n, way in enumerate(WAYS)}
+        for _ in range(rounds):
+            for way in (*WAYS, *reversed(WAYS)):
+                turns[way].append(turn(services[way], batch, seconds))
+    without = together(turns[OFF])
     rows = []
     for way, found in turns.items():
+        all_of_it = together(found)
         # A turn is compared with the one without a key that stands as far from the middle of its round.
-        ratios = [one.rate / other.rate for one, other in zip(found, turns[OFF], strict=True)]
-        costs = [one.processor_us / other.processor_us for one, other in zip(found, turns[OFF], strict=True)]
+        ratios = sorted(one.rate / other.rate for one, other in zip(found, turns[OFF], strict=True))
         rows.append(
             (
                 f"{way}, {batch} a request",
-                f"{statistics.median(one.rate for one in found):,.0f}",
-                f"{statistics.median(ratios):.1%}",
-                f"{min(ratios):.0%}, {max(ratios):.0%}",
-                f"{statistics.median(one.processor_us for one in found) * batch:,.0f} µs",
-                f"{statistics.median(costs):.1%}",
+                f"{all_of_it.rate:,.0f}",
+                f"{all_of_it.rate / without.rate:.1%}",
+                f"{statistics.median(ratios):.0%} ({ratios[0]:.0%} to {ratios[-1]:.0%})",
+                f"{all_of_it.processor_us * batch:,.0f} µs",
+                f"{all_of_it.processor_us / without.processor_us:.1%}",
             )
         )
     return rows
 
 
-def turn(way: str, batch: int, seconds: int) -> Turn:
-    """Load a service on an empty database."""
-    with tempfile.TemporaryDirectory() as folder, served(way, Path(folder)) as (url, pid, environment):
-        before = processor_s(pid)
-        result = wrk(url, seconds, {"BATCH": str(batch), **environment})
-        if result["failed"]:
-            sys.exit(f"{result['failed']} requests failed: {way}")
-        events = result["requests"] * batch
-        return Turn(events / result["seconds"], (processor_s(pid) - before) / events * 1e6)
+def together(turns: list[Turn]) -> Turn:
+    """Take turns for one long one."""
+    events = sum(one.events for one in turns)
+    return Turn(events, sum(one.seconds for one in turns), sum(one.processor_s for one in turns))
+
+
+def turn(service: Service, batch: int, seconds: int) -> Turn:
+    """Load a service for a while."""
+    before = processor_s(service.pid)
+    result = wrk(service.url, seconds, {"BATCH": str(batch), **service.environment})
+    if result["failed"] or not result["requests"]:
+        sys.exit(f"{result['failed']:.0f} requests failed, {result['requests']:.0f} were answered")
+    return Turn(result["requests"] * batch, result["seconds"], processor_s(service.pid) - before)
 
 
 @contextmanager
-def served(way: str, folder: Path) -> Iterator[tuple[str, int, dict[str, str]]]:
-    """Serve, without statistics; give the address, the process, and what the load has to know."""
+def served(way: str, folder: Path) -> Iterator[Service]:
+    """Serve from a folder of its own, without statistics."""
+    folder.mkdir()
     database = f"sqlite:///{folder}/door.db"
     environment = {} if way == OFF else key(database, signed=way == SIGNED)
     settings = ["AURA_STATISTICS=off", "AURA_EVALUATE=off", f"AUTH={'off' if way == OFF else 'on'}"]
     command = ["env", *settings, str(BIN / "aura-analytics"), "serve", "--database", database, "--port"]
+    before = set(children(os.getpid()))
     with running(command, str(folder)) as url:
-        yield url, next(iter(children(os.getpid()))), environment
+        [pid] = set(children(os.getpid())) - before
+        yield Service(url, pid, environment)
 
 
 def key(database: str, *, signed: bool) -> dict[str, str]:

@@ -1,6 +1,7 @@
 """An outcome that comes before its query, from who writes into some stores only, is theirs if the query is."""
 
 import asyncio
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -124,3 +125,12 @@ async def test_two_servers_at_once_bring_together_what_belongs_together_and_noth
     assert await answers(store, *ids) == {id: id for id in ids}
     claims = [one.query_id for one in await store.claim_due(99, now=NOW, lease_ms=LEASE_MS)]
     assert sorted(claims) == sorted(ids)
+
+
+@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
+async def test_what_met_leaves_no_byte_where_it_waited(store: Store, database: str) -> None:
+    await store.append([early("a", "elsewhere", answer_text="xyzzy" * 2_000)])
+    await store.append([query("a", store_id="shop")])
+    assert await store.persons.bring_home()
+    content = await asyncio.to_thread(Path(database.removeprefix("sqlite:///")).read_bytes)
+    assert b"xyzzy" not in content

@@ -363,3 +363,10 @@ def test_the_guide_names_only_what_is_there() -> None:
 
 def test_the_guide_says_how_long_a_server_may_take_to_stop() -> None:
     assert f"for {SHUTDOWN_S} s" in (ROOT / "docs" / "deployment.md").read_text("utf-8")
+
+
+def test_an_audit_that_could_look_nothing_up_fails() -> None:
+    """Without `--strict` it says that nothing was found, and ends well, where no package could be looked up."""
+    recipe = (ROOT / "Makefile").read_text("utf-8").partition("\naudit:")[2].partition("\n\n")[0]
+    assert "pip-audit --strict" in recipe
+    assert "|| exit 1" in recipe

@@ -10,6 +10,7 @@ from aura_analytics.store.early import Waiting, read, sender_of, tell_of_dropped
 from aura_analytics.store.queries import load
 
 SQL = load("early", "sqlite")
+PRIVACY = load("privacy", "sqlite")
 
 _outcomes = msgspec.json.Decoder(VoiceOutcome)
 
@@ -21,7 +22,12 @@ def met(connection: sqlite3.Connection, queries: Sequence[VoiceQuery]) -> list[V
     rows = connection.execute(SQL["waiting"], asked).fetchall()
     if not rows:
         return []
-    connection.execute(SQL["forget"], asked).fetchall()
+    # What somebody was answered isn't left behind in the file: whoever erases them later wouldn't find it there.
+    connection.execute(PRIVACY["overwrite"]).fetchall()
+    try:
+        connection.execute(SQL["forget"], asked).fetchall()
+    finally:
+        connection.execute(PRIVACY["leave"]).fetchall()
     found = [(Waiting(id, read(names), stores[id]), outcome) for id, names, outcome in rows]
     tell_of_dropped(one.query_id for one, _ in found if not one.fits)
     return [_outcomes.decode(outcome) for one, outcome in found if one.fits]
