@@ -37,7 +37,8 @@ CREATE TABLE IF NOT EXISTS archived_ids (
 
 -- Sessions that have turns in the archive: from when to when they go, the tables alone can't tell.
 CREATE TABLE IF NOT EXISTS archived_sessions (
-    id TEXT PRIMARY KEY
+    id TEXT PRIMARY KEY,
+    last_day INTEGER NOT NULL -- days since 1970-01-01, UTC: of the last of those turns
 ) WITHOUT ROWID;
 
 -- Before which moment the totals of hours stay as they are, since what they were added up from was deleted.

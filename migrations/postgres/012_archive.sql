@@ -37,7 +37,8 @@ CREATE TABLE archived_ids (
 
 -- Sessions that have turns in the archive: from when to when they go, the tables alone can't tell.
 CREATE TABLE archived_sessions (
-    id TEXT COLLATE "C" PRIMARY KEY
+    id TEXT COLLATE "C" PRIMARY KEY,
+    last_day BIGINT NOT NULL -- days since 1970-01-01, UTC: of the last of those turns
 );
 
 -- Before which moment the totals of hours stay as they are, since what they were added up from was deleted.

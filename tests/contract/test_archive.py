@@ -15,9 +15,10 @@ from aura_analytics.archive.course import Archived, day_of
 from aura_analytics.archive.opening import opened_archiver
 from aura_analytics.archive.parquet import Parquet
 from aura_analytics.archive.past import attached
+from aura_analytics.archive.restoring import Restored, restore
 from aura_analytics.archive.retention import Deleted, delete_before
 from aura_analytics.archive.shape import ID
-from aura_analytics.errors import StoreUnavailable
+from aura_analytics.errors import ArchiveError, StoreUnavailable
 from aura_analytics.events.records import Event
 from aura_analytics.opening import make_persons
 from aura_analytics.projection import Projection
@@ -291,6 +292,7 @@ async def test_what_is_too_old_is_deleted_and_its_totals_stay_or_go(kept: Store,
     nothing = [replace(one, total_queries=0, successful_queries=0) for one in hours]
     await kept.save_hourly(nothing)  # as the columns tell of hours that have nothing any more
     assert totals_of(place) == [hours[0].hour_bucket]
+    assert found_in(place, "SELECT id FROM archived_sessions") == []
     await kept.save_hourly(hours)
     await deleted_before(place, TODAY - 7, keeps_totals=False)
     assert totals_of(place) == [hours[1].hour_bucket]
@@ -306,6 +308,74 @@ async def deleted_before(place: Settings, day: int, *, keeps_totals: bool) -> De
 
 def totals_of(place: Settings) -> list[int]:
     """The hours that have totals."""
+    return found_in(place, "SELECT hour_bucket FROM voice_stats_hourly ORDER BY hour_bucket")
+
+
+def found_in(place: Settings, sql: str) -> list[int]:
     with opened_archiver(place) as archiver:
-        sql = "SELECT hour_bucket FROM voice_stats_hourly ORDER BY hour_bucket"
-        return [hour for (hour,) in archiver.shelf.side._fetch(sql, {}, None)]
+        return [cell for (cell,) in archiver.shelf.side._fetch(sql, {}, None)]
+
+
+async def test_outcomes_that_come_while_their_queries_leave_are_merged(kept: Store, place: Settings) -> None:
+    ids = [f"q{n}" for n in range(60)]
+    await kept.append([asked(n, 30)[0] for n in range(60)])
+    await kept.leave(await kept.claim_due(1_000, now=LATER, lease_ms=LEASE_MS))
+
+    async def answer(id: str) -> list[bool]:
+        return await kept.append([outcome(id, latency_ms=7), query(f"beside-{id}")])
+
+    run, *answered = await asyncio.gather(archived(place), *map(answer, ids))
+    assert answered == [[True, True]] * 60
+    assert run.interactions <= 60
+    assert kept.past is not None
+    assert await kept.count() + await kept.past.count() == 120
+    found = [await kept.interaction(id) for id in ids]
+    assert [one.outcome.latency_ms for one in found if one is not None and one.outcome is not None] == [7] * 60
+    assert await kept.append([outcome(id) for id in ids]) == [False] * 60
+
+
+async def test_what_is_restored_is_as_before_and_said_twice_does_nothing(kept: Store, place: Settings) -> None:
+    await filled(kept)
+    await archived(place)
+    async with asked_of(kept) as client:
+        before = await answers(client, ["q0"])
+        back = await restored(place, last=TODAY - 30)
+        assert (back.days, back.interactions) == (1, 12)
+        assert kept.past is not None
+        assert (await kept.count(), await kept.past.count()) == (24, 12)
+        assert (await restored(place)).interactions == 12
+        assert await restored(place) == Restored(days=0, interactions=0, files=0)
+        assert differing(await answers(client, ["q0"]), before) == {}
+        assert (await client.get("/verify")).json()["differing"] == 0
+    assert not list(Path(place.archive_url).rglob("*.parquet"))  # noqa: ASYNC240 (a few files)
+    assert (await archived(place)).interactions == 24
+
+
+async def restored(place: Settings, *, last: int | None = None) -> Restored:
+    def run() -> Restored:
+        with opened_archiver(place) as archiver:
+            return restore(archiver, first=None, last=last, now=NOW)
+
+    return await asyncio.to_thread(run)
+
+
+@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
+async def test_who_was_archived_and_is_forgotten_leaves_no_byte(kept: Store, place: Settings, database: str) -> None:
+    file = Path(database.removeprefix("sqlite:///"))
+    await kept.append([*asked(0, 30, query_text="find xyzzy", session_id="xyzzy"), *asked(7, 30)])
+    await labelled(kept)
+    await archived(place)
+    await make_persons(kept).forget("u0", actor="test")
+    assert (await kept.count(), await kept.wide_rows(["q0"])) == (0, [])
+    left = [path for path in file.parent.rglob("*") if path.is_file()]
+    assert len(left) > 1
+    assert [path.name for path in left if b"xyzzy" in path.read_bytes()] == []
+
+
+async def test_columns_that_somebody_added_are_not_left_behind(kept: Store, place: Settings) -> None:
+    await filled(kept, (30,))
+    with opened_archiver(place) as archiver:
+        archiver.shelf.side._connection.execute("ALTER TABLE voice_queries ADD COLUMN mood TEXT")
+    with pytest.raises(ArchiveError, match=r"voice_queries\.mood"):
+        await archived(place)
+    assert await kept.count() == 12

@@ -32,6 +32,8 @@ Result = TypeVar("Result")
 ROUND, ROUND_TEXT = 20_000, 64 << 20
 READ = 1_000
 BETWEEN_ROUNDS_S = 0.2
+# How long others may wait for a transaction that takes interactions out of the tables, and how few it takes at least.
+MOVE_S, LEAST_STEP = 0.03, 20
 # After each transaction others have the database for a multiple of the time that it took.
 REST_SHARE, LEAST_REST_S = 2.0, 0.005
 # How long another process is waited for that writes files, and a database that is busy.
@@ -69,6 +71,7 @@ class Archiver:
         self.shelf = shelf
         self.files = files
         self.parquet = Parquet()
+        self._step = LEAST_STEP
         self._clock = clock
         self._advance = advance
 
@@ -250,23 +253,29 @@ class Archiver:
         """Take what a file holds out of the tables."""
         there = self.shelf.find(list(digests))
         left = [id for id in digests if id not in there]
-        for start in range(0, len(left), STEP):
-            step = {id: digests[id] for id in left[start : start + STEP]}
+        while left:
+            step, left = {id: digests[id] for id in left[: self._step]}, left[self._step :]
             self._advance(self.patiently(lambda step=step: self._move(file, step)))  # type: ignore[misc]
         after = self.shelf.file(file.number)
         if after is not None and after.held < after.interactions:
             self.settle(after)
 
     def _move(self, file: ArchiveFile, digests: dict[str, bytes]) -> int:
-        """Take interactions out of the tables that are still what the file holds; tell how many."""
+        """Take interactions out of the tables that are still what the file holds; tell how many.
+
+        The next step is so large that others, by what this one took, wait for it no longer than they may.
+        """
         with self.shelf.moving():
+            began = time.monotonic()
             rows = self.shelf.rows_of(list(digests))
             busy = self.shelf.busy_among(list(rows))
             same = [
                 id for id, one in rows.items() if id not in busy and fits(one) and digest(flattened(one)) == digests[id]
             ]
             if same:
-                self.shelf.put_away(same, file.number)
+                self.shelf.put_away(same, file)
+        fitting = len(digests) * MOVE_S / max(1e-6, time.monotonic() - began)
+        self._step = max(LEAST_STEP, min(STEP, round(fitting), 2 * self._step))
         return len(same)
 
 

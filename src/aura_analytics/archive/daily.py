@@ -21,8 +21,6 @@ from aura_analytics.store import Store, make_store
 from aura_analytics.store.audit import record
 
 SERVER = "server"
-# Whatever else wants the processor goes first.
-NICE = 10
 STDIN = 0
 
 
@@ -57,7 +55,6 @@ async def note(store: Store, kept: Kept, *, actor: str) -> None:
 
 def main() -> None:
     """Do it once, and write what came of it."""
-    os.nice(NICE)
     settings = msgspec.json.decode(sys.stdin.buffer.readline(), type=Settings)
     threading.Thread(target=_end_with_the_server, daemon=True).start()
     try:

@@ -125,11 +125,11 @@ class Shelf:
         """Tell which of some interactions make work."""
         return {id for (id,) in self.side.ask("working", ids=list(ids))}
 
-    def put_away(self, ids: Sequence[str], file: int) -> None:
+    def put_away(self, ids: Sequence[str], file: ArchiveFile) -> None:
         """Take interactions out of the tables, since they lie in a file; in `moving`."""
-        self.side.tell("hold_sessions", ids=list(ids))
-        self.side.tell("hold_ids", ids=list(ids), file=file)
-        self.side.tell("held", file=file, change=len(ids))
+        self.side.tell("hold_sessions", ids=list(ids), day=file.day)
+        self.side.tell("hold_ids", ids=list(ids), file=file.number)
+        self.side.tell("held", file=file.number, change=len(ids))
         for name in ("delete_history", "delete_evaluations", "delete_outcomes", "delete_queries"):
             self.side.tell(name, ids=list(ids))
 
@@ -167,6 +167,7 @@ class Shelf:
 
     def delete_others(self, before: int, *, totals: bool) -> int:
         """Remove what else is from before a moment: outcomes that no query came to, requests to models, totals if asked."""
+        self.side.tell("delete_sessions", day=before // DAY_MS)
         count = self.side.tell("delete_lone_outcomes", before=before) + self.side.tell("delete_calls", before=before)
         return count + (self.side.tell("delete_hours", before=before // 1000) if totals else 0)
 

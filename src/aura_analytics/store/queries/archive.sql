@@ -31,10 +31,14 @@ LEFT JOIN voice_outcomes AS o ON o.query_id = q.id
 WHERE q.id {in:ids};
 
 -- name: hold_sessions
--- Note which sessions have turns in the archive.
-INSERT INTO archived_sessions (id)
-SELECT DISTINCT session_id FROM voice_queries WHERE id {in:ids} AND session_id IS NOT NULL
-ON CONFLICT DO NOTHING;
+-- Note which sessions have turns in the archive, and of which day the last one is.
+INSERT INTO archived_sessions (id, last_day)
+SELECT DISTINCT session_id, CAST(:day AS bigint) FROM voice_queries WHERE id {in:ids} AND session_id IS NOT NULL
+ON CONFLICT (id) DO UPDATE SET last_day = excluded.last_day WHERE archived_sessions.last_day < excluded.last_day;
+
+-- name: delete_sessions
+-- Forget sessions that have no turns in the archive since a day.
+DELETE FROM archived_sessions WHERE last_day < :day;
 
 -- name: forget_sessions
 -- Forget sessions that were somebody's.
