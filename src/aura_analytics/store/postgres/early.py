@@ -45,16 +45,20 @@ class Early:
         return sorted({id for id, _ in self._events})
 
     async def send(self) -> None:
-        """Ask to store what is known to belong to its sender, and to have the rest wait, in the first pipeline."""
+        """Ask to store what is known to belong to its sender, and to have the rest wait, in the first pipeline.
+
+        Waiting is asked for first: a query that is committed between the two is seen by the second, and what both took is
+        brought to its end with what waits. The other way round neither would take it.
+        """
         if not self._events:
             return
         rows = {"rows": json_of([_row(id, sender, event) for (id, sender), event in self._events.items()])}
-        self._asked = [await self._connection.execute(SQL[name], rows, binary=True) for name in ("store", "wait")]
+        self._asked = [await self._connection.execute(SQL[name], rows, binary=True) for name in ("wait", "store")]
 
     async def read(self) -> None:
         """See what has become of it, after that pipeline."""
         if self._asked:
-            stored, waiting = self._asked
+            waiting, stored = self._asked
             self.stored = {id for (id,) in await stored.fetchall()}
             self.waiting = set(await waiting.fetchall())
 
