@@ -19,7 +19,7 @@ from aura_analytics.archive.restoring import Restored, restore
 from aura_analytics.archive.retention import Deleted, delete_before
 from aura_analytics.archive.shape import ID
 from aura_analytics.errors import ArchiveError, StoreUnavailable
-from aura_analytics.events.records import Event
+from aura_analytics.events.records import EarlyOutcome, Event, VoiceQuery
 from aura_analytics.opening import make_persons
 from aura_analytics.projection import Projection
 from aura_analytics.settings import Settings
@@ -182,6 +182,24 @@ async def test_a_late_outcome_is_merged(kept: Store, place: Settings) -> None:
     again = await archived(place)
     assert (again.interactions, await kept.count()) == (1, 0)
     assert await kept.interaction("q0") == details
+
+
+@pytest.mark.parametrize("answered", [False, True])
+async def test_a_late_outcome_of_a_store_s_own_sender_waits_for_nothing(
+    kept: Store, place: Settings, answered: bool
+) -> None:
+    events = asked(0, 30)
+    await kept.append(events if answered else events[:1])
+    await labelled(kept)
+    await archived(place)
+    assert isinstance(events[0], VoiceQuery)
+    late = EarlyOutcome(outcome=outcome("q0", latency_ms=5), stores=(events[0].store_id,))
+    assert await kept.append([late]) == [not answered]
+    assert await kept.append([late]) == [False]
+    details = await kept.interaction("q0")
+    assert details is not None
+    assert details.outcome is not None
+    assert (details.outcome.latency_ms == 5) is not answered
 
 
 async def test_a_late_label_is_merged_and_can_be_taken_back(kept: Store, place: Settings) -> None:
