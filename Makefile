@@ -65,7 +65,7 @@ format: $(DEVELOPMENT) $(WEB) ## Bring the code into form
 
 lock: $(DEVELOPMENT) ## Pin the newest versions that pyproject.toml allows
 	@$(BIN)/uv pip compile $(LOCK) pyproject.toml -o requirements.lock
-	@$(BIN)/uv pip compile $(LOCK) pyproject.toml --extra postgres --extra s3 -o requirements-postgres.lock
+	@$(BIN)/uv pip compile $(LOCK) pyproject.toml --extra postgres --extra s3 --extra otel -o requirements-postgres.lock
 	@printf 'hatchling>=1.27\nnodejs-wheel>=24\n' | $(BIN)/uv pip compile $(LOCK) - -o deploy/requirements-build.lock
 	@$(BIN)/uv pip compile $(LOCK) pyproject.toml --all-extras --group dev -o requirements-dev.lock
 
