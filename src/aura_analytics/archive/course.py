@@ -127,22 +127,27 @@ class Archiver:
 
     def settle(self, file: ArchiveFile) -> None:
         """Let a file hold just what is in force: written anew without the rest, or removed; alone."""
-        while (file := self.shelf.file(file.number) or file).held:
-            flats = [flat for flats in self.in_force(file) for flat in flats]
-            name = _name_of(file.day, file.store_id)
-            self.shelf.leave([name])
-            with TemporaryDirectory() as folder:
-                fresh = self._written(file.day, file.store_id, flats, name, Path(folder))
-            with self.shelf.moving():
-                is_same = (self.shelf.file(file.number) or file).held == len(flats)
-                if is_same:
-                    self.shelf.replace_file(file, fresh)
-            self.sweep()
-            if is_same:
+        while (there := self.shelf.file(file.number)) is not None and there.held:
+            if self._rewritten(there):
                 return
-        with self.shelf.side.changing():
-            self.shelf.drop_file(file)
+        if there is not None:
+            with self.shelf.side.changing():
+                self.shelf.drop_file(there)
+            self.sweep()
+
+    def _rewritten(self, file: ArchiveFile) -> bool:
+        """Write a file anew; tell whether it could take the place: something may have been put back meanwhile."""
+        flats = [flat for flats in self.in_force(file) for flat in flats]
+        name = _name_of(file.day, file.store_id)
+        self.shelf.leave([name])
+        with TemporaryDirectory() as folder:
+            fresh = self._written(file.day, file.store_id, flats, name, Path(folder))
+        with self.shelf.moving():
+            is_same = (there := self.shelf.file(file.number)) is not None and there.held == len(flats)
+            if is_same:
+                self.shelf.replace_file(file, fresh)
         self.sweep()
+        return is_same
 
     def in_force(self, file: ArchiveFile) -> Iterator[list[Flat]]:
         """Give the interactions of a file that lie in the archive, some at a time."""
