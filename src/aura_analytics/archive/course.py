@@ -71,7 +71,7 @@ class Archiver:
         self.shelf = shelf
         self.files = files
         self.parquet = Parquet()
-        self._step = LEAST_STEP
+        self._step, self._moved = LEAST_STEP, 0
         self._clock = clock
         self._advance = advance
 
@@ -93,7 +93,7 @@ class Archiver:
         done = Archived()
         for day in self.shelf.days_with_rows(before):
             done = self._archive(day, done)
-        return done
+        return msgspec.structs.replace(done, interactions=self._moved)
 
     @contextlib.contextmanager
     def alone(self, patience_s: float = LOCK_PATIENCE_S) -> Iterator[None]:
@@ -127,22 +127,28 @@ class Archiver:
 
     def settle(self, file: ArchiveFile) -> None:
         """Let a file hold just what is in force: written anew without the rest, or removed; alone."""
-        while (file := self.shelf.file(file.number) or file).held:
-            flats = [flat for flats in self.in_force(file) for flat in flats]
-            name = _name_of(file.day, file.store_id)
-            self.shelf.leave([name])
-            with TemporaryDirectory() as folder:
-                fresh = self._written(file.day, file.store_id, flats, name, Path(folder))
-            with self.shelf.moving():
-                is_same = (self.shelf.file(file.number) or file).held == len(flats)
-                if is_same:
-                    self.shelf.replace_file(file, fresh)
-            self.sweep()
-            if is_same:
+        while (there := self.shelf.file(file.number)) is not None and there.held:
+            if self._rewritten(there):
                 return
-        with self.shelf.side.changing():
-            self.shelf.drop_file(file)
+        if there is not None:
+            with self.shelf.side.changing():
+                self.shelf.drop_file(there)
+            self.sweep()
+
+    def _rewritten(self, file: ArchiveFile) -> bool:
+        """Write a file anew; tell whether it could take the place: something may have been put back meanwhile."""
+        flats = [flat for flats in self.in_force(file) for flat in flats]
+        name = _name_of(file.day, file.store_id)
+        self.shelf.leave([name])
+        with TemporaryDirectory() as folder:
+            fresh = self._written(file.day, file.store_id, flats, name, Path(folder))
+        with self.shelf.moving():
+            there = self.shelf.file(file.number)
+            is_same = bool(flats) and there is not None and there.held == len(flats)
+            if is_same:
+                self.shelf.replace_file(file, fresh)
         self.sweep()
+        return is_same
 
     def in_force(self, file: ArchiveFile) -> Iterator[list[Flat]]:
         """Give the interactions of a file that lie in the archive, some at a time."""
@@ -173,10 +179,8 @@ class Archiver:
                 unfit += self._round(day, ids[start : start + ROUND])
             time.sleep(BETWEEN_ROUNDS_S)
         files = [file for file in self.shelf.files(day) if file.number not in held]
-        moved = sum(file.held for file in files)
         return Archived(
-            days=done.days + bool(moved),
-            interactions=done.interactions + moved,
+            days=done.days + bool(files),
             files=done.files + len(files),
             bytes=done.bytes + sum(file.bytes for file in files),
             waiting=done.waiting + self.shelf.waiting(day),
@@ -255,7 +259,9 @@ class Archiver:
         left = [id for id in digests if id not in there]
         while left:
             step, left = {id: digests[id] for id in left[: self._step]}, left[self._step :]
-            self._advance(self.patiently(lambda step=step: self._move(file, step)))  # type: ignore[misc]
+            moved = self.patiently(lambda step=step: self._move(file, step))  # type: ignore[misc]
+            self._moved += moved
+            self._advance(moved)
         after = self.shelf.file(file.number)
         if after is not None and after.held < after.interactions:
             self.settle(after)

@@ -1,6 +1,7 @@
 """Writing and reading a file of the archive. Both block; neither belongs on the event loop."""
 
 import contextlib
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -34,6 +35,11 @@ _CONFIG: dict[str, str | bool | int | float | list[str]] = {
     "autoload_known_extensions": "false",
     "python_enable_replacements": "false",
 }
+
+
+def literal(path: Path) -> str:
+    """Write a path so that the engine takes it for itself, and not for a pattern of paths."""
+    return re.sub(r"([*?\[])", r"[\1]", str(path))
 
 
 class Parquet:
@@ -71,7 +77,7 @@ class Parquet:
             ArchiveError: it can't be read, or is none of ours.
         """
         named = "" if ids is None else " WHERE id IN (SELECT unnest($ids::VARCHAR[]))"
-        values = {"path": str(path)} | ({} if ids is None else {"ids": list(ids)})
+        values = {"path": literal(path)} | ({} if ids is None else {"ids": list(ids)})
         with self._engine() as connection:
             found = connection.execute(_READ + named, values)
             while rows := found.fetchmany(BATCH_ROWS):
@@ -87,7 +93,7 @@ class Parquet:
         """
         if not paths:
             return []
-        values = {"paths": [str(path) for path in paths], "user": user_id, "sessions": list(sessions)}
+        values = {"paths": [literal(path) for path in paths], "user": user_id, "sessions": list(sessions)}
         with self._engine() as connection:
             found = connection.execute(_NAMED, values).fetchall()
         return [(Path(path), id, store, session, user) for path, id, store, session, user in found]

@@ -11,6 +11,7 @@ import duckdb
 import msgspec
 import structlog
 
+from aura_analytics.archive.parquet import literal
 from aura_analytics.errors import ProjectionOwned, ProjectionUnavailable, SettingsError
 from aura_analytics.projection import attribution, cubes, publishing, remnants, schema, transport, upkeep
 from aura_analytics.projection.config import engine_config
@@ -122,8 +123,9 @@ class ColumnFile:
     def fill_file(self, shelved: Shelved) -> None:
         """Add what lies in a file of the archive, but for what the table holds by now."""
         with contextlib.closing(self._open.cursor()) as cursor:
-            low, high = cursor.execute(schema.EXTENT_OF_FILE, {"path": str(shelved.path)}).fetchone() or (None, None)
-            values = {"path": str(shelved.path), "ids": shelved.ids, "low": low, "high": high}
+            path = literal(shelved.path)
+            low, high = cursor.execute(schema.EXTENT_OF_FILE, {"path": path}).fetchone() or (None, None)
+            values = {"path": path, "ids": shelved.ids, "low": low, "high": high}
             cursor.execute(schema.FILL_FROM_FILE, values)
 
     def lend(self) -> None:

@@ -74,7 +74,9 @@ EXTENT_OF_FILE = "SELECT min(created_at), max(created_at) FROM read_parquet($pat
 FILL_FROM_FILE = f"""
 INSERT INTO interactions SELECT {", ".join(TYPES)} FROM read_parquet($path, hive_partitioning = false) AS shelved
 WHERE ($ids::VARCHAR[] IS NULL OR id IN (SELECT unnest($ids::VARCHAR[])))
-    AND id NOT IN (SELECT id FROM interactions WHERE created_at BETWEEN $low AND $high)
+    AND NOT EXISTS (
+        SELECT 1 FROM interactions AS held WHERE held.created_at BETWEEN $low AND $high AND held.id = shelved.id
+    )
 """
 
 ID = WIDE_COLUMNS.index("id")

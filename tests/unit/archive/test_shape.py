@@ -79,6 +79,15 @@ def test_a_cell_that_is_no_value_of_its_column_is_told(place: int, cell: object)
     assert not fits({"voice_queries": [row]})
 
 
+def test_a_path_is_taken_for_itself(tmp_path: Path) -> None:
+    for name in ("a [b] c", "100% 'so' *?", "plain"):
+        (tmp_path / name).mkdir()
+        path = tmp_path / name / "one.parquet"
+        PARQUET.write(path, [flattened({"voice_queries": [QUERY]})])
+        assert [flat[0] for flats in PARQUET.read(path, ["q"]) for flat in flats] == ["q"]
+        assert [(found, id) for found, id, *_ in PARQUET.named([path], "nobody", [])] == []
+
+
 def test_a_part_that_is_there_twice_or_a_label_that_is_none_does_not_fit() -> None:
     label = ("q", "FINE", *[None] * (len(EVALUATIONS.columns) - 2))
     outcome = ("q", *[None] * (len(OUTCOMES.columns) - 1))
