@@ -35,6 +35,7 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True):
 def keep(archiver: Archiver, settings: Settings, *, moment: int) -> Kept:
     """Archive and delete as the settings say. It blocks."""
     archived, deleted = Archived(), Deleted()
+    archiver.files.names()  # what was removed elsewhere, also for a person's sake, goes from this machine now
     if settings.archive_after_days:
         archived = archiver.run(day_of(moment) - settings.archive_after_days)
     if settings.retention_days:
