@@ -30,8 +30,10 @@ def helpful(cells: Cells) -> bool:
 
 
 def owed(bought: Conversion, rows: list[Cells]) -> Cells | None:
-    """What a conversion is owed to: what it names, else the last helpful one of its session in the time before."""
-    named = [cells for cells in rows if cells["id"] == bought["query_id"]]
+    """What a conversion is owed to: what it names in its store, else the last helpful one of its session in the time before."""
+    named = [
+        cells for cells in rows if cells["id"] == bought["query_id"] and bought["store_id"] in (None, cells["store_id"])
+    ]
     if named:
         return named[0]
     within = [
@@ -135,9 +137,11 @@ def test_both_ends_of_the_window_belong_to_it(moment: int, owed_to: str | None) 
 def test_the_one_that_is_named_is_owed_to_however_long_ago_and_bad_it_was() -> None:
     rows = [interaction("named", label="BAD"), interaction("q", created_at=10**12, **GOOD)]
     with filled(rows=rows, attribution_ms=WINDOW_MS) as columns:
-        bought = conversion("c", query_id="named", session_id="s", store_id="z", occurred_at=10**12)
-        columns.apply(Change([]), [line(bought)])
+        bought = conversion("c", query_id="named", session_id="s", store_id=rows[0]["store_id"], occurred_at=10**12)
+        elsewhere = conversion("d", query_id="named", session_id="s", store_id="z", occurred_at=10**12)
+        columns.apply(Change([]), [line(bought), line(elsewhere)])
         assert attributed(columns)["c"][0] == "named"
+        assert "d" not in attributed(columns)
 
 
 def test_one_that_names_an_unknown_query_is_owed_to_its_session_until_that_comes() -> None:

@@ -34,8 +34,8 @@ from unit.stats.held import MOMENTS, SETTLED, Held, Row, Settled, filters, histo
 
 
 def owed_to(bought: VoiceConversion, rows: Sequence[Row]) -> Row | None:
-    """What a conversion is owed to: what it names, else the last helpful turn of its session within a day before."""
-    if found := [row for row in rows if row["id"] == bought.query_id]:
+    """What a conversion is owed to: what it names in its store, else its session's last helpful turn within a day before."""
+    if found := [row for row in rows if row["id"] == bought.query_id and bought.store_id in (None, row["store_id"])]:
         return found[0]
     before = [
         row

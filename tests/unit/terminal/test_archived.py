@@ -15,6 +15,7 @@ from rich.console import Console
 from typer.testing import CliRunner, Result
 
 from answering import answering
+from aura_analytics import logs
 from aura_analytics.archive import query as archive_query
 from aura_analytics.archive.course import day_of
 from aura_analytics.archive.opening import opened_archiver
@@ -34,6 +35,7 @@ QUERY = "SELECT id, query_text FROM interactions ORDER BY id"
 @pytest.fixture(autouse=True)
 def _in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(archive_query, "_running", answering)
+    monkeypatch.setattr(logs, "configure", lambda *_: None)  # the log is this process's, and stays as it is
 
 
 app = typer.Typer()
