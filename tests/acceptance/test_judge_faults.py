@@ -103,7 +103,7 @@ def test_two_evaluators_keep_the_limit_of_requests_together(
     until(lambda: all(one.has_logged("evaluating") for one in both), within_s=PATIENCE_S)
     take_in(rows, open_ones(range(number)))
     until(lambda: len(labels(rows)) == number, within_s=PATIENCE_S)
-    at_once, late = a_minute // 60, 5  # requests that come a little later than they were let through
+    at_once, late = a_minute // 60, 10  # what both may have in flight comes later than it was let through
     began = sorted(one.at for one in model.asked)
     for first in range(number):
         for last in range(first, number):
