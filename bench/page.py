@@ -84,7 +84,7 @@ def opened(chromium: str, url: str) -> Iterator[Page]:
     """Have a page in a browser of its own, which has only reached the server yet."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, headless=True, args=FLAGS)
-        page = browser.new_page(viewport=ViewportSize(width=1_440, height=900))
+        page = browser.new_page(viewport=ViewportSize(width=1_440, height=900), bypass_csp=True)
         page.set_default_timeout(PATIENCE_MS)
         page.goto(f"{url}/health")
         page.add_init_script(WATCH)
