@@ -1,7 +1,8 @@
 """What the commands that copy a database say of interactions that lie in its archive, so that nobody thinks they have them."""
 
 from aura_analytics.archive.opening import opened_archiver
-from aura_analytics.errors import LoadError
+from aura_analytics.archive.stock import taken
+from aura_analytics.errors import AuraError, LoadError
 from aura_analytics.logs import plain
 from aura_analytics.settings import Settings
 from aura_analytics.store import archive_path
@@ -20,6 +21,29 @@ def tell_of_archive(settings: Settings, what: str, *, count: int | None = None) 
         place = settings.archive_url or archive_path(settings)
         notes().print(
             plain(f"{count:,} interactions lie in the archive ({place}): {what}"), markup=False, soft_wrap=True
+        )
+
+
+def tell_of_files(settings: Settings) -> None:
+    """Say whether a database that was put back has all the files of its archive, and no others."""
+    try:
+        with opened_archiver(settings) as archiver:
+            stock = taken(archiver)
+    except AuraError as error:
+        notes().print(plain(f"the archive can't be looked at: {error}"), markup=False, soft_wrap=True)
+        return
+    if stock.missing:
+        notes().print(
+            f"{stock.missing:,} files of the archive don't lie there: put back those that were copied after the backup",
+            markup=False,
+            soft_wrap=True,
+        )
+    if stock.unknown:
+        notes().print(
+            f"{stock.unknown:,} files lie in the archive that this database doesn't know, and in which nobody is forgotten:"
+            " remove those that no backup needs",
+            markup=False,
+            soft_wrap=True,
         )
 
 
