@@ -232,6 +232,8 @@ async def test_without_the_archive_nothing_is_lost_or_made_up(store: Store, plac
     with pytest.raises(StoreUnavailable, match="archive"):
         await store.interaction("q0")
     assert await store.append(asked(0, 30)) == [False, False]
+    # Whose they are is known without a file, so that a key of some stores, or masking by store, waits for none.
+    assert await store.stores_of(["q0", "q1", "nobody"]) == {"q0": "other", "q1": "shop"}
 
 
 async def test_a_file_that_is_missing_is_told(kept: Store, place: Settings) -> None:

@@ -84,6 +84,7 @@ CALLS: dict[str, Callable[[Store], Awaitable[object]]] = {
     "wide_rows": lambda store: store.wide_rows(["a"]),
     "snapshot": lambda store: first_batch(store.snapshot(10)),
     "count": lambda store: store.count(),
+    "stores_of": lambda store: store.stores_of(["a"]),
     "conversion_rows": lambda store: store.conversion_rows(["a"]),
     "conversion_snapshot": lambda store: first_batch(store.conversion_snapshot(10)),
     "interaction": lambda store: store.interaction("a"),
