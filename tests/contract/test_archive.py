@@ -249,7 +249,8 @@ async def test_two_may_archive_at_once(kept: Store, place: Settings) -> None:
     await filled(kept, (30, 29, 28))
     runs = await asyncio.gather(archived(place), archived(place))
     assert await kept.count() == 0
-    assert sum(run.interactions for run in runs) >= 36
+    assert sum(run.interactions for run in runs) == 36
+    assert sum(run.files for run in runs) == stock_of(place).files
     assert kept.past is not None
     assert await kept.past.count() == 36
 

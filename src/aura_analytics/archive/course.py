@@ -80,6 +80,7 @@ class Archiver:
         self._work = work
         self.parquet = Parquet()
         self._step, self._moved = LEAST_STEP, 0
+        self._made: set[int] = set()
         self._clock = clock
         self._advance = advance
 
@@ -181,13 +182,12 @@ class Archiver:
     def _archive(self, day: int, done: Archived) -> Archived:
         """Archive a day."""
         ids = self.shelf.resting(day)
-        held = {file.number: file.held for file in self.shelf.files(day)}
         unfit = 0
         for start in range(0, len(ids), ROUND):
             with self.alone():
                 unfit += self._round(day, ids[start : start + ROUND])
             time.sleep(BETWEEN_ROUNDS_S)
-        files = [file for file in self.shelf.files(day) if file.number not in held]
+        files = [file for file in self.shelf.files(day) if file.number in self._made]
         return Archived(
             days=done.days + bool(files),
             files=done.files + len(files),
@@ -224,6 +224,7 @@ class Archiver:
         with self._making() as path:
             files = [self._written(day, store, some, names[store], path) for store, some in by_store.items()]
         self.shelf.add_files(files, ArchiveDay(day, "removing", self._clock()))
+        self._made |= {file.number for file in self.shelf.files(day) if file.path in names.values()}
         self._finish(day, {names[store]: _digests(some) for store, some in by_store.items()})
 
     @contextlib.contextmanager
