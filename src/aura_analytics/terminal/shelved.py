@@ -2,7 +2,7 @@
 
 from aura_analytics.archive.opening import opened_archiver
 from aura_analytics.archive.stock import taken
-from aura_analytics.errors import AuraError, LoadError
+from aura_analytics.errors import ArchiveError, AuraError, LoadError
 from aura_analytics.logs import plain
 from aura_analytics.settings import Settings
 from aura_analytics.store import archive_path
@@ -44,6 +44,23 @@ def tell_of_files(settings: Settings) -> None:
             " remove those that no backup needs",
             markup=False,
             soft_wrap=True,
+        )
+
+
+def refuse_missing_files(settings: Settings) -> None:
+    """See that all files of the archive lie there.
+
+    Raises:
+        ArchiveError: some don't, or the place can't be looked at.
+    """
+    with opened_archiver(settings) as archiver:
+        if not archiver.shelf.count():
+            return
+        stock = taken(archiver)
+    if stock.missing:
+        raise ArchiveError(
+            f"{stock.missing:,} of {stock.files:,} files of the archive don't lie there, and the columns can't be built"
+            " without them"
         )
 
 
