@@ -27,6 +27,7 @@ from aura_analytics.projection import Projection
 from aura_analytics.settings import Settings
 from aura_analytics.store import Store
 from aura_analytics.store.port import HourlySums
+from aura_analytics.terminal.shelved import refuse_missing_files, tell_of_archive, tell_of_leaving
 from contract.making import LATER, LEASE_MS, NOW, Watch, conversion, outcome, query, verdict
 
 DAY_MS = 86_400_000
@@ -241,8 +242,22 @@ async def test_a_file_that_is_missing_is_told(kept: Store, place: Settings) -> N
     await archived(place)
     rmtree(place.archive_url)
     assert stock_of(place) == Stock(files=2, missing=2, unknown=0)
+    with pytest.raises(ArchiveError, match="2 of 2 files"):  # a command that builds columns would wait for ever
+        refuse_missing_files(place)
     with pytest.raises(StoreUnavailable, match="lacks a file"):
         await kept.interaction("q0")
+
+
+async def test_what_leaves_while_a_database_is_copied_is_told(
+    kept: Store, place: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    await filled(kept, (30,))
+    assert tell_of_archive(place, "they aren't copied") == 0
+    tell_of_leaving(place, 0)
+    assert capsys.readouterr().err == ""
+    await archived(place)
+    tell_of_leaving(place, 0)
+    assert capsys.readouterr().err.startswith("12 more have gone into the archive meanwhile")
 
 
 async def test_two_may_archive_at_once(kept: Store, place: Settings) -> None:

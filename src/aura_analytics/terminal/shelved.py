@@ -15,12 +15,27 @@ def archived_in(settings: Settings) -> int:
         return archiver.shelf.count()
 
 
-def tell_of_archive(settings: Settings, what: str, *, count: int | None = None) -> None:
-    """Say how many interactions lie in the archive, if any do, and what that means here; they are counted, if not given."""
+def tell_of_archive(settings: Settings, what: str, *, count: int | None = None) -> int:
+    """Say how many interactions lie in the archive, if any do, and what that means here; they are counted, if not given.
+
+    The count is given back.
+    """
     if count := archived_in(settings) if count is None else count:
         place = settings.archive_url or archive_path(settings)
         notes().print(
             plain(f"{count:,} interactions lie in the archive ({place}): {what}"), markup=False, soft_wrap=True
+        )
+    return count
+
+
+def tell_of_leaving(settings: Settings, before: int) -> None:
+    """Say if interactions have gone into the archive since it was counted: whoever read the tables may lack them."""
+    if (left := archived_in(settings) - before) > 0:
+        notes().print(
+            f"{left:,} more have gone into the archive meanwhile, of which some may be lacking:"
+            " aura-analytics archive restore puts them back, and another run takes them",
+            markup=False,
+            soft_wrap=True,
         )
 
 
