@@ -20,12 +20,13 @@ def tell_of_archive(settings: Settings, what: str, *, count: int | None = None) 
 
     The count is given back.
     """
-    if count := archived_in(settings) if count is None else count:
+    found = archived_in(settings) if count is None else count
+    if found:
         place = settings.archive_url or archive_path(settings)
         notes().print(
-            plain(f"{count:,} interactions lie in the archive ({place}): {what}"), markup=False, soft_wrap=True
+            plain(f"{found:,} interactions lie in the archive ({place}): {what}"), markup=False, soft_wrap=True
         )
-    return count
+    return found
 
 
 def tell_of_leaving(settings: Settings, before: int) -> None:
