@@ -16,7 +16,8 @@ import pytest
 
 from acceptance.conftest import StartService
 from acceptance.here import aura_here
-from acceptance.service import COMMAND, PAUSE_S, Service, clean_environment, until
+from acceptance.nursery import COMMAND
+from acceptance.service import PAUSE_S, Service, clean_environment, until
 from aura_analytics.clock import now
 from aura_analytics.events.records import Event, VoiceOutcome, VoiceQuery
 from aura_analytics.opening import opened_store
