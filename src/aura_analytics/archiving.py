@@ -58,9 +58,12 @@ async def _daily(settings: Settings) -> None:
 
 async def keep(settings: Settings) -> Kept:
     """Have it done once by a process of its own; tell what came of it."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", MODULE, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
-    )
+    try:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", MODULE, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
+        )
+    except OSError as error:
+        return Kept(error=f"the archive's process can't be started: {error.strerror}")
     assert process.stdin is not None  # noqa: S101 (pipes, as asked for above)
     assert process.stdout is not None  # noqa: S101
     try:
@@ -72,11 +75,10 @@ async def keep(settings: Settings) -> Kept:
             with contextlib.suppress(ProcessLookupError):
                 process.kill()  # whatever it was at, the next one ends it
             await process.wait()
-    return (
-        msgspec.json.decode(said, type=Kept)
-        if said
-        else Kept(error=f"the archive's process ended early: {process.returncode}")
-    )
+    try:
+        return msgspec.json.decode(said, type=Kept)
+    except msgspec.DecodeError:
+        return Kept(error=f"the archive's process ended early: {process.returncode}")
 
 
 def _until_midnight_s() -> float:

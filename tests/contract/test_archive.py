@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from shutil import rmtree
+from shutil import copy, rmtree
 
 import httpx
 import pytest
@@ -12,12 +12,14 @@ from msgspec.structs import replace
 
 from aura_analytics.app import make_app
 from aura_analytics.archive.course import Archived, day_of
-from aura_analytics.archive.opening import opened_archiver
+from aura_analytics.archive.files import UNFINISHED
+from aura_analytics.archive.opening import WORK, cache_of, opened_archiver
 from aura_analytics.archive.parquet import Parquet
 from aura_analytics.archive.past import attached
 from aura_analytics.archive.restoring import Restored, restore
 from aura_analytics.archive.retention import Deleted, delete_before
 from aura_analytics.archive.shape import ID
+from aura_analytics.archive.stock import Stock, taken
 from aura_analytics.errors import ArchiveError, StoreUnavailable
 from aura_analytics.events.records import EarlyOutcome, Event, VoiceQuery
 from aura_analytics.opening import make_persons
@@ -25,6 +27,7 @@ from aura_analytics.projection import Projection
 from aura_analytics.settings import Settings
 from aura_analytics.store import Store
 from aura_analytics.store.port import HourlySums
+from aura_analytics.terminal.shelved import refuse_missing_files, tell_of_archive, tell_of_leaving
 from contract.making import LATER, LEASE_MS, NOW, Watch, conversion, outcome, query, verdict
 
 DAY_MS = 86_400_000
@@ -230,21 +233,39 @@ async def test_without_the_archive_nothing_is_lost_or_made_up(store: Store, plac
     with pytest.raises(StoreUnavailable, match="archive"):
         await store.interaction("q0")
     assert await store.append(asked(0, 30)) == [False, False]
+    # Whose they are is known without a file, so that a key of some stores, or masking by store, waits for none.
+    assert await store.stores_of(["q0", "q1", "nobody"]) == {"q0": "other", "q1": "shop"}
 
 
 async def test_a_file_that_is_missing_is_told(kept: Store, place: Settings) -> None:
     await filled(kept, (30,))
     await archived(place)
     rmtree(place.archive_url)
+    assert stock_of(place) == Stock(files=2, missing=2, unknown=0)
+    with pytest.raises(ArchiveError, match="2 of 2 files"):  # a command that builds columns would wait for ever
+        refuse_missing_files(place)
     with pytest.raises(StoreUnavailable, match="lacks a file"):
         await kept.interaction("q0")
+
+
+async def test_what_leaves_while_a_database_is_copied_is_told(
+    kept: Store, place: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    await filled(kept, (30,))
+    assert tell_of_archive(place, "they aren't copied") == 0
+    tell_of_leaving(place, 0)
+    assert capsys.readouterr().err == ""
+    await archived(place)
+    tell_of_leaving(place, 0)
+    assert capsys.readouterr().err.startswith("12 more have gone into the archive meanwhile")
 
 
 async def test_two_may_archive_at_once(kept: Store, place: Settings) -> None:
     await filled(kept, (30, 29, 28))
     runs = await asyncio.gather(archived(place), archived(place))
     assert await kept.count() == 0
-    assert sum(run.interactions for run in runs) >= 36
+    assert sum(run.interactions for run in runs) == 36
+    assert sum(run.files for run in runs) == stock_of(place).files
     assert kept.past is not None
     assert await kept.past.count() == 36
 
@@ -282,6 +303,53 @@ async def test_a_person_is_forgotten_in_the_archive_too(kept: Store, place: Sett
     assert again.waiting == 0
 
 
+async def test_files_that_the_database_does_not_know_are_told_when_somebody_is_forgotten(
+    kept: Store, place: Settings
+) -> None:
+    # As after a backup from before the archiving was put back: the files of then lie there and count for nothing.
+    await filled(kept, (30,))
+    await archived(place)
+    [known] = [path for path in Path(place.archive_url).rglob("*.parquet") if "other" in path.parent.name]  # noqa: ASYNC240 (a few files)
+    copy(known, known.with_name("part-of-then.parquet"))
+    assert stock_of(place) == Stock(files=2, missing=0, unknown=1)
+    receipt = await make_persons(kept).forget("u0", actor="test")
+    assert [words for words in receipt.remains if "1 files in the archive's place are unknown" in words]
+    known.with_name("part-of-then.parquet").unlink()
+    receipt = await make_persons(kept).forget("u1", actor="test")
+    assert [words for words in receipt.remains if "archive" in words] == []
+
+
+async def test_a_run_that_was_killed_while_making_a_file_leaves_nothing_of_it(kept: Store, place: Settings) -> None:
+    await filled(kept, (30,))
+
+    def kill(path: Path, name: str) -> None:
+        left = Path(place.archive_url, name)
+        left.parent.mkdir(parents=True)
+        left.with_name(f"{UNFINISHED}{left.name}").write_bytes(path.read_bytes())
+        raise Killed
+
+    with opened_archiver(place, clock=lambda: NOW) as archiver:
+        archiver.files.put = kill  # type: ignore[method-assign]
+        with pytest.raises(Killed):
+            archiver.run(TODAY - 7)
+    assert [path.name for path in Path(place.archive_url).rglob(f"{UNFINISHED}*")]  # noqa: ASYNC240 (a few files)
+    left_behind = cache_of(place) / WORK
+    left_behind.mkdir(parents=True, exist_ok=True)
+    left_behind.joinpath("part.parquet").write_text("somebody")
+    await make_persons(kept).forget("nobody", actor="test")
+    assert not left_behind.exists()
+    assert [path for path in Path(place.archive_url).rglob("*") if path.is_file()] == []  # noqa: ASYNC240
+
+
+class Killed(BaseException):
+    """As if the process had ended."""
+
+
+def stock_of(place: Settings) -> Stock:
+    with opened_archiver(place) as archiver:
+        return taken(archiver)
+
+
 async def test_what_is_too_old_is_deleted_and_its_totals_stay_or_go(kept: Store, place: Settings) -> None:
     await filled(kept, (30, 29, 1))
     hours = [
@@ -314,6 +382,20 @@ async def test_what_is_too_old_is_deleted_and_its_totals_stay_or_go(kept: Store,
     await kept.save_hourly(hours)
     await deleted_before(place, TODAY - 7, keeps_totals=False)
     assert totals_of(place) == [hours[1].hour_bucket]
+
+
+async def test_what_waits_in_vain_is_deleted_with_the_rest(kept: Store, place: Settings) -> None:
+    old, young = NOW - 30 * DAY_MS, NOW - 1 * DAY_MS
+    await kept.append(
+        [EarlyOutcome(outcome=outcome("o", received_at=at), stores=("shop", f"{at}")) for at in (old, young)]
+    )
+    assert (await deleted_before(place, TODAY - 7, keeps_totals=True)).others == 1
+    assert found_in(place, "SELECT count(*) FROM early_outcomes") == [1]
+    await kept.append([query("o", store_id="shop", created_at=young, received_at=young)])
+    details = await kept.interaction("o")
+    assert details is not None
+    assert details.outcome is not None
+    assert details.outcome.received_at == young
 
 
 async def deleted_before(place: Settings, day: int, *, keeps_totals: bool) -> Deleted:

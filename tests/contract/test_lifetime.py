@@ -4,10 +4,13 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
+from structlog.testing import capture_logs
 
+from aura_analytics.archive.opening import opened_archiver
 from aura_analytics.errors import StoreUnavailable
 from aura_analytics.events.records import Interaction
-from aura_analytics.store import Store
+from aura_analytics.settings import Settings
+from aura_analytics.store import Store, migrate
 from aura_analytics.store.judging import Choice, Demand, JudgeBatch
 from aura_analytics.store.port import Claim, FeedPoint, HourlySums
 from contract.backends import Backend
@@ -81,6 +84,7 @@ CALLS: dict[str, Callable[[Store], Awaitable[object]]] = {
     "wide_rows": lambda store: store.wide_rows(["a"]),
     "snapshot": lambda store: first_batch(store.snapshot(10)),
     "count": lambda store: store.count(),
+    "stores_of": lambda store: store.stores_of(["a"]),
     "conversion_rows": lambda store: store.conversion_rows(["a"]),
     "conversion_snapshot": lambda store: first_batch(store.conversion_snapshot(10)),
     "interaction": lambda store: store.interaction("a"),
@@ -160,3 +164,14 @@ async def test_a_store_goes_on_when_another_one_of_the_same_database_is_closed(
     await backend.close(other_store)
     assert await store.append([query("a"), query("b")]) == [False, True]
     assert await store.count() == 2
+
+
+async def test_a_database_that_a_later_version_has_used_is_told(store: Store, database: str) -> None:
+    settings = Settings(aura_database_url=database)
+    recorded = "INSERT INTO migration_metadata (version, applied_at, description) VALUES (999, 0, 'of then')"
+    with opened_archiver(settings) as archiver:
+        archiver.shelf.side._connection.execute(recorded)
+    with capture_logs() as log:
+        assert await asyncio.to_thread(migrate, settings) == []
+    assert [(line["event"], line["migrations"]) for line in log] == [("database_of_a_later_version", [999])]
+    assert await store.count() == 0

@@ -7,12 +7,12 @@ removed, and one that counts goes on taking what it holds out of the tables.
 """
 
 import contextlib
+import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date, timedelta
 from hashlib import blake2b, file_digest
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TypeVar
 from urllib.parse import quote
 
@@ -61,17 +61,26 @@ class Archiver:
     Args:
         shelf: the database, open; nobody else uses it meanwhile.
         files: where files lie.
+        work: a folder of this machine for a file that is being made; what a killed run left there goes with the next.
         clock: the present.
         advance: told how many interactions have left the tables since it was told last.
     """
 
     def __init__(
-        self, shelf: Shelf, files: Files, *, clock: Clock = now, advance: Callable[[int], None] = lambda _: None
+        self,
+        shelf: Shelf,
+        files: Files,
+        work: Path,
+        *,
+        clock: Clock = now,
+        advance: Callable[[int], None] = lambda _: None,
     ) -> None:
         self.shelf = shelf
         self.files = files
+        self._work = work
         self.parquet = Parquet()
         self._step, self._moved = LEAST_STEP, 0
+        self._made: set[int] = set()
         self._clock = clock
         self._advance = advance
 
@@ -121,6 +130,7 @@ class Archiver:
 
     def sweep(self) -> None:
         """Remove the files that don't count; alone."""
+        shutil.rmtree(self._work, ignore_errors=True)
         for path in self.shelf.leftovers():
             self.files.remove(path)
             self.shelf.swept(path)
@@ -140,8 +150,8 @@ class Archiver:
         flats = [flat for flats in self.in_force(file) for flat in flats]
         name = _name_of(file.day, file.store_id)
         self.shelf.leave([name])
-        with TemporaryDirectory() as folder:
-            fresh = self._written(file.day, file.store_id, flats, name, Path(folder))
+        with self._making() as path:
+            fresh = self._written(file.day, file.store_id, flats, name, path)
         with self.shelf.moving():
             there = self.shelf.file(file.number)
             is_same = bool(flats) and there is not None and there.held == len(flats)
@@ -172,13 +182,12 @@ class Archiver:
     def _archive(self, day: int, done: Archived) -> Archived:
         """Archive a day."""
         ids = self.shelf.resting(day)
-        held = {file.number: file.held for file in self.shelf.files(day)}
         unfit = 0
         for start in range(0, len(ids), ROUND):
             with self.alone():
                 unfit += self._round(day, ids[start : start + ROUND])
             time.sleep(BETWEEN_ROUNDS_S)
-        files = [file for file in self.shelf.files(day) if file.number not in held]
+        files = [file for file in self.shelf.files(day) if file.number in self._made]
         return Archived(
             days=done.days + bool(files),
             files=done.files + len(files),
@@ -212,14 +221,26 @@ class Archiver:
             by_store.setdefault(flat[STORE], []).append(flat)
         names = {store: _name_of(day, store) for store in by_store}
         self.shelf.leave(names.values())
-        with TemporaryDirectory() as folder:
-            files = [self._written(day, store, some, names[store], Path(folder)) for store, some in by_store.items()]
+        with self._making() as path:
+            files = [self._written(day, store, some, names[store], path) for store, some in by_store.items()]
         self.shelf.add_files(files, ArchiveDay(day, "removing", self._clock()))
+        self._made |= {file.number for file in self.shelf.files(day) if file.path in names.values()}
         self._finish(day, {names[store]: _digests(some) for store, some in by_store.items()})
 
-    def _written(self, day: int, store: str, flats: Sequence[Flat], name: str, folder: Path) -> ArchiveFile:
+    @contextlib.contextmanager
+    def _making(self) -> Iterator[Path]:
+        """Have a path for files that are made one after another; alone, so nobody else has it."""
+        try:
+            self._work.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise ArchiveError(f"the archive's files can't be made beside the database: {error.strerror}") from error
+        try:
+            yield self._work / "part.parquet"
+        finally:
+            shutil.rmtree(self._work, ignore_errors=True)
+
+    def _written(self, day: int, store: str, flats: Sequence[Flat], name: str, path: Path) -> ArchiveFile:
         """Write a file that doesn't count yet, and see that it gives back what it was given."""
-        path = folder / "part.parquet"
         self.parquet.write(path, flats)
         expected = content([digest(flat) for flat in flats])
         checksum, size = _sha256(path), path.stat().st_size

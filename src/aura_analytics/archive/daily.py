@@ -12,7 +12,8 @@ import threading
 import msgspec
 
 from aura_analytics.archive.course import Archived, Archiver, day_of
-from aura_analytics.archive.opening import opened_archiver
+from aura_analytics.archive.opening import cache_of, opened_archiver
+from aura_analytics.archive.query import sweep
 from aura_analytics.archive.retention import Deleted, delete_before
 from aura_analytics.clock import now
 from aura_analytics.errors import AuraError
@@ -35,6 +36,7 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True):
 def keep(archiver: Archiver, settings: Settings, *, moment: int) -> Kept:
     """Archive and delete as the settings say. It blocks."""
     archived, deleted = Archived(), Deleted()
+    sweep(cache_of(settings))
     archiver.files.names()  # what was removed elsewhere, also for a person's sake, goes from this machine now
     if settings.archive_after_days:
         archived = archiver.run(day_of(moment) - settings.archive_after_days)

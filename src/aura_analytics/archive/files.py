@@ -6,12 +6,10 @@ from pathlib import Path, PurePosixPath
 from typing import Protocol
 from urllib.parse import unquote, urlsplit
 
-from ulid import ULID
-
 from aura_analytics.archive.objects import Access, ObjectFiles
 from aura_analytics.errors import ArchiveError, SettingsError
 
-# What a file is called until it is whole. A name that begins so is never given to anybody.
+# What a file is called until it is whole, before its own name. A name that begins so is never given to anybody.
 UNFINISHED = ".unfinished-"
 
 
@@ -56,7 +54,7 @@ class Folder:
     def put(self, path: Path, name: str) -> None:
         """Copy a file beside its place, bring it to the disk, and put it there by renaming."""
         target = self._at(name)
-        fresh = target.with_name(f"{UNFINISHED}{ULID()}")
+        fresh = _unfinished(target)
         try:
             made = [
                 folder
@@ -78,8 +76,12 @@ class Folder:
     def local(self, name: str) -> Path:
         """Give the file itself."""
         path = self._at(name)
-        if not path.is_file():
-            raise ArchiveError(f"the archive lacks a file: {name}")
+        try:
+            path.stat()
+        except (FileNotFoundError, NotADirectoryError) as error:
+            raise ArchiveError(f"the archive lacks a file: {name}") from error
+        except OSError as error:
+            raise ArchiveError(f"the archive's folder can't be read: {error.strerror}") from error
         return path
 
     def names(self, prefix: str = "") -> list[str]:
@@ -101,6 +103,7 @@ class Folder:
         path = self._at(name)
         try:
             path.unlink(missing_ok=True)
+            _unfinished(path).unlink(missing_ok=True)  # of who was killed while writing it
         except OSError as error:
             raise ArchiveError(f"a file of the archive can't be removed: {error.strerror}") from error
         for folder in PurePosixPath(name).parents:
@@ -135,6 +138,10 @@ def opened_files(url: str, cache: Path, access: Access | None = None) -> Files:
     if scheme:
         raise SettingsError(f"ARCHIVE_URL begins with {scheme}://; it takes a folder, file:///… or s3://…")
     return Folder(Path(url))
+
+
+def _unfinished(path: Path) -> Path:
+    return path.with_name(f"{UNFINISHED}{path.name}")
 
 
 def _copy(source: Path, target: Path) -> None:

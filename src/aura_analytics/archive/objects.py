@@ -210,7 +210,9 @@ def _opened(url: str, access: Access) -> "S3Store":
         from obstore.exceptions import BaseError  # noqa: PLC0415 (an extra)
         from obstore.store import S3Store  # noqa: PLC0415
     except ImportError as error:
-        raise ExtraMissing("an archive in an object store needs the extra: pip install aura-analytics[s3]") from error
+        raise ExtraMissing(
+            "ARCHIVE_URL names an object store, which needs an optional part: pip install 'aura-analytics[s3]'"
+        ) from error
     prefix = (match["prefix"] or "").strip("/")
     try:
         return S3Store(

@@ -11,6 +11,9 @@ from aura_analytics.clock import Clock, now
 from aura_analytics.settings import Settings
 from aura_analytics.store import archive_path, shelf
 
+# Where files are made, in the folder for copies; no copy's folder is called so.
+WORK = "being-made"
+
 
 def files_of(settings: Settings) -> Files:
     """Give the files of the database's archive, wherever they lie.
@@ -44,7 +47,7 @@ def opened_archiver(
         SettingsError: ARCHIVE_URL names no place.
     """
     files, opened = files_of(settings), shelf(settings)
-    archiver = Archiver(opened, files, clock=clock, advance=advance)
+    archiver = Archiver(opened, files, cache_of(settings) / WORK, clock=clock, advance=advance)
     opened.side.open()
     try:
         yield archiver

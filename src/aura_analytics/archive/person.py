@@ -7,19 +7,21 @@ else writes files: nothing of it goes back meanwhile.
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, asynccontextmanager
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
-from aura_analytics.archive import recall
+from aura_analytics.archive import query, recall, stock
 from aura_analytics.archive.course import Archiver
-from aura_analytics.archive.opening import opened_archiver
+from aura_analytics.archive.opening import cache_of, opened_archiver
 from aura_analytics.clock import Clock, now
 from aura_analytics.errors import ArchiveError, StoreUnavailable
 from aura_analytics.settings import Settings
 from aura_analytics.store.privacy import MOST_UNNAMED
+
+Result = TypeVar("Result")
 
 # Files that are looked through together, and how long another process is waited for that writes files.
 FILES = 200
@@ -67,6 +69,7 @@ class ArchivedPersons:
                 await loop.run_in_executor(thread, stack.close)
 
     def _hold(self, stack: ExitStack) -> Archiver:
+        query.sweep(cache_of(self._settings))
         archiver = stack.enter_context(opened_archiver(self._settings, clock=self._clock))
         stack.enter_context(archiver.alone(PATIENCE_S))
         return archiver
@@ -81,31 +84,38 @@ class HeldPersons:
         self._archiver = archiver
         self._thread = thread
         self._clock = clock
+        self._unknown = 0
 
     async def erase(self, user_id: str) -> int:
         """Put what is theirs into the tables, and write files anew without it; tell how many interactions it were."""
-        return await self._run(user_id, rewrites=True)
+        count = await self._run(partial(_recall, user_id=user_id, rewrites=True, moment=self._clock()))
+        self._unknown = (await self._run(stock.taken)).unknown
+        return count
 
     async def known(self, user_id: str) -> AsyncIterator[dict[str, Any]]:
         """Put what is theirs into the tables, where the rows tell it; nothing is told here. Any: what JSON can hold."""
-        await self._run(user_id, rewrites=False)
+        await self._run(partial(_recall, user_id=user_id, rewrites=False, moment=self._clock()))
         nothing: tuple[dict[str, Any], ...] = ()
         for record in nothing:
             yield record
 
     async def left(self) -> str | None:
-        """Nothing: files are without it when the erasing has returned."""
-        return None
+        """Say that files lie there that nobody knows; those that count are without it when the erasing has returned."""
+        if not self._unknown:
+            return None
+        return (
+            f"{self._unknown} files in the archive's place are unknown to this database, as after a backup was put back;"
+            " what they hold of anybody stays until they are removed"
+        )
 
-    async def _run(self, user_id: str, *, rewrites: bool) -> int:
-        work = partial(_recall, self._archiver, user_id, rewrites=rewrites, moment=self._clock())
+    async def _run(self, work: Callable[[Archiver], Result]) -> Result:
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+            return await asyncio.get_running_loop().run_in_executor(self._thread, work, self._archiver)
         except ArchiveError as error:
             raise StoreUnavailable(f"the archive can't be used: {error}") from error
 
 
-def _recall(archiver: Archiver, user_id: str, *, rewrites: bool, moment: int) -> int:
+def _recall(archiver: Archiver, *, user_id: str, rewrites: bool, moment: int) -> int:
     """Put what may be a person's back into the tables."""
     archiver.mend()
     found, sessions = _look_through(archiver, user_id)

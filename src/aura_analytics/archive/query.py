@@ -216,7 +216,7 @@ def _folder(scratch: Path) -> Iterator[Path]:
     """Have a folder for the time of the block. It is locked, so that one that was left behind can be told from it."""
     try:
         scratch.mkdir(parents=True, exist_ok=True)
-        _sweep(scratch)
+        sweep(scratch)
         folder = Path(tempfile.mkdtemp(prefix=FOLDER, dir=scratch)).resolve()
         lock = os.open(folder, os.O_RDONLY)
     except OSError as error:
@@ -229,8 +229,8 @@ def _folder(scratch: Path) -> Iterator[Path]:
         os.close(lock)
 
 
-def _sweep(scratch: Path) -> None:
-    """Remove what killed processes left behind."""
+def sweep(scratch: Path) -> None:
+    """Remove what questions left behind whose process was killed."""
     for folder in scratch.glob(f"{FOLDER}*"):
         with suppress(OSError):
             lock = os.open(folder, os.O_RDONLY)

@@ -4,7 +4,7 @@ import platform
 from collections.abc import AsyncIterator
 from functools import partial
 
-from aura_analytics.doctor import database, door, judge, listeners, privacy, server
+from aura_analytics.doctor import archive, database, door, judge, listeners, privacy, server
 from aura_analytics.doctor.finding import WITHIN_S, Finding, fail, ok, skipped, within
 from aura_analytics.errors import AuraError
 from aura_analytics.settings import Settings
@@ -59,6 +59,8 @@ async def _of_database(settings: Settings) -> AsyncIterator[Finding]:
         yield fail("database", str(error), REACH)
         return
     for finding in await within("database state", partial(database.state, settings, seen), REACH):
+        yield finding
+    for finding in await within("archive", partial(archive.files, settings), "see ARCHIVE_URL"):
         yield finding
     for finding in await within("keys", partial(door.keys, settings, seen.keys), "see the settings of the door"):
         yield finding

@@ -7,18 +7,16 @@ from aura_analytics.errors import Rejection
 from aura_analytics.events.decode import Decoded
 from aura_analytics.events.records import EarlyOutcome, Event, Storable, VoiceOutcome, VoiceQuery
 from aura_analytics.guard.principal import Principal
-from aura_analytics.store.port import WIDE_COLUMNS, WideRow
 
 # Ids that are looked up at once.
 LOOKED_UP = 500
-ID, STORE = WIDE_COLUMNS.index("id"), WIDE_COLUMNS.index("store_id")
 
 
 class Rows(Protocol):
     """What is asked of the row database."""
 
-    async def wide_rows(self, query_ids: Sequence[str]) -> list[WideRow]:
-        """Give the joined rows of these interactions; an id that isn't there has no row."""
+    async def stores_of(self, query_ids: Sequence[str]) -> dict[str, str]:
+        """Give the stores of these interactions, as far as they are there."""
 
 
 async def stores_of(principal: Principal | None, decoded: Decoded, rows: Rows) -> dict[str, str]:
@@ -33,7 +31,7 @@ async def stores_of(principal: Principal | None, decoded: Decoded, rows: Rows) -
     ids = sorted(named)
     for start in range(0, len(ids), LOOKED_UP):
         # What is there already goes before what this body says: the first query of an id wins.
-        stores |= {row[ID]: row[STORE] for row in await rows.wide_rows(ids[start : start + LOOKED_UP])}
+        stores |= await rows.stores_of(ids[start : start + LOOKED_UP])
     return stores
 
 

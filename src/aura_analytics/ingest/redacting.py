@@ -8,7 +8,6 @@ import msgspec
 from aura_analytics.errors import SettingsError
 from aura_analytics.events.records import Event, VoiceConversion, VoiceOutcome, VoiceQuery
 from aura_analytics.settings import REDACTED, Settings
-from aura_analytics.store.port import WideRow
 
 if TYPE_CHECKING:
     from aura_analytics.guard.redaction import Kind, Redaction
@@ -28,8 +27,8 @@ EXAMPLE = "shop-1=email,phone;shop-2=all, or JSON such as {“shop-1”: “emai
 class Rows(Protocol):
     """What is asked of the row database."""
 
-    async def wide_rows(self, query_ids: Sequence[str]) -> list[WideRow]:
-        """Give the joined rows of these interactions, led by their ids and their stores."""
+    async def stores_of(self, query_ids: Sequence[str]) -> dict[str, str]:
+        """Give the stores of these interactions, as far as they are there."""
 
 
 class Redactions:
@@ -89,8 +88,7 @@ async def stores_of(events: Sequence[Event], redactions: Redactions | None, rows
     here = {event.id: event.store_id for event in events if isinstance(event, VoiceQuery)}
     named = {event.query_id for event in events if not isinstance(event, VoiceQuery) and event.query_id is not None}
     # What is stored already counts: of two queries of one id, the first one stands.
-    stored = await rows.wide_rows(sorted(named)) if named else []
-    return here | {str(row[0]): str(row[1]) for row in stored}
+    return here | (await rows.stores_of(sorted(named)) if named else {})
 
 
 def redacted(

@@ -1,11 +1,15 @@
 """The files that bring a database to the shape that this version works with, for each kind of database."""
 
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
 import msgspec
+import structlog
 
 from aura_analytics.errors import MigrationError
+
+log = structlog.get_logger()
 
 _FILE = re.compile(r"^(?P<version>\d{3})_(?P<name>\w+)\.sql$")
 
@@ -34,3 +38,9 @@ def available(name: str) -> list[Migration]:
     if not found:
         raise MigrationError("the migration files are missing from this installation")
     return [Migration(int(match["version"]), match["name"], path.read_text("utf-8")) for match, path in found]
+
+
+def tell_of_later(recorded: Iterable[int], known: Iterable[Migration]) -> None:
+    """Say that a later version has used a database: what that one has put elsewhere, this one doesn't look for."""
+    if later := sorted(set(recorded) - {migration.version for migration in known}):
+        log.warning("database_of_a_later_version", migrations=later)

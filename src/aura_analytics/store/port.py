@@ -9,14 +9,7 @@ from typing import Any, Protocol
 
 import msgspec
 
-from aura_analytics.events.records import (
-    Interaction,
-    InteractionDetails,
-    JudgeCall,
-    Storable,
-    Verdict,
-    VoiceQuery,
-)
+from aura_analytics.events.records import Interaction, InteractionDetails, JudgeCall, Storable, Verdict, VoiceQuery
 from aura_analytics.store.alerts import AlertStore
 from aura_analytics.store.failures import Failures
 from aura_analytics.store.judging import AnsweredCalls, CallSums, Choice, Demand, Grant, JudgeBatch
@@ -363,6 +356,9 @@ class Store(Failures, Undoing, Protocol):
 
     async def wide_rows(self, query_ids: Sequence[str]) -> list[WideRow]:
         """Give the joined rows of these interactions, in any order; an id that isn't there has no row."""
+
+    async def stores_of(self, query_ids: Sequence[str]) -> dict[str, str]:
+        """Give the stores of these interactions, as far as they are there; no file of the archive is read for it."""
 
     async def surroundings(self, query_ids: Sequence[str], session_ids: Sequence[str]) -> Surroundings:
         """Give what lies around these interactions and sessions; a session whose moments can't be read has no span."""

@@ -168,7 +168,8 @@ class Shelf:
     def delete_others(self, before: int, *, totals: bool) -> int:
         """Remove what else is from before a moment: outcomes that no query came to, requests to models, totals if asked."""
         self.side.tell("delete_sessions", day=before // DAY_MS)
-        count = self.side.tell("delete_lone_outcomes", before=before) + self.side.tell("delete_calls", before=before)
+        names = ("delete_lone_outcomes", "delete_early_outcomes", "delete_calls")
+        count = sum(self.side.tell(name, before=before) for name in names)
         return count + (self.side.tell("delete_hours", before=before // 1000) if totals else 0)
 
     def keep_totals(self, before_s: int | None) -> None:

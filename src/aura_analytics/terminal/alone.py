@@ -1,5 +1,6 @@
 """How a command that finds no server is one itself for a moment, without a port."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -16,6 +17,10 @@ from aura_analytics.projection.follower import Projection
 from aura_analytics.settings import Settings
 from aura_analytics.store import Store
 from aura_analytics.terminal.screen import progress
+from aura_analytics.terminal.shelved import refuse_missing_files
+
+# What takes longer to build is looked at: a server waits for files of the archive that are away, a command would for ever.
+LOOK_AFTER_S = 3.0
 
 
 @asynccontextmanager
@@ -48,7 +53,14 @@ async def _own_projection(settings: Settings, store: Store, stack: AsyncExitStac
     except ProjectionOwned:
         projection = await running(None)
     with progress("reading the database", 1.0) as meter:
-        await projection.built(meter.set)
+        building = asyncio.ensure_future(projection.built(meter.set))
+        try:
+            await asyncio.wait({building}, timeout=LOOK_AFTER_S)
+            if not building.done():
+                await asyncio.to_thread(refuse_missing_files, settings)
+            await building
+        finally:
+            building.cancel()
     return projection
 
 

@@ -25,7 +25,7 @@ from aura_analytics.terminal.reading import HELP_JSON, Database
 from aura_analytics.terminal.recording import put_on_record
 from aura_analytics.terminal.running import settings_for
 from aura_analytics.terminal.screen import progress, results
-from aura_analytics.terminal.shelved import tell_of_archive
+from aura_analytics.terminal.shelved import tell_of_archive, tell_of_files
 
 GZIP = b"\x1f\x8b"
 PIECE = 1 << 20
@@ -79,6 +79,7 @@ def _restore(
     restored = put_in_place(settings, file)
     details = {"kept": restored.kept, **told(restored.held)}
     put_on_record(settings, "backup.restored", subject=str(file.absolute()), details=details)
+    tell_of_files(settings)
     if as_json:
         print_json(details)
         return

@@ -28,7 +28,7 @@ from aura_analytics.terminal.reading import HELP_JSON, Database
 from aura_analytics.terminal.recording import put_on_record
 from aura_analytics.terminal.running import run, settings_for
 from aura_analytics.terminal.screen import Meter, progress
-from aura_analytics.terminal.shelved import tell_of_archive
+from aura_analytics.terminal.shelved import tell_of_archive, tell_of_leaving
 
 GZIP, SQLITE = b"\x1f\x8b", b"SQLite format 3\0"
 SCRIPT = ".sql"
@@ -88,8 +88,9 @@ def _export(
     settings = settings_for(database)
     script = as_sql or file.suffix == SCRIPT
     migrate(settings)
-    tell_of_archive(settings, "they aren't exported; aura-analytics archive restore puts them back first")
+    archived = tell_of_archive(settings, "they aren't exported; aura-analytics archive restore puts them back first")
     exported = given_back(settings, file, script=script, everything=everything, force=force)
+    tell_of_leaving(settings, archived)
     put_on_record(settings, "d1.exported", subject=str(file.absolute()), details={"rows": dict(exported.rows)})
     imported.show_exported(exported, as_json=as_json)
 

@@ -23,7 +23,7 @@ from aura_analytics.terminal.copied import Copied
 from aura_analytics.terminal.recording import name_of, noted
 from aura_analytics.terminal.running import settings_for
 from aura_analytics.terminal.screen import notes, progress
-from aura_analytics.terminal.shelved import refuse_archive, tell_of_archive
+from aura_analytics.terminal.shelved import refuse_archive, tell_of_archive, tell_of_leaving
 
 FROM, TO = "--from", "--to"
 
@@ -54,7 +54,7 @@ async def copy(source: Settings, target: Settings, wanted: Wanted) -> Copied:
         await asyncio.to_thread(migrate, target)
         if wanted.copies:
             await asyncio.to_thread(refuse_archive, target, TO)
-    await asyncio.to_thread(
+    archived = await asyncio.to_thread(
         tell_of_archive, source, "they aren't copied; aura-analytics archive restore puts them back first"
     )
     async with _opened(FROM, source) as (from_, rows), _opened(TO, target) as (to, side):
@@ -64,6 +64,7 @@ async def copy(source: Settings, target: Settings, wanted: Wanted) -> Copied:
         if wanted.copies and not await asyncio.to_thread(side.lock):
             raise LoadError("another copy into this database is at work")
         copied = await _copied(from_, rows, side, identities, wanted)
+        await asyncio.to_thread(tell_of_leaving, source, archived)
         if wanted.copies and wanted.tells:
             details = {"rows": {table["table"]: table["copied"] for table in copied.tables}}
             await noted(from_, "database.copied", subject=f"to {name_of(target)}", details=details)

@@ -9,7 +9,6 @@ from aura_analytics.errors import SettingsError
 from aura_analytics.events.records import Event, VoiceConversion, VoiceOutcome, VoiceQuery
 from aura_analytics.ingest.redacting import make_redaction, redacted, stores_of
 from aura_analytics.settings import Settings
-from aura_analytics.store.port import WideRow
 
 MAIL, PHONE = "jo@shop.example", "+49 30 901820"
 REDACTION = make_redaction(Settings(redact="email, phone"))
@@ -66,11 +65,11 @@ class Known:
     """A row database that holds one query."""
 
     def __init__(self, query_id: str, store_id: str) -> None:
-        self._row: WideRow = (query_id, store_id)
+        self._known = {query_id: store_id}
 
-    async def wide_rows(self, query_ids: Sequence[str]) -> list[WideRow]:
+    async def stores_of(self, query_ids: Sequence[str]) -> dict[str, str]:
         """Give it where it is asked for."""
-        return [self._row] if self._row[0] in query_ids else []
+        return {id: store for id, store in self._known.items() if id in query_ids}
 
 
 def said(id: str, store_id: str) -> VoiceQuery:

@@ -39,6 +39,7 @@ from aura_analytics.store.postgres.writer import LANES, Lane, Writer
 from aura_analytics.store.queries import Row, load
 from aura_analytics.store.tolerance import verdict_of
 
+ARCHIVE = load("archive", "postgres")
 EVENTS = load("events", "postgres")
 CONVERSIONS = load("conversions", "postgres")
 FEED = load("feed", "postgres")
@@ -146,6 +147,12 @@ class PostgresStore(Work, Judging, Failing):
             rows += [*found, *map(wide_row, past.values())]
             missing = [id for id in archived if id not in past]  # just taken out of the archive
         return rows
+
+    async def stores_of(self, query_ids: Sequence[str]) -> dict[str, str]:
+        """Give the stores of these interactions."""
+        async with self._reading() as connection:
+            found = await connection.execute(ARCHIVE["stores_of"], {"ids": _keys(query_ids)})
+            return dict(await found.fetchall())
 
     async def surroundings(self, query_ids: Sequence[str], session_ids: Sequence[str]) -> Surroundings:
         """Give what lies around these interactions."""

@@ -5,7 +5,7 @@ from contextlib import closing
 import psycopg
 
 from aura_analytics.errors import MigrationError
-from aura_analytics.store.migrations import UNKNOWN, Migration, available
+from aura_analytics.store.migrations import UNKNOWN, Migration, available, tell_of_later
 from aura_analytics.store.port import MigrationState
 from aura_analytics.store.postgres import citus
 from aura_analytics.store.postgres.connection import conninfo, translated
@@ -70,6 +70,7 @@ def migrate(url: str) -> list[Migration]:
         StoreUnavailable: the database can't be used.
     """
     with translated(), closing(psycopg.connect(conninfo(url, statement_ms=0), autocommit=True)) as connection:
+        tell_of_later(_recorded(connection), available(DIRECTORY))
         if not _pending(connection) and not _is_moved(connection) and not citus.waiting(connection):
             _check(connection)
             return []

@@ -102,6 +102,12 @@ SELECT id, file FROM archived_ids WHERE id {in:ids};
 -- Which of some interactions lie in the archive.
 SELECT id FROM archived_ids WHERE id {in:ids};
 
+-- name: stores_of
+-- The stores of some interactions, wherever they lie: a file of the archive holds those of one store.
+SELECT id, store_id FROM voice_queries WHERE id {in:ids}
+UNION ALL
+SELECT a.id, f.store_id FROM archived_ids AS a JOIN archive_files AS f ON f.number = a.file WHERE a.id {in:ids};
+
 -- name: take_out
 -- Note that interactions no longer lie in a file.
 DELETE FROM archived_ids WHERE file = :file AND id {in:ids} RETURNING id;

@@ -42,6 +42,7 @@ from aura_analytics.store.sqlite.surroundings import surroundings
 from aura_analytics.store.sqlite.work import Work
 from aura_analytics.store.tolerance import verdict_of
 
+ARCHIVE = queries.load("archive", "sqlite")
 EVENTS = queries.load("events", "sqlite")
 CONVERSIONS = queries.load("conversions", "sqlite")
 FEED = queries.load("feed", "sqlite")
@@ -101,6 +102,12 @@ class SqliteStore(Work, Judging, Failing):
             rows += [*found, *map(wide_row, past.values())]
             missing = [id for id in archived if id not in past]  # just taken out of the archive
         return rows
+
+    async def stores_of(self, query_ids: Sequence[str]) -> dict[str, str]:
+        """Give the stores of these interactions."""
+        asked = {"ids": json_of(list(query_ids))}
+        rows = await self._read(partial(fetch, sql=ARCHIVE["stores_of"], parameters=asked))
+        return {str(id): str(store) for id, store in rows}
 
     async def surroundings(self, query_ids: Sequence[str], session_ids: Sequence[str]) -> Surroundings:
         """Give what lies around these interactions."""

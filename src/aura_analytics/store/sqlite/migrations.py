@@ -10,7 +10,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from aura_analytics.errors import MigrationError, StoreUnavailable
-from aura_analytics.store.migrations import UNKNOWN, Migration, available
+from aura_analytics.store.migrations import UNKNOWN, Migration, available, tell_of_later
 from aura_analytics.store.port import MigrationState
 from aura_analytics.store.sqlite.connection import connect, path_of, translated
 
@@ -71,7 +71,9 @@ def migrate(url: str) -> list[Migration]:
     except OSError as error:
         raise StoreUnavailable(f"the folder of the database can't be made: {error.strerror}") from error
     with closing(connect(path)) as connection, translated(), _exclusively(connection):
-        applied = [migration for migration in available(DIRECTORY) if migration.version not in _recorded(connection)]
+        recorded, known = _recorded(connection), available(DIRECTORY)
+        tell_of_later(recorded, known)
+        applied = [migration for migration in known if migration.version not in recorded]
         for migration in applied:
             _apply(connection, migration)
         _check(connection)
