@@ -82,6 +82,7 @@ bench: $(DEVELOPMENT) $(WORKER) ## Measure on this machine
 	@$(BIN)/python bench/crowd.py
 	@$(BIN)/python bench/judging.py
 	@$(BIN)/python bench/main_worker.py
+	@$(BIN)/python bench/page.py
 
 clean: ## Remove what was made, but no data
 	rm -rf $(VENV) dist site web/node_modules examples/main-worker/node_modules src/aura_analytics/dashboard .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

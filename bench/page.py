@@ -42,6 +42,8 @@ new PerformanceObserver(list => list.getEntries().forEach(one => window.long.pus
   .observe({entryTypes: ["longtask"]});
 """
 LAST = "window.whole > 0 && performance.now() - window.whole > 500"
+ROW = 56
+BUSY = "setTimeout(() => { const begun = performance.now(); while (performance.now() - begun < 200); })"
 LOAD_ROWS = """rows => new Promise(done => {
   const list = document.querySelector(".list");
   const step = () => {
@@ -119,9 +121,12 @@ def scrolling(url: str, chromium: str, rows: int) -> None:
         page.goto(f"{url}/browse?period=all")
         page.wait_for_selector(".list-row a")
         page.set_default_timeout(PATIENCE_MS * 10)
+        page.evaluate(BUSY)
+        page.wait_for_function("window.long.length > 0")  # a task that is long is seen
         for what, script in (("down", LOAD_ROWS), ("back", SCROLL_BACK)):
             page.evaluate("window.long = []")
             page.evaluate(script, rows)
+            assert page.evaluate("document.querySelector('.list').scrollHeight") >= rows * ROW
             long = sorted(page.evaluate("window.long"))
             told = f"{len(long)} tasks over 50 ms, {sum(one > 100 for one in long)} over 100 ms, the longest"
             print(f"{rows:,} rows {what}: {told} {long[-1] if long else 0} ms", flush=True)
