@@ -13,6 +13,7 @@ from typing import cast
 import msgspec
 import structlog
 import uvicorn
+from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
 from starlette.types import ASGIApp
 
@@ -132,6 +133,27 @@ def make_app(
     Raises:
         SettingsError: a network or an origin is none.
     """
+    policy, keyring = make_policy(settings), keyring or Keyring(store.keys)
+    sessions = Sessions(store.sessions, keyring, trusted=policy.trusted, address_header=policy.address_header)
+    reading = _reading(settings, store, columns, sessions)
+    kept = Cache(reading, store, store.persons, staleness_ms=settings.stats_max_staleness_ms // 2)
+    page = built_page()
+    streams = streams or Streams(Live(store), Tail(Recent()))
+    meter = Meter()
+    budget_usd = settings.eval_daily_budget_usd or None
+    metrics = Metrics(meter, store, columns, sizes=partial(sizes, settings), budget_usd=budget_usd, traces=traces)
+    others: dict[str, ASGIApp] = {LIVE: streams.live, TAIL: streams.tail, METRICS: metrics}
+    others[OPENAPI] = Description(reading, Receipt, closed=policy.closed)
+    others |= dict.fromkeys(page.paths, page)
+    bodies, count = Budget(settings.ingest_queue_bytes), counting(settings, store.keys)
+    front = Front(IngestEndpoint(store, settings, bodies), kept, others)
+    door = Door(front, keyring, store.keys, policy, problems.answer, sessions=sessions, budget=bodies, count=count)
+    served = RequestLog(door, meter)
+    return Traced(served, traces) if traces else served
+
+
+def _reading(settings: Settings, store: Store, columns: Columns, sessions: Sessions) -> FastAPI:
+    """Make the part that answers questions, and takes what people say of answers."""
 
     async def queue_depth() -> EvaluationQueue:
         depth = await store.queue_depth(now=now())
@@ -144,39 +166,21 @@ def make_app(
         redirect_slashes=False,  # it would send to whatever host the request names
     )
     reader = make_reader(settings, columns)
-    budget_usd = settings.eval_daily_budget_usd or None
-    over_both = (
+    for routes in (
+        router(reader, queue_depth),
         interactions.router(reader, store),
-        judging.router(reader, store, budget_usd=budget_usd),
+        judging.router(reader, store, budget_usd=settings.eval_daily_budget_usd or None),
         failing.router(reader, store),  # before the next, which has all other paths there
         reviewing.router(reader, store),
         persons.router(make_persons(store), store.keys),
-    )
-    for routes in (
-        router(reader, queue_depth),
-        *over_both,
         insights.router(reader),
         alerts_router(settings, store, reader),
+        session.router(sessions),
+        state_router(partial(health, store, columns), columns, Verification),
     ):
         reading.include_router(routes)
-    policy, keyring = make_policy(settings), keyring or Keyring(store.keys)
-    sessions = Sessions(store.sessions, keyring, trusted=policy.trusted, address_header=policy.address_header)
-    reading.include_router(session.router(sessions))
-    reading.include_router(state_router(partial(health, store, columns), columns, Verification))
     problems.install(reading)
-    kept = Cache(reading, store, store.persons, staleness_ms=settings.stats_max_staleness_ms // 2)
-    page = built_page()
-    streams = streams or Streams(Live(store), Tail(Recent()))
-    meter = Meter()
-    metrics = Metrics(meter, store, columns, sizes=partial(sizes, settings), budget_usd=budget_usd, traces=traces)
-    others: dict[str, ASGIApp] = {LIVE: streams.live, TAIL: streams.tail, METRICS: metrics}
-    others[OPENAPI] = Description(reading, Receipt, closed=policy.closed)
-    others |= dict.fromkeys(page.paths, page)
-    bodies, count = Budget(settings.ingest_queue_bytes), counting(settings, store.keys)
-    front = Front(IngestEndpoint(store, settings, bodies), kept, others)
-    door = Door(front, keyring, store.keys, policy, problems.answer, sessions=sessions, budget=bodies, count=count)
-    served = RequestLog(door, meter)
-    return Traced(served, traces) if traces else served
+    return reading
 
 
 class Server(uvicorn.Server):

@@ -53,7 +53,7 @@ class Front:
 
         try:
             await self._ingest(scope, receive, send_noting)
-        except Exception as error:
+        except Exception as error:  # the process's edge for events: what went wrong is the answer
             if begun:
                 raise
             answer = await problems.answer(scope, error)
