@@ -26,6 +26,12 @@ def status(service: Service, path: str, token: str | None = None, **query: str) 
     return httpx.get(f"{service.url}{path}", headers=headers, params=query).status_code
 
 
+def until_known(service: Service, token: str) -> None:
+    """Wait until a server knows a key. Before it knows any, it is open to this machine, whatever is shown."""
+    until(lambda: status(service, "/stats/summary") == 401 or None)
+    until(lambda: status(service, "/stats/summary", token) == 200 or None)
+
+
 def test_a_server_is_open_to_its_own_machine_until_there_is_a_key_and_closed_from_then_on(service: Service) -> None:
     with service:
         assert status(service, "/stats/summary") == 200
@@ -62,7 +68,7 @@ def test_a_key_that_sees_some_stores_reads_and_writes_only_them(service: Service
         writer = keys(service, "create", "w", "--scope", "ingest", "--store", "a").strip()
         reader = keys(service, "create", "r", "--scope", "read", "--store", "b").strip()
         every = keys(service, "create", "all", "--scope", "admin").strip()
-        until(lambda: status(service, "/stats/summary", every) == 200 or None)
+        until_known(service, every)
         sent = [query("q-a", store_id="a"), query("q-b", store_id="b")]
         answer = httpx.post(f"{service.url}/ingest", json=sent, headers={"X-API-Key": writer})
         assert answer.status_code == 207
@@ -79,7 +85,7 @@ def test_a_key_is_exchanged_without_a_gap(service: Service) -> None:
     with service:
         old = keys(service, "create", "shop", "--scope", "read").strip()
         new = keys(service, "rotate", old, "--keep", "1h").strip()
-        until(lambda: status(service, "/stats/summary", new) == 200 or None)
+        until_known(service, new)
         assert status(service, "/stats/summary", old) == 200
 
 
@@ -96,7 +102,7 @@ def test_a_signed_key_comes_with_its_secret_and_a_new_one_after_exchange(service
 def test_commands_show_their_key_to_a_server(service: Service) -> None:
     with service:
         token = keys(service, "create", "me", "--scope", "read").strip()
-        until(lambda: status(service, "/stats/summary", token) == 200 or None)
+        until_known(service, token)
         asked = ("stats", "summary", "--json", "--database", service.database_url)
         refused = aura(*asked, folder=service.folder)
         assert (refused.returncode, refused.stdout) == (1, b"")
