@@ -11,6 +11,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date, timedelta
+from functools import partial
 from hashlib import blake2b, file_digest
 from pathlib import Path
 from typing import TypeVar
@@ -280,7 +281,7 @@ class Archiver:
         left = [id for id in digests if id not in there]
         while left:
             step, left = {id: digests[id] for id in left[: self._step]}, left[self._step :]
-            moved = self.patiently(lambda step=step: self._move(file, step))  # type: ignore[misc]
+            moved = self.patiently(partial(self._move, file, step))
             self._moved += moved
             self._advance(moved)
         after = self.shelf.file(file.number)
