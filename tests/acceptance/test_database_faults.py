@@ -133,7 +133,17 @@ def told(service: Service) -> str:
 
 def is_told(service: Service, *words: str) -> None:
     """Wait until the service says one of these of its database."""
-    until(lambda: told(service) in words, within_s=RECOVERY_S)
+    said: dict[str, None] = {}
+
+    def says() -> bool:
+        said[word := told(service)] = None
+        return word in words
+
+    try:
+        until(says, within_s=RECOVERY_S)
+    except AssertionError as error:
+        error.add_note(f"it said {', '.join(said)}")
+        raise
 
 
 def numbers(service: Service) -> dict[str, Any] | None:

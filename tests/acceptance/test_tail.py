@@ -76,10 +76,12 @@ def test_a_request_is_found_by_its_correlation_id_and_by_its_store(shared: Servi
     shared.http.post("/ingest", json=query(name, store_id=name), headers={"x-correlation-id": name})
     shared.get("/stats/summary", store=name)
 
+    # A request's line is written once its answer has gone out.
+    lines = until(lambda: lines if len(lines := tailed(shared, store=name)) > 1 else None)
+    assert [line["path"] for line in lines] == ["/ingest", "/stats/summary"]
     (line,) = tailed(shared, correlation_id=name)
     assert (line["event"], line["path"], line["accepted"]) == ("request", "/ingest", 1)
     assert "apples" not in json.dumps(line)
-    assert [line["path"] for line in tailed(shared, store=name)] == ["/ingest", "/stats/summary"]
     assert tailed(shared, correlation_id=name, level="warning") == []
 
 

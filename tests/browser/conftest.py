@@ -1,14 +1,16 @@
 """Services with a browser before them: Debian's Chromium, driven from here; nothing of it is downloaded."""
 
+import asyncio
 import shutil
 import time
 from collections.abc import AsyncIterator, Iterator, Sequence
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, BrowserContext, Page, async_playwright, expect
+from playwright.async_api import Browser, BrowserContext, Page, Route, async_playwright, expect
 
 from acceptance.service import Service, until
 from aura_analytics.demo.run import events, interactions
@@ -27,6 +29,16 @@ WIDE, NARROW = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
 BATCH = 100
 PATIENCE_MS = 30_000
 MAY_BE_MISSING = ("/interactions/",)
+SHIFTS = """
+window.shifted = 0;
+new PerformanceObserver(list => {
+    for (const one of list.getEntries()) if (!one.hadRecentInput) window.shifted += one.value;
+}).observe({ type: 'layout-shift', buffered: true });
+"""
+# More of it is what a browser's makers call poor.
+MOST_SHIFTED = 0.1
+# Answers take so long, one more than the other.
+LATE_S = (0.3, 0.1, 0.6)
 
 # What every test here needs; the loop is the one that the browser lives in.
 SESSION = pytest.mark.asyncio(loop_scope="session")
@@ -79,6 +91,22 @@ class Watched:
     async def settle(self) -> None:
         """Wait until nothing is on its way any more."""
         await expect(self.page.locator(".skeleton, [aria-busy=true]")).to_have_count(0, timeout=PATIENCE_MS)
+
+
+async def shifted(watched: Watched, path: str) -> float:
+    """Give how much a page's layout moves while its answers come late, one after the other."""
+    times = cycle(LATE_S)
+
+    async def slowly(route: Route) -> None:
+        await asyncio.sleep(next(times))
+        await route.continue_()
+
+    await watched.page.add_init_script(SHIFTS)
+    for asked in ("stats/**", "insights/**", "evaluations/**", "health"):
+        await watched.page.route(f"**/{asked}", slowly)
+    page = await watched.open(path)
+    moved: float = await page.evaluate("window.shifted")
+    return moved
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")

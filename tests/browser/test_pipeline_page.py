@@ -9,7 +9,7 @@ from playwright.async_api import BrowserContext, expect
 
 from acceptance.model import NONSENSE, Model, text, well
 from acceptance.service import Service, outcome, query, until
-from browser.conftest import Watched
+from browser.conftest import MOST_SHIFTED, Watched, shifted
 from browser.test_accessible import violations
 
 NUMBER = 6
@@ -51,6 +51,12 @@ async def watcher(context: BrowserContext, judged: Service) -> AsyncIterator[Wat
     made = Watched(await context.new_page(), judged.url)
     yield made
     assert made.wrongs == []
+
+
+async def test_what_is_given_up_moves_nothing_when_it_comes(watcher: Watched) -> None:
+    assert await shifted(watcher, "/pipeline?period=24h") < MOST_SHIFTED
+    await watcher.page.get_by_role("link", name="see why").click()
+    await expect(watcher.page.get_by_role("region", name="Given up")).to_be_in_viewport()
 
 
 async def test_failures_are_shown_with_their_causes_and_tried_again(

@@ -1,6 +1,5 @@
 """What the page does where the server is away, busy, slow or refuses, and where an address or an answer is beyond measure."""
 
-import asyncio
 import json
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -9,17 +8,9 @@ import pytest
 from playwright.async_api import BrowserContext, Page, Route, expect
 
 from acceptance.service import Service, query
-from browser.conftest import Watched
+from browser.conftest import MOST_SHIFTED, Watched, shifted
 
 BUSY: dict[str, Any] = {"headers": {"retry-after": "1"}, "json": {"code": "too_much", "detail": "Too much at once."}}
-SHIFTS = """
-window.shifted = 0;
-new PerformanceObserver(list => {
-    for (const one of list.getEntries()) if (!one.hadRecentInput) window.shifted += one.value;
-}).observe({ type: 'layout-shift', buffered: true });
-"""
-# More of it is what a browser's makers call poor.
-MOST_SHIFTED = 0.1
 
 Answer = Callable[[Route], Awaitable[None]]
 
@@ -72,16 +63,8 @@ async def test_a_busy_server_is_asked_again_when_it_said(watched: Watched, statu
 
 
 async def test_slow_answers_move_nothing_when_they_come(watched: Watched) -> None:
-    async def slowly(route: Route) -> None:
-        await asyncio.sleep(0.3)
-        await route.continue_()
-
-    await watched.page.add_init_script(SHIFTS)
-    await watched.page.route("**/stats/**", slowly)
-    await watched.page.route("**/insights/**", slowly)
     for path in ("/?period=30d", "/explore?period=30d&split=intent", "/pipeline?period=30d"):
-        page = await watched.open(path)
-        assert await page.evaluate("window.shifted") < MOST_SHIFTED, path
+        assert await shifted(watched, path) < MOST_SHIFTED, path
 
 
 async def test_of_ten_thousand_stores_each_can_be_chosen(watched: Watched) -> None:

@@ -1,4 +1,6 @@
-type Props = { name: string; value: string; aside?: string | null; isBad?: boolean };
+import type { ComponentChildren } from "preact";
+
+type Props = { name: string; value: string; aside?: ComponentChildren; isBad?: boolean };
 
 /** A name, what it is now, and a few words more. */
 export function Value({ name, value, aside, isBad = false }: Props) {

@@ -6,6 +6,8 @@ import type { Resource } from "../resource.ts";
 
 type Props<Answer> = {
   title: string;
+  /** What a link to it names it by. */
+  anchor?: string;
   about?: string;
   tools?: ComponentChildren;
   className?: string;
@@ -18,10 +20,10 @@ type Props<Answer> = {
 };
 
 /** A part of a view: what it shows, or why it can't yet. */
-export function Panel<Answer>({ title, about, tools, className = "", from, ...rest }: Props<Answer>) {
+export function Panel<Answer>({ title, anchor, about, tools, className = "", from, ...rest }: Props<Answer>) {
   const id = useId();
   return (
-    <section class={`panel ${className}`} aria-labelledby={id} aria-busy={from.isLoading}>
+    <section id={anchor} class={`panel ${className}`} aria-labelledby={id} aria-busy={from.isLoading}>
       <header class="panel-head">
         <div>
           <h2 id={id}>{title}</h2>

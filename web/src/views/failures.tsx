@@ -7,6 +7,9 @@ import { Icon } from "../parts/icons.tsx";
 import { Panel, Trouble } from "../parts/panel.tsx";
 import { useResource } from "../resource.ts";
 
+/** What a link to this part names it by. */
+export const FAILURES = "given-up";
+
 const PAGE_ROWS = 20;
 const MOST_ROWS = 500;
 
@@ -44,6 +47,7 @@ export function Failures({ at }: { at: Navigation }) {
   return (
     <Panel
       title="Given up"
+      anchor={FAILURES}
       about="What the judge failed at so often that it isn’t tried again by itself"
       from={found}
       isEmpty={(answer) => answer.total === 0}

@@ -8,7 +8,7 @@ import type { Resource } from "../resource.ts";
 /** What the judge was asked, and what it cost. */
 export function Judge({ calls }: { calls: Resource<JudgeCalls> }) {
   return (
-    <Panel title="The judge" about="Requests to a language model in this window" from={calls} rows={6}>
+    <Panel title="The judge" about="Requests to a language model in this window" from={calls} rows={4}>
       {(answer) => (
         <>
           <dl class="facts facts-plain facts-wide">

@@ -8,7 +8,7 @@ import { Value } from "../parts/fact.tsx";
 import { Panel } from "../parts/panel.tsx";
 import { type Resource, useResource } from "../resource.ts";
 import { useSession } from "../session.ts";
-import { Failures } from "./failures.tsx";
+import { FAILURES, Failures } from "./failures.tsx";
 import { Judge } from "./judge.tsx";
 import { Missing } from "./missing.tsx";
 
@@ -30,9 +30,8 @@ export function Pipeline({ at, mayLabel }: { at: Navigation; mayLabel: boolean }
     <>
       <div class="columns">
         <Coming at={at} />
-        <Waiting calls={calls.data} summary={summary} />
+        <Waiting calls={calls.data} summary={summary} maySee={mayLabel} />
       </div>
-      {mayLabel && <Failures at={at} />}
       {isUnclear ? (
         <p class="empty">Choose one store to see what its judge was asked, and what it cost.</p>
       ) : calls.problem?.status === 404 ? (
@@ -41,6 +40,8 @@ export function Pipeline({ at, mayLabel }: { at: Navigation; mayLabel: boolean }
         <Judge calls={calls} />
       )}
       <Parts />
+      {/* Last: it is there only where something is given up, and moves nothing when it comes. */}
+      {mayLabel && <Failures at={at} />}
     </>
   );
 }
@@ -88,9 +89,9 @@ function perMinute(rate: number): string {
   return rate > 0 && rate < 10 ? rate.toFixed(1) : count(Math.round(rate));
 }
 
-type WaitingProps = { calls: JudgeCalls | null; summary: Resource<Summary> };
+type WaitingProps = { calls: JudgeCalls | null; summary: Resource<Summary>; maySee: boolean };
 
-function Waiting({ calls, summary }: WaitingProps) {
+function Waiting({ calls, summary, maySee }: WaitingProps) {
   const isOfAll = summary.data?.evaluationQueue != null || calls?.queue != null;
   return (
     <Panel title="Waiting to be labelled" {...(isOfAll ? { about: "Now, of all stores" } : {})} from={summary}>
@@ -107,7 +108,12 @@ function Waiting({ calls, summary }: WaitingProps) {
                   aside={age == null ? null : `the oldest for ${duration(age)}`}
                 />
                 <Value name="Waiting for an outcome" value={count(queue.waiting)} />
-                <Value name="Given up" value={count(queue.failed)} isBad={queue.failed > 0} />
+                <Value
+                  name="Given up"
+                  value={count(queue.failed)}
+                  isBad={queue.failed > 0}
+                  aside={maySee && queue.failed > 0 && <a href={`#${FAILURES}`}>see why</a>}
+                />
               </>
             )}
             <Value name="Unlabelled in this window" value={count(answer.labels.unlabelled ?? 0)} />

@@ -4,10 +4,11 @@ Other servers store events of the same interactions at the same moment. What is 
 are locked in the order of their ids, table by table in one order, so that nobody waits in a circle.
 """
 
+import contextlib
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
-from psycopg import AsyncConnection
+from psycopg import AsyncConnection, errors
 
 from aura_analytics.errors import InArchive
 from aura_analytics.events.records import EarlyOutcome, Event, Storable, VoiceConversion, VoiceOutcome, VoiceQuery
@@ -185,10 +186,16 @@ async def publish(
 
 
 async def touch(connection: AsyncConnection[Any], *, now: int) -> None:
-    """Write pages to the feed and take them back: only so is it noticed that nothing can be written. Any: a row is a tuple."""
+    """Write to the feed and to the disk, and take it back: only so is it noticed that nothing can be written.
+
+    Any: a row is a tuple. A user who may have no temporary tables is told of a full disk only once the feed's pages are.
+    """
     await connection.execute("BEGIN")
     await connection.execute(FEED["announce"], {})
     await connection.execute(FEED["touch"], {"now": now})
+    with contextlib.suppress(errors.InsufficientPrivilege):
+        await connection.execute(FEED["room"], {})
+        await connection.execute(FEED["take_room"], {})
     await connection.execute("ROLLBACK")
 
 

@@ -154,7 +154,7 @@ class Writer:
 
     @property
     def failing(self) -> bool:
-        """Whether the last transaction failed."""
+        """Whether the last transaction failed, or one did for want of room and nobody has looked since."""
         return self._failed is not None
 
     def complain(self) -> None:
@@ -218,7 +218,9 @@ class Writer:
             for job in jobs:
                 await self._write(lane, [job])
         else:
-            self.forgive()
+            # On a disk that is full, what fits into a page that is there still goes well: that says nothing of the rest.
+            if self._failed is None or self._failed[1].trouble != "full":
+                self.forgive()
             self._answer(jobs, news)
 
     def _answer(self, jobs: list[Job], news: list[bool]) -> None:

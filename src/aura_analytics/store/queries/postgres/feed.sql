@@ -10,9 +10,17 @@ ON CONFLICT (xid) DO UPDATE SET
     changed_at = excluded.changed_at, query_ids = excluded.query_ids, conversion_ids = excluded.conversion_ids;
 
 -- name: touch
--- Write what no page holds that is there, to be taken back.
+-- Write to the feed, to be taken back. Its pages may have room where the disk has none.
 INSERT INTO change_feed (changed_at, query_ids)
 SELECT :now, array_agg(CAST(gen_random_uuid() AS text)) FROM generate_series(1, 1000);
+
+-- name: room
+-- A table of the session's own, to be taken back: its file is new, so that the disk has to give room for each page.
+CREATE TEMPORARY TABLE aura_room (filler text);
+
+-- name: take_room
+-- Take a megabyte of the disk.
+INSERT INTO aura_room (filler) SELECT repeat('x', 1000) FROM generate_series(1, 1000);
 
 -- name: head
 -- The latest committed point, others before it may still be; what isn't given out yet is of the server that a dump came from.
