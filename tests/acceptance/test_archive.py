@@ -3,6 +3,7 @@
 import asyncio
 import json
 import random
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -177,6 +178,37 @@ def test_what_copies_the_database_says_what_lies_elsewhere(folder: Path) -> None
             checked[checked.index("{\n") :]
         )  # behind what is logged, since this is no process of its own
         assert (found["interactions"], found["differing"]) == (DAYS * EACH, 0)
+
+
+def test_what_is_gone_for_good_is_given_up_by_a_command_that_first_says_what(folder: Path) -> None:
+    here: list[str] = ["--database", "sqlite:///aura.db"]
+    assert aura_here("archive", "--older-than", "1", *here, folder=folder).exit_code == 0
+    nothing = {"days": 0, "interactions": 0, "files": 0}
+    assert json.loads(aura_here("archive", "abandon", "--yes", *here, folder=folder).stdout) == nothing
+    next(folder.rglob("*.parquet")).unlink()
+    told = aura_here("archive", "abandon", *here, folder=folder)
+    gone = json.loads(told.stdout)
+    assert gone["files"] == 1
+    assert "nothing is given up yet" in told.stderr
+    assert json.loads(aura_here("archive", "abandon", *here, folder=folder).stdout) == gone
+    assert json.loads(aura_here("archive", "abandon", "--yes", *here, folder=folder).stdout) == gone
+    assert json.loads(aura_here("archive", "abandon", *here, folder=folder).stdout) == nothing
+    assert_tidy(folder)
+    [entry] = [one for one in audited(folder) if one["action"] == "archive.abandoned"]
+    assert entry["details"] == gone
+    shutil.rmtree(folder / "aura.db.archive")
+    refused = aura_here("archive", "abandon", "--yes", *here, folder=folder)
+    assert (refused.exit_code, "none of the archive's files" in str(refused.exception)) == (1, True)
+    rest = json.loads(aura_here("archive", "abandon", "--yes", "--all", *here, folder=folder).stdout)
+    assert rest["interactions"] + gone["interactions"] == (DAYS - 1) * EACH
+    checked = aura_here("verify", "--json", "--rebuild", *here, folder=folder).stdout
+    assert json.loads(checked[checked.index("{\n") :])["interactions"] == EACH
+
+
+def audited(folder: Path) -> list[dict[str, Any]]:
+    found = aura_here("audit", "--json", "--database", "sqlite:///aura.db", folder=folder).stdout
+    told: list[dict[str, Any]] = json.loads(found)
+    return told
 
 
 @pytest.mark.backends("sqlite")

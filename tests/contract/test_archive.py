@@ -4,13 +4,14 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from shutil import copy, rmtree
+from shutil import copy, move, rmtree
 
 import httpx
 import pytest
 from msgspec.structs import replace
 
 from aura_analytics.app import make_app
+from aura_analytics.archive.abandoning import Abandoned, abandon
 from aura_analytics.archive.course import Archived, day_of
 from aura_analytics.archive.files import UNFINISHED
 from aura_analytics.archive.opening import WORK, cache_of, opened_archiver
@@ -27,6 +28,7 @@ from aura_analytics.projection import Projection
 from aura_analytics.settings import Settings
 from aura_analytics.store import Store
 from aura_analytics.store.port import HourlySums
+from aura_analytics.store.shelf import ArchiveFile
 from aura_analytics.terminal.shelved import refuse_missing_files, tell_of_archive, tell_of_leaving
 from contract.making import LATER, LEASE_MS, NOW, Watch, conversion, outcome, query, verdict
 
@@ -246,6 +248,50 @@ async def test_a_file_that_is_missing_is_told(kept: Store, place: Settings) -> N
         refuse_missing_files(place)
     with pytest.raises(StoreUnavailable, match="lacks a file"):
         await kept.interaction("q0")
+
+
+async def test_what_lies_in_files_that_are_gone_is_given_up_and_all_else_goes_on(kept: Store, place: Settings) -> None:
+    await filled(kept, (30, 29))
+    await archived(place)
+    held = {file.path: file.held for file in files_of(place)}
+    away = move(place.archive_url, f"{place.archive_url}.away")
+    with pytest.raises(ArchiveError, match="none of the archive's files"):  # as a disk that isn't mounted
+        await abandoned(place)
+    move(away, place.archive_url)
+    assert await abandoned(place) == Abandoned(days=0, interactions=0, files=0)
+    lost = next(path for path in held if "store_id=other" in path)
+    async with asked_of(kept) as client:
+        before = (await client.get(f"/stats/summary{ALL}")).json()["totalQueries"]
+        move(f"{place.archive_url}/{lost}", f"{place.archive_url}.lost")
+        assert await abandoned(place) == Abandoned(days=1, interactions=held[lost], files=1)
+        assert (await client.get(f"/stats/summary{ALL}")).json()["totalQueries"] == before - held[lost]
+        assert (await client.get("/verify", params={"rebuild": "true"})).json()["differing"] == 0
+    assert stock_of(place) == Stock(files=3, missing=0, unknown=0)
+    assert await kept.interaction("q0") is None
+    assert await kept.append(asked(0, 30)) == [True, True]  # new, as it would be to anybody
+    assert (await restored(place)).interactions == 24 - held[lost]
+
+
+async def test_even_all_files_can_be_given_up(kept: Store, place: Settings) -> None:
+    await filled(kept, (30,))
+    await archived(place)
+    rmtree(place.archive_url)
+    assert (await abandoned(place, even_all=True)).interactions == 12
+    assert stock_of(place) == Stock(files=0, missing=0, unknown=0)
+    assert (await kept.count(), await kept.wide_rows(["q0"])) == (0, [])
+
+
+async def abandoned(place: Settings, *, even_all: bool = False) -> Abandoned:
+    def run() -> Abandoned:
+        with opened_archiver(place) as archiver:
+            return abandon(archiver, even_all=even_all, now=NOW)
+
+    return await asyncio.to_thread(run)
+
+
+def files_of(place: Settings) -> list[ArchiveFile]:
+    with opened_archiver(place) as archiver:
+        return archiver.shelf.files()
 
 
 async def test_what_leaves_while_a_database_is_copied_is_told(

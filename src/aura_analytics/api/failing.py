@@ -109,20 +109,8 @@ def router(reader: Reader, store: Failures, *, clock: Clock = now) -> APIRouter:
         most = rows(limit, DEFAULT_ROWS)
         if most > MOST_ROWS:
             raise ParameterError(f"limit is a whole number from 1 to {MOST_ROWS}")
-        stores = _stores(scope)
-        chosen = FailureChoice(cause=cause, stores=stores)
-        found = await store.failures(chosen, most + 1, after=_after(cursor))
-        causes = await store.failure_causes(FailureChoice(stores=stores))
-        more = len(found) > most
-        last = found[most - 1] if more else None
-        return _json(
-            FailedList(
-                total=sum(one.count for one in causes),
-                causes=[Cause(**msgspec.structs.asdict(one)) for one in causes],
-                items=[Failed(**msgspec.structs.asdict(one)) for one in found[:most]],
-                next_cursor=f"{last.failed_at}.{last.query_id}" if last else None,
-            )
-        )
+        chosen = FailureChoice(cause=cause, stores=_stores(scope))
+        return _json(await _listed(store, chosen, most, after=_after(cursor)))
 
     @routes.post(
         "/evaluations/retry",
@@ -138,6 +126,18 @@ def router(reader: Reader, store: Failures, *, clock: Clock = now) -> APIRouter:
         return _json(Retried(retried=await store.retry_failures(chosen, now=clock())))
 
     return routes
+
+
+async def _listed(store: Failures, chosen: FailureChoice, most: int, *, after: tuple[int, str] | None) -> FailedList:
+    found = await store.failures(chosen, most + 1, after=after)
+    causes = await store.failure_causes(FailureChoice(stores=chosen.stores))
+    last = found[most - 1] if len(found) > most else None
+    return FailedList(
+        total=sum(one.count for one in causes),
+        causes=[Cause(**msgspec.structs.asdict(one)) for one in causes],
+        items=[Failed(**msgspec.structs.asdict(one)) for one in found[:most]],
+        next_cursor=f"{last.failed_at}.{last.query_id}" if last else None,
+    )
 
 
 def _stores(scope: Scope) -> frozenset[str] | None:

@@ -2,6 +2,7 @@
 
 import msgspec
 
+from aura_analytics.archive.abandoning import take_out
 from aura_analytics.archive.course import Archiver
 from aura_analytics.archive.shape import ID
 from aura_analytics.store.shelf import DAY_MS, STEP, ArchiveFile
@@ -51,17 +52,10 @@ def _delete_file(archiver: Archiver, file: ArchiveFile, *, now: int) -> int:
     for flats in list(archiver.in_force(archiver.shelf.file(file.number) or file)):
         for start in range(0, len(flats), STEP):
             ids = [flat[ID] for flat in flats[start : start + STEP]]
-            count += archiver.patiently(lambda ids=ids: _take_out(archiver, ids, file.number, now=now))  # type: ignore[misc]
+            count += archiver.patiently(lambda ids=ids: take_out(archiver, ids, file.number, now=now))  # type: ignore[misc]
     archiver.settle(file)
     archiver.shelf.drop_day(file.day)
     return count
-
-
-def _take_out(archiver: Archiver, ids: list[str], number: int, *, now: int) -> int:
-    with archiver.shelf.moving():
-        taken = archiver.shelf.take_out(ids, number)
-        archiver.shelf.side.publish(taken, (), now=now)
-    return len(taken)
 
 
 def _delete(archiver: Archiver, ids: list[str], *, now: int) -> int:

@@ -3,6 +3,7 @@
 import msgspec
 
 from aura_analytics.archive.course import Archiver
+from aura_analytics.store.shelf import ArchiveFile
 
 
 class Stock(msgspec.Struct, frozen=True, kw_only=True):
@@ -25,3 +26,14 @@ def taken(archiver: Archiver) -> Stock:
     others = set(archiver.shelf.leftovers())
     after = set(archiver.files.names("date=")) if before ^ known else before
     return Stock(files=len(known), missing=len(known - before - after), unknown=len((before & after) - known - others))
+
+
+def missing(archiver: Archiver) -> list[ArchiveFile]:
+    """Give the files that count and don't lie there, while nobody else writes any.
+
+    Raises:
+        ArchiveError: the place can't be looked at.
+        StoreUnavailable: the database can't be used.
+    """
+    there = set(archiver.files.names("date="))
+    return [file for file in archiver.shelf.files() if file.path not in there]

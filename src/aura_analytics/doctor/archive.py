@@ -14,7 +14,7 @@ async def files(settings: Settings) -> Iterable[Finding]:
     stock = await asyncio.to_thread(_stock, settings)
     if stock.missing:
         said = f"{stock.missing:,} of {stock.files:,} files don't lie there"
-        return [fail("archive", said, "see ARCHIVE_URL; a backup needs the files that were there when it was made")]
+        return [fail("archive", said, "see ARCHIVE_URL; put them back, or see `aura-analytics archive abandon`")]
     if stock.unknown:
         said = f"{stock.unknown:,} files that the database doesn't know"
         advice = "of a time that a backup has undone? Nobody is forgotten in them; remove those that no backup needs"

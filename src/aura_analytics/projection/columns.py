@@ -173,20 +173,9 @@ class ColumnFile:
         moments: set[int] = set()
 
         def change(cursor: duckdb.DuckDBPyConnection, rows: Sequence[WideRow]) -> None:
-            gone: list[WideRow] = []
             if rows:
-                created = [row[schema.CREATED_AT] for row in rows]
-                ids = [row[schema.ID] for row in rows]
-                if None in created:  # a moment that is none: there is no range to look in
-                    cursor.execute(schema.DELETE_GONE, [ids])
-                else:
-                    cursor.execute(schema.DELETE_CHANGED, [min(created), max(created), ids])
-                transport.append(cursor, rows)
-            if len(rows) < len(query_ids):
-                there = {row[schema.ID] for row in rows}
-                without = [id for id in query_ids if id not in there]
-                gone = cursor.execute(schema.READ_GONE, [without]).fetchall()
-                cursor.execute(schema.DELETE_GONE, [without])
+                transport.replace(cursor, rows)
+            gone = remnants.take_out(cursor, query_ids, rows) if len(rows) < len(query_ids) else []
             if gone_conversions:
                 remnants.clear_conversions(cursor, gone_conversions)
             if conversions:

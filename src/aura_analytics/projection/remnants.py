@@ -22,6 +22,15 @@ STORE = schema.position("store_id")
 TEXT = schema.position("query_text")
 
 
+def take_out(cursor: duckdb.DuckDBPyConnection, query_ids: Sequence[str], rows: Sequence[WideRow]) -> list[WideRow]:
+    """Take the interactions without a row out of the table; give what they were."""
+    there = {row[schema.ID] for row in rows}
+    without = [id for id in query_ids if id not in there]
+    gone: list[WideRow] = cursor.execute(schema.READ_GONE, [without]).fetchall()
+    cursor.execute(schema.DELETE_GONE, [without])
+    return gone
+
+
 def clear(cursor: duckdb.DuckDBPyConnection, gone: Sequence[WideRow]) -> None:
     """Take what was erased out of all that is kept beside the table, once that has followed; note that bytes are left."""
     spelling.forget(cursor, {row[TEXT] for row in gone if isinstance(row[TEXT], str) and not row[TEXT].isascii()})

@@ -9,6 +9,7 @@ from typing import Any
 
 import duckdb
 
+from aura_analytics.projection import schema
 from aura_analytics.projection.schema import TYPES
 from aura_analytics.store.port import WideRow
 
@@ -34,6 +35,17 @@ def append(
         appender.flush()
     finally:
         appender.clear()
+
+
+def replace(cursor: duckdb.DuckDBPyConnection, rows: Sequence[WideRow]) -> None:
+    """Have these rows in the place of what there is of the same interactions, in the caller's transaction."""
+    created = [row[schema.CREATED_AT] for row in rows]
+    ids = [row[schema.ID] for row in rows]
+    if None in created:  # a moment that is none: there is no range to look in
+        cursor.execute(schema.DELETE_GONE, [ids])
+    else:
+        cursor.execute(schema.DELETE_CHANGED, [min(created), max(created), ids])
+    append(cursor, rows)
 
 
 def coerced(rows: Iterable[WideRow], kinds: Sequence[str] = tuple(TYPES.values())) -> list[WideRow]:

@@ -183,6 +183,10 @@ class Shelf:
         """Tell in which files interactions lie."""
         return dict(self.side.ask("find", ids=list(ids))) if ids else {}
 
+    def held_in(self, file: int, after: str, limit: int) -> list[str]:
+        """Give some of the interactions that lie in a file, in the order of their ids."""
+        return [id for (id,) in self.side.ask("held_in", file=file, after=after, limit=limit)]
+
     def count(self) -> int:
         """Count the interactions that lie in the archive."""
         [(count,)] = self.side.ask("count")

@@ -7,6 +7,7 @@ import msgspec
 import typer
 from rich.console import RenderableType
 
+from aura_analytics.archive.abandoning import Abandoned, abandon, lost
 from aura_analytics.archive.course import EPOCH, Archived, day_of, iso_of
 from aura_analytics.archive.daily import Kept, note
 from aura_analytics.archive.opening import opened_archiver
@@ -40,6 +41,7 @@ def add_to(cli: typer.Typer) -> None:
     group.command("list")(_list)
     group.command("restore")(_restore)
     group.command("query")(asking.query)
+    group.command("abandon")(_abandon)
     cli.add_typer(group, name="archive")
 
 
@@ -93,6 +95,23 @@ def _restore(
     commands.show(msgspec.to_builtins(found), restored_table, as_json=as_json or not results().is_terminal)
 
 
+def _abandon(
+    *,
+    yes: Annotated[bool, typer.Option("--yes", help="Do it; without it is only told what would be given up.")] = False,
+    even_all: Annotated[bool, typer.Option("--all", help="Even where not one of the files lies there.")] = False,
+    archive: Place = None,
+    database: Database = None,
+    as_json: AsJson = False,
+) -> None:
+    """Give up what lay in files that are gone for good; after it, nothing waits for them any more."""
+    settings = settings_for(database, ARCHIVE_URL=archive)
+    done = abandoned(settings, even_all=even_all) if yes else to_abandon(settings, even_all=even_all)
+    if done.files and not yes:
+        notes().print("nothing is given up yet: put the files back, or say it again with --yes", markup=False)
+    table = abandoned_table if yes else to_abandon_table
+    commands.show(msgspec.to_builtins(done), table, as_json=as_json or not results().is_terminal)
+
+
 def archived(settings: Settings, before: int) -> Archived:
     """Archive the days before one, and put it on record. Whatever ends it, the next one goes on."""
     migrate(settings)
@@ -129,6 +148,32 @@ async def _noted_restored(settings: Settings, found: Restored) -> None:
         if found.files:
             details = msgspec.to_builtins(found)
             await record(store.keys, actor=actor(), action="archive.restored", details=details)
+
+
+def to_abandon(settings: Settings, *, even_all: bool) -> Abandoned:
+    """Tell what lies in files that are gone, and change nothing."""
+    migrate(settings)
+    with opened_archiver(settings) as archiver:
+        gone = lost(archiver, even_all=even_all)
+    return Abandoned(
+        days=len({file.day for file in gone}), interactions=sum(file.held for file in gone), files=len(gone)
+    )
+
+
+def abandoned(settings: Settings, *, even_all: bool) -> Abandoned:
+    """Give up what lies in files that are gone, and put it on record."""
+    migrate(settings)
+    with opened_archiver(settings) as archiver:
+        done = abandon(archiver, even_all=even_all, now=now())
+    run(_noted_abandoned(settings, done))
+    return done
+
+
+async def _noted_abandoned(settings: Settings, done: Abandoned) -> None:
+    async with opened_store(settings) as store:
+        if done.files:
+            details = msgspec.to_builtins(done)
+            await record(store.keys, actor=actor(), action="archive.abandoned", details=details)
 
 
 def listed(settings: Settings) -> list[Row]:
@@ -173,7 +218,21 @@ def archived_table(done: Row) -> RenderableType:
 
 def restored_table(found: Row) -> RenderableType:
     """Show what came back."""
-    table = cells.table("Back in the tables", "what", "how much")
+    return _counts("Back in the tables", found)
+
+
+def abandoned_table(done: Row) -> RenderableType:
+    """Show what was given up."""
+    return _counts("Given up", done)
+
+
+def to_abandon_table(gone: Row) -> RenderableType:
+    """Show what would be given up."""
+    return _counts("Lies in files that are gone", gone)
+
+
+def _counts(title: str, found: Row) -> RenderableType:
+    table = cells.table(title, "what", "how much")
     for name, count in found.items():
         table.add_row(name, f"{count:,}")
     return table

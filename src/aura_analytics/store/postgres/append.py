@@ -113,22 +113,7 @@ async def append(
     """
     group = Group(events)
     early = Early(connection, group.early())
-    async with connection.pipeline():
-        await connection.execute("BEGIN")
-        await connection.execute(FEED["announce"], {})
-        stored = [
-            await _insert(connection, SQL["insert_queries"], group.queries.values()),
-            await _insert(connection, SQL["insert_outcomes"], group.outcomes.values()),
-            await _insert(connection, CONVERSIONS["insert"], group.conversions.values()),
-        ]
-        await early.send()
-        looked_up = await _look_up(connection, group.alone())
-        resting = await _unanswered(connection, [*group.outcomes, *early.sent])
-    await early.read()
-    new = New(*[await _ids(cursor) for cursor in stored])
-    if touched := (new.outcomes | set(early.ids)) & await _ids(resting):
-        raise InArchive(sorted(touched))
-    there = await _there(looked_up)
+    new, there = await _insert_group(connection, group, early)
     due = group.due(new, there, now=now, grace_ms=grace_ms) | dict.fromkeys(early.stored, now)
     lonely = [id for id, due_at in due.items() if due_at == NEVER]
     async with connection.pipeline():
@@ -147,6 +132,26 @@ async def append(
     if lonely or early.waiting:
         await _commit_lonely(connection, await _there(looked_up), early, now=now)
     return group.news(new, early)
+
+
+async def _insert_group(connection: AsyncConnection[Any], group: Group, early: Early) -> tuple[New, There]:
+    """Begin, and store what is new; give that, and what there is of the interactions of which only a half is here."""
+    async with connection.pipeline():
+        await connection.execute("BEGIN")
+        await connection.execute(FEED["announce"], {})
+        stored = [
+            await _insert(connection, SQL["insert_queries"], group.queries.values()),
+            await _insert(connection, SQL["insert_outcomes"], group.outcomes.values()),
+            await _insert(connection, CONVERSIONS["insert"], group.conversions.values()),
+        ]
+        await early.send()
+        looked_up = await _look_up(connection, group.alone())
+        resting = await _unanswered(connection, [*group.outcomes, *early.sent])
+    await early.read()
+    new = New(*[await _ids(cursor) for cursor in stored])
+    if touched := (new.outcomes | set(early.ids)) & await _ids(resting):
+        raise InArchive(sorted(touched))
+    return new, await _there(looked_up)
 
 
 async def _commit_lonely(connection: AsyncConnection[Any], there: There, early: Early, *, now: int) -> None:

@@ -112,6 +112,10 @@ SELECT a.id, f.store_id FROM archived_ids AS a JOIN archive_files AS f ON f.numb
 -- Note that interactions no longer lie in a file.
 DELETE FROM archived_ids WHERE file = :file AND id {in:ids} RETURNING id;
 
+-- name: held_in
+-- Some of the interactions that lie in a file.
+SELECT id FROM archived_ids WHERE file = :file AND id > :after ORDER BY id LIMIT :limit;
+
 -- name: count
 -- How many interactions lie in the archive.
 SELECT CAST(coalesce(sum(held), 0) AS bigint) FROM archive_files;
