@@ -76,9 +76,10 @@ async def test_labels_are_given_skipped_and_taken_back_by_the_keyboard(reviewer:
     assert set(standing(reviewed).values()) == {("REVIEW", "auto")}
     assert reviewed.rows("SELECT count(*) FROM voice_evaluation_history") == history
 
-    # Told otherwise at once, before anything is answered: the last word counts.
-    for pressed in ("g", "u", "b"):
-        await page.keyboard.press(pressed)
+    # Told otherwise at once, before anything is answered or even drawn: the last word counts.
+    await page.evaluate(
+        "for (const key of 'gub') document.dispatchEvent(new KeyboardEvent('keydown', { key, bubbles: true }))"
+    )
     await settled(page, ", saved")
     until(lambda: by_people(reviewed) == ["BAD"])
 

@@ -49,7 +49,13 @@ export function agreeing({ done }: Sitting): number {
 
 /** Hold a sitting; `question` is the queue's, without a limit. */
 export function useSitting(question: string, reviewer: string) {
-  const [sitting, setSitting] = useState<Sitting>(BEGIN);
+  // What is decided holds at once: the next key may be pressed before the page is drawn anew.
+  const now = useRef<Sitting>(BEGIN);
+  const [sitting, show] = useState<Sitting>(BEGIN);
+  const change = useCallback((to: (before: Sitting) => Sitting) => {
+    now.current = to(now.current);
+    show(now.current);
+  }, []);
   const asked = useRef("");
   // What is sent goes one after the other, so that a label never overtakes its being taken back.
   const last = useRef<Promise<unknown>>(Promise.resolve());
@@ -60,44 +66,44 @@ export function useSitting(question: string, reviewer: string) {
     const path = `${question}&limit=${FETCHED}&reviewer=${encodeURIComponent(reviewer)}`;
     asked.current = path;
     get<Queue>(path).then(
-      (queue) => asked.current === path && setSitting((before) => joined(before, queue)),
-      (error: unknown) => setSitting((before) => ({ ...before, problem: asProblem(error), isLoading: false })),
+      (queue) => asked.current === path && change((before) => joined(before, queue)),
+      (error: unknown) => change((before) => ({ ...before, problem: asProblem(error), isLoading: false })),
     );
-  }, [question, reviewer]);
+  }, [question, reviewer, change]);
 
   useEffect(() => {
-    setSitting(BEGIN);
+    change(() => BEGIN);
     fetchMore();
-  }, [fetchMore]);
+  }, [fetchMore, change]);
 
   const inTurn = (send: () => Promise<void>, onFailure: (before: Sitting) => Sitting) => {
     last.current = last.current.then(send).catch((error: unknown) => {
-      setSitting((before) => ({ ...onFailure(before), problem: asProblem(error) }));
+      change((before) => ({ ...onFailure(before), problem: asProblem(error) }));
     });
   };
   const decide = (given: Label) => {
-    const [item] = sitting.items;
+    const [item] = now.current.items;
     if (!item) return;
-    setSitting((before) => decided({ ...before, problem: null }, given));
+    change((before) => decided({ ...before, problem: null }, given));
     const decision: Decision = { item, label: given, saved: null };
     inTurn(
       async () => {
         const moment = await label(item.interaction.id, given, reviewer);
         moments.current.set(item, moment);
-        setSitting((before) => saved(before, item, moment));
+        change((before) => saved(before, item, moment));
       },
       (before) => undone(before, decision),
     );
-    if (sitting.items.length <= FEW) fetchMore();
+    if (now.current.items.length <= FEW) fetchMore();
   };
   const skip = () => {
-    setSitting((before) => ({ ...before, items: before.items.slice(1) }));
-    if (sitting.items.length <= FEW) fetchMore();
+    change((before) => ({ ...before, items: before.items.slice(1) }));
+    if (now.current.items.length <= FEW) fetchMore();
   };
   const undo = () => {
-    const decision = sitting.done.at(-1);
+    const decision = now.current.done.at(-1);
     if (!decision) return;
-    setSitting((before) => undone(before, decision));
+    change((before) => undone(before, decision));
     const { item } = decision;
     inTurn(
       async () => {

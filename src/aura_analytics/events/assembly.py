@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 from ulid import ULID
 
-from aura_analytics.events.identity import conversion_id
+from aura_analytics.events.identity import conversion_id, is_ours
 from aura_analytics.events.records import Event, Extra, VoiceConversion, VoiceOutcome, VoiceQuery
 from aura_analytics.events.rejection import InvalidEvent
 from aura_analytics.events.texts import clean, mend_surrogates
@@ -89,8 +89,14 @@ def _conversion(
     currency = None if wire.currency is None else wire.currency.upper()
     occurred_at = _epoch_ms(wire, received_at)
     told_at = None if wire.created_at is None else occurred_at
+    id = wire.id
+    if id is None or is_ours(id):
+        id = conversion_id(wire, currency=currency, occurred_at=told_at)
+        if wire.id not in (None, id):
+            field = wire_name(wire, "id")
+            raise InvalidEvent("invalid_value", field, f"{field} has the form of those that the service makes itself")
     return VoiceConversion(
-        id=wire.id if wire.id is not None else conversion_id(wire, currency=currency, occurred_at=told_at),
+        id=id,
         query_id=wire.query_id,
         session_id=wire.session_id,
         store_id=wire.store_id,

@@ -1,10 +1,18 @@
 """Which conversions are the same one, where the sender gives them no ids."""
 
+import re
 from hashlib import blake2b
 
 import msgspec
 
 from aura_analytics.events.wire import ConversionFields
+
+_OURS = re.compile(r"cv-[0-9a-f]{32}")
+
+
+def is_ours(id: str) -> bool:
+    """Whether an id looks like those that are made here: nobody may choose the one that another shop's order will get."""
+    return _OURS.fullmatch(id) is not None
 
 
 def conversion_id(wire: ConversionFields, *, currency: str | None, occurred_at: int | None) -> str:

@@ -1,16 +1,28 @@
 """Bytes of bodies in the process: as many as may be, whether they wait at the door or to be stored."""
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Self
 
 from aura_analytics.errors import QueueFull
+
+# What bodies may take that have to be whole before it is known whose they are: so much of the budget in all, and so much
+# from one address. Who only says that they sign can hold up others who sign, and nobody else.
+UNPROVEN_PART = 4
+UNPROVEN_PART_EACH = 16
 
 
 class Budget:
     """How many bytes of bodies may be in the process at once. Lives on the event loop, so it needs no lock."""
 
     def __init__(self, most: int) -> None:
-        self._most = most
+        self.most = most
         self._taken = 0
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing of it is taken."""
+        return self._taken == 0
 
     def take(self, size: int, *, held: int = 0) -> None:
         """Take a part of the budget; an idle service always takes one body, whatever its size.
@@ -22,7 +34,7 @@ class Budget:
         Raises:
             QueueFull: too much is in the process already.
         """
-        if self._taken > held and self._taken + size > self._most:
+        if self._taken > held and self._taken + size > self.most:
             raise QueueFull("too many bytes wait to be stored; nothing of this request was stored")
         self._taken += size
 
@@ -53,3 +65,30 @@ class Portion:
         """Give all of it back before the end: somebody else pays for the same bytes now."""
         self._budget.give_back(self.size)
         self.size = 0
+
+
+class Unproven:
+    """What bodies may take of a budget that nobody has proven to be theirs yet."""
+
+    def __init__(self, budget: Budget) -> None:
+        self._all = Budget(budget.most // UNPROVEN_PART)
+        self._most_each = budget.most // UNPROVEN_PART_EACH
+        self._each: dict[str, Budget] = {}
+
+    @contextmanager
+    def portion(self, caller: str) -> Iterator[Callable[[int], None]]:
+        """Have what takes bytes for one body of a caller, until it is proven or refused.
+
+        Raises:
+            QueueFull: by what is given, where it would be too much.
+        """
+        each = self._each.setdefault(caller, Budget(self._most_each))
+        with Portion(self._all) as of_all, Portion(each) as own:
+
+            def take(size: int) -> None:
+                own.take(size)
+                of_all.take(size)
+
+            yield take
+        if each.is_idle:
+            self._each.pop(caller, None)

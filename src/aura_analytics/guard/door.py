@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from aura_analytics.clock import Clock, now
 from aura_analytics.errors import (
+    AlreadyReceived,
     AuraError,
     BodyTooLarge,
     Forbidden,
@@ -22,7 +23,7 @@ from aura_analytics.errors import (
 )
 from aura_analytics.guard import credential, headers, network, signature
 from aura_analytics.guard.access import Need, admit, narrowed, need_of
-from aura_analytics.guard.budget import Budget, Portion
+from aura_analytics.guard.budget import Budget, Portion, Unproven
 from aura_analytics.guard.keyring import Keyring, is_public
 from aura_analytics.guard.principal import LOCAL, Network, Principal
 from aura_analytics.guard.rate import Counts, Decision, Limiter, Quota, caller_at, refuse
@@ -39,6 +40,9 @@ NO_KEYS = (
     "this service has no keys yet, so it answers its own machine only: make one with aura-analytics keys create,"
     " or let everybody in with AUTH=off"
 )
+
+# Who is refused for these pays by their address: else they could try, and have us work, as often as they like.
+PAID_BY_ADDRESS = (Unauthorised, Forbidden, BodyTooLarge, AlreadyReceived)
 
 Answer = Callable[[Scope, Exception], Awaitable[ASGIApp]]
 RawHeaders = list[tuple[bytes, bytes]]
@@ -102,6 +106,7 @@ class Door:
         self._answer = answer
         self._sessions = sessions
         self._budget = budget or Budget(policy.most_body_bytes)
+        self._unproven = Unproven(self._budget)
         self._clock = clock
         self._timer = timer
         self._requests = count(policy.requests) if policy.requests else None
@@ -150,10 +155,10 @@ class Door:
             if not network.within(visit.address, principal.networks):
                 raise Forbidden("this key isn't taken from this network")
             admit(principal, visit.need)
-            inward = await self._proven(scope, receive, principal, secret, portion)
+            inward = await self._proven(scope, receive, visit, secret=secret, portion=portion)
             # Only now: who knows no more than a key's public part could use up what it may send.
             await self._take(self._requests, visit, principal.key_id)
-        except Unauthorised:
+        except PAID_BY_ADDRESS:
             await self._take(self._requests, visit, caller_at(visit.address))
             raise
         scope[PRINCIPAL] = principal
@@ -206,10 +211,11 @@ class Door:
         return True
 
     async def _proven(
-        self, scope: Scope, receive: Receive, principal: Principal, secret: str | None, portion: Portion
+        self, scope: Scope, receive: Receive, visit: Visit, *, secret: str | None, portion: Portion
     ) -> Receive:
         """Check the signature of a request that has one or has to; give its body again afterwards."""
-        if principal is LOCAL:
+        principal = visit.principal
+        if principal is None or principal is LOCAL:
             return receive
         signed = signature.read(scope["headers"])
         if signed is None:
@@ -218,7 +224,9 @@ class Door:
             return receive
         if secret is None:
             raise Unauthorised("this key has no secret to sign with")
-        body = await _body(scope["headers"], receive, self._policy.most_body_bytes, portion)
+        signature.refuse_stale(signed, now=self._clock())
+        with self._unproven.portion(caller_at(visit.address)) as take:
+            body = await _body(scope["headers"], receive, self._policy.most_body_bytes, (take, portion.take))
         moment = self._clock()
         signature.verify(signed, body, [secret], now=moment)
         await signature.refuse_replay(signed, principal.key_id, self._seen, now=moment)
@@ -295,8 +303,8 @@ def _origin(shown: Sequence[tuple[bytes, bytes]]) -> str | None:
     return next((value.decode("latin-1") for name, value in shown if name == b"origin"), None)
 
 
-async def _body(shown: RawHeaders, receive: Receive, most: int, portion: Portion) -> bytes:
-    """Read a body that has to be whole before it is believed; `portion` pays for it.
+async def _body(shown: RawHeaders, receive: Receive, most: int, takes: Sequence[Callable[[int], None]]) -> bytes:
+    """Read a body that has to be whole before it is believed; each of `takes` is told what its pieces take.
 
     Raises:
         BodyTooLarge: there is more than may be.
@@ -316,7 +324,8 @@ async def _body(shown: RawHeaders, receive: Receive, most: int, portion: Portion
         size += len(pieces[-1])
         if size > most:
             raise BodyTooLarge(f"a signed body takes at most {most} bytes")
-        portion.take(len(pieces[-1]))
+        for take in takes:
+            take(len(pieces[-1]))
         more = message.get("more_body", False)
     return b"".join(pieces)
 

@@ -83,7 +83,8 @@ class Keyring:
 
     def is_fresh(self) -> bool:
         """Whether the keys at hand may be believed as they are."""
-        return self._read_at is not None and self._clock() - self._read_at <= FRESH_MS
+        # Read in the future: the clock was set back, and nobody knows how old they are.
+        return self._read_at is not None and 0 <= self._clock() - self._read_at <= FRESH_MS
 
     async def refresh(self) -> None:
         """Have the keys read anew; wait for it only where those at hand are too old.
@@ -95,7 +96,7 @@ class Keyring:
         age = FRESH_MS * 3 if self._read_at is None else moment - self._read_at
         if self._reading is None or self._reading.done():
             self._reading = asyncio.create_task(self._read(moment), name="keys")
-        if age > FRESH_MS * 2:
+        if not 0 <= age <= FRESH_MS * 2:
             await asyncio.shield(self._reading)
 
     async def reread(self) -> None:
@@ -110,13 +111,13 @@ class Keyring:
         try:
             records = await self._store.keys()
         except StoreUnavailable:
-            if self._read_at is None or moment - self._read_at > LASTING_MS:
+            if self._read_at is None or not 0 <= moment - self._read_at <= LASTING_MS:
                 raise
             log.warning("keys_unread", age_ms=moment - self._read_at)
             return
         self._held = {record.id: (record, principal_of(record)) for record in records}
         self._read_at = moment
-        if moment - self._noted_at >= NOTED_MS:
+        if not 0 <= moment - self._noted_at < NOTED_MS:
             await self._note()
 
     async def _note(self) -> None:

@@ -24,7 +24,8 @@ Kind = Literal["email", "phone", "card", "iban", "ip"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
 # Where a text has none of these, it has nothing to hide: a digit, an at sign, or what is said for one.
-_WORTH_A_LOOK = re.compile(r"\d|@| at ")
+_SAID_AT = r" (?:at|ät|arobase|arroba) "
+_WORTH_A_LOOK = re.compile(rf"\d|@|{_SAID_AT}", re.IGNORECASE)
 
 Span = tuple[int, int]
 Finder = Callable[[str], Iterable[Span]]
@@ -32,7 +33,8 @@ Finder = Callable[[str], Iterable[Span]]
 # --- e-mail addresses, written and said ------------------------------------------------------------------------------
 
 _LOCAL = r"(?<![\w.+%-])[\w.+%-]{1,64}+"
-_EMAIL = re.compile(rf"{_LOCAL}@[\w-]{{1,63}}+(?:\.[\w-]{{1,63}}+)++(?<=[^\W\d_][\w-])")
+_LABEL = r"[^\W_](?:[\w-]{0,61}[^\W_])?"  # what ends a sentence, or marks a word, is no part of it
+_EMAIL = re.compile(rf"{_LOCAL}@[\w-]{{1,63}}+(?:\.{_LABEL})++(?<=[^\W\d_][\w-])")
 # Said, and not spelled back by the recogniser. Only with a mailbox provider: “look at home dot com” is no address.
 _PROVIDERS = (
     "gmail|googlemail|google mail|hotmail|outlook|yahoo|icloud|live|msn|aol|gmx|web|t-online|freenet|proton|protonmail"
@@ -40,23 +42,26 @@ _PROVIDERS = (
 )
 _SAID = re.compile(
     rf"(?<!\w)(?:[\w.-]{{1,64}}+ (?:dot|punkt|point|punto|underscore|dash|hyphen|minus) ){{0,4}}+[\w.-]{{1,64}}+"
-    rf" (?:at|ät|arobase|arroba) (?:{_PROVIDERS}) ?(?:dot|punkt|point|punto|\.) ?(?:com|net|org|de|fr|es|it|uk|ru|ch|at)"
+    rf"{_SAID_AT}(?:{_PROVIDERS}) ?(?:dot|punkt|point|punto|\.) ?(?:com|net|org|de|fr|es|it|uk|ru|ch|at)"
     rf"(?!\w)",
     re.IGNORECASE,
 )
 
 
+_SAID_SOMEWHERE = re.compile(_SAID_AT, re.IGNORECASE)
+
+
 def _emails(text: str) -> Iterable[Span]:
     if "@" in text:
         yield from (found.span() for found in _EMAIL.finditer(text))
-    if " at " in text or " punkt " in text or " arroba " in text or " arobase " in text:
+    if _SAID_SOMEWHERE.search(text):
         yield from (found.span() for found in _SAID.finditer(text))
 
 
 # --- payment cards ---------------------------------------------------------------------------------------------------
 
-# Groups of digits with single separators between them.
-_DIGITS = re.compile(r"(?<![\w.,])\d++(?:[ \u00a0.-]\d++)*+(?!\w)")
+# Groups of digits with single separators between them, or two blanks; none begins amid a number.
+_DIGITS = re.compile(r"(?<!\w)(?<!\d[.,])\d++(?:(?:[ \u00a0]{2}|[ \u00a0._/-])\d++)*+(?!\w)")
 _GROUP = re.compile(r"\d+")
 _SHORTEST_CARD, _LONGEST_CARD = 14, 19
 # What the networks give out: the number's beginning, from … to, and its lengths. Visa's 13 digits are long gone, and
@@ -254,15 +259,29 @@ class Redaction:
             text = masked
         return text
 
-    def value(self, value: Any) -> Any:  # Any: what JSON can hold
-        """Mask all texts in a value, and the names of its members; numbers stay, since they are no texts."""
-        if isinstance(value, str):
-            return self.text(value)
-        if isinstance(value, list):
-            return [self.value(item) for item in value]
-        if isinstance(value, dict):
-            return {self.text(name): self.value(item) for name, item in value.items()}
-        return value
+    def value(self, value: Any) -> Any:  # Any, throughout: what JSON can hold
+        """Mask all texts in a value, and the names of its members; numbers stay, since they are no texts.
+
+        What can be read can be masked, however deep it is: no call a level. Where nothing is masked, it is the same object.
+        """
+        whole: list[Any] = [value]
+        places: list[tuple[Any, Any]] = [(whole, 0)]
+        is_masked = False
+        while places:
+            holder, key = places.pop()
+            item = holder[key]
+            if isinstance(item, str):
+                masked = self.text(item)
+                is_masked |= masked is not item
+                holder[key] = masked
+            elif isinstance(item, list):
+                holder[key] = copied = list(item)
+                places += ((copied, place) for place in range(len(copied)))
+            elif isinstance(item, dict):
+                holder[key] = renamed = {self.text(name): member for name, member in item.items()}
+                is_masked |= renamed.keys() != item.keys()
+                places += ((renamed, name) for name in renamed)
+        return whole[0] if is_masked else value
 
     def _pass(self, text: str) -> str:
         spans = [(start, end, mask) for mask, find in self._finders for start, end in find(text)]

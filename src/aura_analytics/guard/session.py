@@ -158,12 +158,12 @@ class Sessions:
     async def _find(self, hash: str) -> PageSession | None:
         moment = self._clock()
         held, read_at = self._held.get(hash, (None, 0))
-        if held is not None and moment - read_at <= FRESH_MS:
+        if held is not None and 0 <= moment - read_at <= FRESH_MS:
             return held if moment < held.ends_at else None
         try:
             found = await self._store.find(hash, now=moment)
         except StoreUnavailable:
-            if held is None or moment - read_at > UNREAD_MS or moment >= held.ends_at:
+            if held is None or not 0 <= moment - read_at <= UNREAD_MS or moment >= held.ends_at:
                 raise
             return held
         self._held.pop(hash, None)

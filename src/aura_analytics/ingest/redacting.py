@@ -112,7 +112,7 @@ def _redacted(event: Event, redaction: "Redaction | None") -> Event:
     changed = {}
     for field in _SAID.get(type(event), _ELSE):
         value = getattr(event, field)
-        if value is not None and (masked := redaction.value(value)) != value:
+        if value is not None and (masked := redaction.value(value)) is not value:
             changed[field] = masked
     return msgspec.structs.replace(event, **changed) if changed else event
 

@@ -17,7 +17,10 @@ ColumnType = Literal["BIGINT", "DOUBLE", "BOOLEAN", "VARCHAR", "VARCHAR[]"]
 SIMPLE: dict[Any, ColumnType] = {bool: "BOOLEAN", int: "BIGINT", float: "DOUBLE", str: "VARCHAR"}
 LARGEST_INT = 2**63 - 1
 # How a text begins that a spreadsheet would take for a formula, whatever invisible or quoting characters stand before.
-FORMULA = re.compile(r"""[\x00-\x20\s"'`´‘’‚‛“”„‟«»\u200b-\u200f\u2060\ufeff]*[=+\-@\t\r\n＝＋－＠]""")
+FORMULA = re.compile(
+    r"""[\x00-\x20\x7f-\x9f\s"'`´‘’‚‛“”„‟«»\u00ad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]*"""
+    r"""[=+\-@\t\r\n＝＋－＠﹢﹣﹦﹫−]"""
+)
 # The appender keeps the interpreter's lock for a slice: larger ones would hold up every request meanwhile.
 SLICE_ROWS = 256
 CONFIG: dict[str, str | bool | int | float | list[str]] = {

@@ -29,6 +29,7 @@ from aura_analytics.terminal.recording import put_on_record
 from aura_analytics.terminal.running import run, settings_for
 from aura_analytics.terminal.screen import Meter, progress
 from aura_analytics.terminal.shelved import tell_of_archive, tell_of_leaving
+from aura_analytics.terminal.unmasked import tell_of_texts
 
 GZIP, SQLITE = b"\x1f\x8b", b"SQLite format 3\0"
 SCRIPT = ".sql"
@@ -64,6 +65,7 @@ def _import(
 ) -> None:
     """Take in a D1 database; again, only what is new. The service may be running."""
     settings = settings_for(database)
+    tell_of_texts(settings)
     with Rejects(rejects) as report:
         found = run(take_in(settings, file, report, verifies=verifies))
     rows = {row["table"]: row["copied"] for row in found.copied.tables}

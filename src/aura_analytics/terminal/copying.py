@@ -24,6 +24,7 @@ from aura_analytics.terminal.recording import name_of, noted
 from aura_analytics.terminal.running import settings_for
 from aura_analytics.terminal.screen import notes, progress
 from aura_analytics.terminal.shelved import refuse_archive, tell_of_archive, tell_of_leaving
+from aura_analytics.terminal.unmasked import tell_of_texts
 
 FROM, TO = "--from", "--to"
 
@@ -54,6 +55,8 @@ async def copy(source: Settings, target: Settings, wanted: Wanted) -> Copied:
         await asyncio.to_thread(migrate, target)
         if wanted.copies:
             await asyncio.to_thread(refuse_archive, target, TO)
+    if wanted.copies:
+        tell_of_texts(target)
     archived = await asyncio.to_thread(
         tell_of_archive, source, "they aren't copied; aura-analytics archive restore puts them back first"
     )

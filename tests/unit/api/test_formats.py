@@ -164,8 +164,27 @@ class TestCsv:
         _, rows = await as_csv(Row(some_texts=["a", 'b "c"', "d\r\ne"]))
         assert rows[1][4] == 'a;b "c";d\r\ne'
 
-    @pytest.mark.parametrize("sign", list("=+-@\t\r＝＋－＠"))
-    @pytest.mark.parametrize("before", ["", " ", "\n", "  \t", '"', "'", ' "', "\u00a0", "\ufeff", "\u200b", "\x01"])
+    @pytest.mark.parametrize("sign", list("=+-@\t\r＝＋－＠﹢﹣﹦﹫−"))
+    @pytest.mark.parametrize(
+        "before",
+        [
+            "",
+            " ",
+            "\n",
+            "  \t",
+            '"',
+            "'",
+            ' "',
+            "\u00a0",
+            "\ufeff",
+            "\u200b",
+            "\x01",
+            "\x7f",
+            "\u00ad",
+            "\u202a",
+            "\u2066",
+        ],
+    )
     async def test_a_text_is_never_a_formula(self, before: str, sign: str) -> None:
         text = f"{before}{sign}cmd|' /C calc'!A0"
         _, rows = await as_csv(Row(a_text=text, some_texts=[text]))

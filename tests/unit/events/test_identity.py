@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from unit.events.dialects import DIALECTS, NOON, NOON_ISO, Dialect, record_of, spelled
+from unit.events.dialects import DIALECTS, NOON, NOON_ISO, Dialect, record_of, rejection_of, spelled
 
 # NUL is replaced, so that two texts may become one.
 ids = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1, max_size=4)
@@ -51,6 +51,16 @@ def test_the_ids_stay_the_same_from_version_to_version() -> None:
         "cv-25e5ca6649b584a3d04d6cd5a225d15a",
         "cv-67fac59c0679013031bbaccababcae91",
     ]
+
+
+def test_nobody_chooses_the_id_that_another_shop_s_order_will_get() -> None:
+    order = {"query_id": "q", "store_id": "shop", "order_id": "o-1"}
+    made = id_of(order)
+    assert id_of({**order, "id": made}) == made  # told back as it was given out
+    for elsewhere in ({"store_id": "elsewhere"}, {"order_id": "o-2"}):
+        refused = rejection_of(spelled("conversion", "documented", {**order, **elsewhere, "id": made}))
+        assert (refused.code, refused.field) == ("invalid_value", "conversion_id")
+    assert id_of({**order, "id": "cv-1"}) == "cv-1"
 
 
 def test_an_order_of_a_store_is_one_conversion_whatever_else_is_said() -> None:

@@ -1,6 +1,8 @@
 """Who is let in, who isn't, and what either is told."""
 
+import asyncio
 import json
+from collections.abc import AsyncIterator
 from typing import ClassVar
 
 import httpx
@@ -27,6 +29,20 @@ def problem(answer: httpx.Response, status: int) -> str:
     told = json.loads(answer.content)
     assert told["status"] == status
     return str(told["detail"])
+
+
+class Slowly:
+    """A body of two pieces; the second one comes when it may."""
+
+    def __init__(self, size: int = 1) -> None:
+        self._piece = b"x" * size
+        self.begun, self.goes_on = asyncio.Event(), asyncio.Event()
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        self.begun.set()
+        yield self._piece
+        await self.goes_on.wait()
+        yield self._piece
 
 
 class TestWithoutKeys:
@@ -203,6 +219,39 @@ class TestSigned:
         async with house.client() as client:
             assert "no secret" in problem(await client.post("/ingest", headers=headers), 401)
 
+    async def test_a_stale_one_is_refused_before_its_body_is_read(self, house: House) -> None:
+        secret = key.make_signing_secret()
+        token = await house.key("ingest", signing_secret=secret)
+        headers = self.signed(token, secret, b"", at=house.watch.now // 1000 - 301)
+        sent = Slowly()
+        async with house.client() as client:
+            assert "minutes from now" in problem(await client.post("/ingest", content=sent, headers=headers), 401)
+        assert not sent.begun.is_set()
+
+    async def test_bodies_that_nobody_has_proven_leave_room_for_others(self, house: House) -> None:
+        """Who knows a key's public part can't have us hold more than a part of what may be in the process."""
+        token = await house.key("ingest", signing_secret=key.make_signing_secret())
+        other = await house.key("ingest", signing_secret=(secret := key.make_signing_secret()))
+        budget = Budget(64)
+        door = house.door(budget=budget)
+        headers = self.signed(token, key.make_signing_secret(), b"", at=house.watch.now // 1000)
+        bodies = [Slowly(4) for _ in range(20)]
+        async with asyncio.TaskGroup() as tasks, house.client(door) as client:
+            posts = [tasks.create_task(client.post("/ingest", content=body, headers=headers)) for body in bodies]
+            async with asyncio.timeout(10):
+                await asyncio.gather(*[body.begun.wait() for body in bodies])
+            budget.take(32)  # there is room for others' bodies
+            budget.give_back(32)
+            body = b"[]"
+            signed = self.signed(other, secret, body, at=house.watch.now // 1000)
+            async with house.client(door, peer="192.0.2.7") as neighbour:
+                assert (await neighbour.post("/ingest", content=body, headers=signed)).status_code == 200
+            for one in bodies:
+                one.goes_on.set()
+        codes = sorted(post.result().status_code for post in posts)
+        assert set(codes) == {401, 503}
+        assert budget.is_idle
+
     async def test_a_body_that_is_too_large_isn_t_read_to_its_end(self, house: House) -> None:
         secret = key.make_signing_secret()
         token = await house.key("ingest", signing_secret=secret)
@@ -235,6 +284,19 @@ class TestRates:
             tried = [await guesser.get("/stats/summary", headers=public) for _ in range(5)]
             assert [answer.status_code for answer in tried] == [401, 401, 401, 429, 429]
             assert (await caller.get("/stats/summary", headers=shown(known))).status_code == 200
+
+    async def test_whatever_is_refused_is_counted_by_address(self, house: House) -> None:
+        secret = key.make_signing_secret()
+        elsewhere = await house.key("ingest", networks=("192.0.2.9",))
+        signed = TestSigned().signed(
+            await house.key("ingest", signing_secret=secret), secret, b"x" * 100, at=house.watch.now // 1000
+        )
+        for headers, code in ((shown(elsewhere), 403), (shown(await house.key("ingest")), 403), (signed, 413)):
+            door = house.door(requests=self.FEW, most_body_bytes=99)
+            path = "/ingest" if code == 413 or headers == shown(elsewhere) else "/verify"
+            async with house.client(door, peer="192.0.2.1") as client:
+                tried = [await client.post(path, content=b"x" * 100, headers=headers) for _ in range(4)]
+            assert [answer.status_code for answer in tried] == [code, code, code, 429]
 
     async def test_events_are_counted_too(self, house: House) -> None:
         token = await house.key("ingest")

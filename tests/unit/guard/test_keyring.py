@@ -71,6 +71,26 @@ async def test_keys_that_age_are_read_beside_the_requests_and_old_ones_before(
         keyring.known(token)
 
 
+async def test_where_the_clock_is_set_back_nothing_is_believed_for_longer(
+    house: House, store: Counting, keyring: Keyring, watch: Watch
+) -> None:
+    token = await house.key("read")
+    watch.now += 3_600_000
+    await keyring.refresh()
+    keyring.used(keyring.known(token)[0])
+    watch.now -= 3_600_000
+    assert not keyring.is_fresh()
+    await house.store.keys.revoke(key.id_of(token) or "", now=watch.now, actor="test")
+    await keyring.refresh()  # and it is waited for
+    with pytest.raises(Unauthorised):
+        keyring.known(token)
+    assert len(store.touched) == 1
+    watch.now -= 3_600_000
+    store.away = True
+    with pytest.raises(StoreUnavailable):
+        await keyring.refresh()
+
+
 async def test_while_the_database_is_away_keys_last_so_long_and_no_longer(
     house: House, store: Counting, keyring: Keyring, watch: Watch
 ) -> None:

@@ -116,6 +116,18 @@ async def test_it_ends_with_its_time_and_never_later_than_its_key(server: Server
         assert (await browser.get("/stats/summary")).status_code == 401
 
 
+async def test_where_the_clock_is_set_back_it_still_ends(server: Server) -> None:
+    token = await server.house.key("read")
+    async with server.browser() as browser, Server(server.house).browser() as other:
+        server.house.watch.now += 3_600_000
+        await sign_in(browser, token)
+        other.cookies.update(browser.cookies)
+        assert (await other.get("/stats/summary")).status_code == 200
+        server.house.watch.now -= 3_600_000
+        assert (await browser.delete("/session", headers=PAGE)).status_code == 204
+        assert (await other.get("/stats/summary")).status_code == 401
+
+
 async def test_who_signs_out_is_out_at_every_server(server: Server) -> None:
     token = await server.house.key("read")
     async with server.browser() as browser, Server(server.house).browser() as other:

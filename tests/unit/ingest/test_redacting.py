@@ -2,10 +2,13 @@
 
 import re
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 
+import msgspec
 import pytest
 
 from aura_analytics.errors import SettingsError
+from aura_analytics.events.decode import Limits, decode_event
 from aura_analytics.events.records import Event, VoiceConversion, VoiceOutcome, VoiceQuery
 from aura_analytics.ingest.redacting import make_redaction, redacted, stores_of
 from aura_analytics.settings import Settings
@@ -54,6 +57,21 @@ def test_texts_are_masked_and_ids_stay() -> None:
 )
 def test_an_event_with_nothing_to_mask_stays_the_same(event: Event) -> None:
     assert redacted([event], make_redaction(Settings(redact="card")))[0] is event
+
+
+@pytest.mark.parametrize("depth", [300, 500, 700, 900])
+def test_what_can_be_read_can_be_masked_however_deep_it_is(depth: int) -> None:
+    nested = f'{"[" * depth}"{MAIL}"{"]" * depth}'
+    told = f'{{"type": "outcome", "queryId": "q", "toolCalls": {nested}}}'.encode()
+
+    def taken() -> list[Event]:
+        return redacted([decode_event(told, limits=Limits(), received_at=1)], REDACTION)
+
+    # On a thread, as the service does: who calls this has used up some of what may be nested.
+    with ThreadPoolExecutor(1) as threads:
+        [masked] = threads.submit(taken).result()
+    assert isinstance(masked, VoiceOutcome)
+    assert msgspec.json.encode(masked.tool_calls) == b"[" * depth + b'"[email]"' + b"]" * depth
 
 
 def test_nothing_is_masked_unless_it_is_asked_for() -> None:

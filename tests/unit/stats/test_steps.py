@@ -140,7 +140,8 @@ def test_steps_follow_on_each_other_and_hold_the_window(step: StepName, zone: Zo
     assert found.starts[-1] <= low + length
     assert all(before < after for before, after in pairwise(found.starts))
     assert len(found.starts) == 1 or found.starts[1] > low
-    assert all(start % found.buckets.unit_ms == 0 for start in found.starts)
+    unit_ms = found.buckets.unit_ms
+    assert all(start % unit_ms == 0 for start in found.starts)
     assert [at(text) for text in found.labels] == found.starts
     # Whatever the window, the steps are the same ones.
     wider = divided(step, zone, max(low - DAY_MS, 0), low + length + DAY_MS).starts

@@ -25,6 +25,7 @@ WRITES = re.compile(r"^(INSERT|UPDATE|DELETE)", re.MULTILINE)
 # What writes without any value.
 VALUELESS = {
     ("archive", "forget_kept_totals"),
+    ("feed", "take_room"),
     ("feed", "trim"),
     ("migrations", "begin_feed"),
     ("migrations", "forget_feed"),
