@@ -17,6 +17,8 @@ import type {
   VoiceQuery,
 } from './analytics/types.ts';
 
+const LATE_MS = 1_000; // how late a timer may be
+
 export type * from './analytics/types.ts';
 
 /** Makes what a request tracks with. Cheap: make one for each request. */
@@ -32,7 +34,7 @@ export async function flushSpool(env: AnalyticsEnv, options: Partial<Options> = 
 class Tracker implements Analytics {
   readonly #sender: Sender;
   readonly #ctx: Lifetime;
-  #timed = false;
+  #timedUntil = 0; // a moment, since a timer that was ended with its request tells nobody
   #trackedAt = 0; // its last event
 
   constructor(env: AnalyticsEnv, ctx: Lifetime, options: Partial<Options>) {
@@ -73,10 +75,9 @@ class Tracker implements Analytics {
       if (this.#sender.box.waiting.length === 0) return;
       if (this.#sender.isFull()) {
         this.#ctx.waitUntil(this.#sender.sendWaiting());
-      } else if (!this.#timed) {
+      } else if (Date.now() > this.#timedUntil) {
         // A timer for each request, since a request's end ends its timers. The first takes along what others have, so that
         // the others find nothing to do.
-        this.#timed = true;
         this.#ctx.waitUntil(this.#watch());
       }
     } catch (error) {
@@ -90,11 +91,12 @@ class Tracker implements Analytics {
     const sent: Promise<void>[] = [];
     let ms = this.#sender.options.maxAgeMs;
     do {
+      this.#timedUntil = Date.now() + ms + LATE_MS;
       await sleep(ms);
       sent.push(this.#sender.sendAged());
       ms = this.#sender.dueIn(this.#trackedAt);
     } while (ms > 0);
-    this.#timed = false;
+    this.#timedUntil = 0;
     await Promise.all(sent);
   }
 }

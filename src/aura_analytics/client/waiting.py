@@ -2,7 +2,7 @@
 
 import time
 from collections import deque
-from threading import Condition, Lock
+from threading import Condition, RLock
 
 from aura_analytics.client.options import Options
 
@@ -25,7 +25,7 @@ class Waiting:
         self._flying_bytes = 0
         self._landing = False
         self._hurries = 0
-        self.settling = Lock()
+        self.settling = RLock()  # a signal's handler may close what its thread is closing
         self.closing = False
         self.over = False
 

@@ -89,6 +89,21 @@ def test_what_a_thread_left_that_is_no_more_is_sent_first() -> None:
     assert waiting.seize() == [b"3"]  # what was ended is nobody's any more
 
 
+def test_a_signal_s_handler_may_seize_what_its_thread_is_seizing() -> None:
+    waiting = Waiting(Options())
+    waiting.put(b"1")
+    found: list[list[bytes]] = []
+
+    def seize() -> None:
+        with waiting.settling:
+            found.append(waiting.seize())
+
+    thread = threading.Thread(target=seize, daemon=True)
+    thread.start()
+    thread.join(LONG_S)
+    assert found == [[b"1"]]
+
+
 def test_a_batch_that_could_hold_nothing_is_told_at_once() -> None:
     with pytest.raises(ParameterError, match="batch_events"):
         Options(batch_events=0)
