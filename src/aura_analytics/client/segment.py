@@ -46,7 +46,7 @@ class Segment:
         """Whether it is still what its name leads to; true, too, where nobody can say."""
         try:
             return self.path.stat().st_ino == os.fstat(self._descriptor).st_ino
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return False
         except OSError:
             return True
