@@ -140,8 +140,9 @@ def test_what_a_request_had_on_its_way_that_the_runtime_ended_is_sent_by_another
 ) -> None:
     worker = start_worker()
     between.open.clear()
-    options = {"maxAgeMs": 1, "attemptMs": 500, "retryForMs": 500, "maxHeldBytes": 400}
-    worker.tell(asked(name, 0) | {"own": "x" * 100}, flush="nobody waits", options=options)
+    options: dict[str, int] = {"maxAgeMs": 1, "maxHeldBytes": 400}
+    soon = options | {"attemptMs": 500, "retryForMs": 500}
+    worker.tell(asked(name, 0) | {"own": "x" * 100}, flush="nobody waits", options=soon)
     between.open.set()
     until(lambda: worker.tell(flush=True, options=options)["totals"]["delivered"] == 1)
     told = worker.tell(asked(name, 1) | {"own": "x" * 100}, flush=True, options=options)
