@@ -2,15 +2,16 @@
 
 import asyncio
 import json
+import os
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
-from threading import Thread
-from typing import Any
+from threading import Event, Thread
+from typing import IO, Any
 
 import pytest
 
@@ -18,6 +19,7 @@ from acceptance.between import Between, Prepared
 from acceptance.database import PATIENCE_S
 from acceptance.service import Service, clean_environment, until
 from aura_analytics.client import AsyncClient, Client, Drop, Options
+from aura_analytics.client.options import tell_on_stderr
 from aura_analytics.errors import ParameterError
 
 StartClient = Callable[..., Client]
@@ -128,6 +130,168 @@ def test_nothing_is_raised_unless_somebody_wants_to_know(
     closed.track_query(store_id="s", query_text="x")
     assert (drops[-1].reason, drops[-1].detail) == ("memory", "the client is closed")
     assert between.arrivals == []
+
+
+@pytest.mark.parametrize("own", [["aisle"], 5])
+def test_fields_of_one_s_own_that_are_none_are_counted(start: StartClient, drops: list[Drop], own: Any) -> None:
+    client = start()
+    query_id = client.track_query(store_id="s", query_text="x", own=own)
+    client.track_outcome(query_id=query_id, own=own)
+    client.track_conversion(query_id=query_id, own=own)
+    assert query_id
+    assert [one.reason for one in drops] == ["invalid"] * 3
+
+
+def full() -> IO[str]:
+    return Path("/dev/full").open("w", buffering=1)
+
+
+def unread() -> IO[str]:
+    reader, writer = os.pipe()
+    os.close(reader)
+    return os.fdopen(writer, "w", buffering=1)
+
+
+def fail(drop: Drop) -> None:
+    raise RuntimeError(drop.detail)
+
+
+@pytest.mark.parametrize("on_drop", [tell_on_stderr, fail])
+@pytest.mark.parametrize("stderr", [full, unread, lambda: None])
+def test_a_stderr_that_can_t_be_written_ends_nothing(
+    service: Service,
+    start: StartClient,
+    name: str,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    stderr: Callable[[], IO[str] | None],
+    on_drop: Callable[[Drop], None],
+) -> None:
+    client = start(on_drop=on_drop)
+    broken = stderr()
+    with monkeypatch.context() as patched:
+        patched.setattr(sys, "stderr", broken)
+        client.track_query(store_id=name, query_text="x", transcription_confidence=7)
+        assert client.flush(PATIENCE_S)
+        client.track_outcome(query_id="q", own={"thing": object()})
+        track(client, name, 1, first=1)
+        assert client.flush(PATIENCE_S)
+    if broken is not None:
+        with suppress(OSError):
+            broken.close()
+    assert (stored(service, name), client.totals.dropped) == (1, 2)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")  # that it ends so is the point
+def test_a_thread_that_was_ended_is_followed_by_another_that_takes_up_what_it_left(
+    service: Service, start: StartClient, between: Between, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def leave(*_: object) -> None:
+        raise SystemExit
+
+    between.answers.append(Prepared(status=401))
+    client = start(on_drop=leave)
+    for number in (0, 1):
+        track(client, name, 1, first=number)
+        assert client.flush()
+    with monkeypatch.context() as patched:  # only so can it be caused
+        patched.setattr(client._course, "send", leave)
+        patched.setattr(client._course, "fail", leave)
+        track(client, name, 1, first=2)
+        until(lambda: not client._is_sending())
+    assert client.flush()
+    assert (stored(service, name), client.totals.delivered) == (2, 2)
+
+
+def test_who_is_told_may_close_the_client_or_never_return(start: StartClient, between: Between) -> None:
+    between.answers.extend([Prepared(status=401)] * 2)
+    told, go = Event(), Event()
+
+    def close(_: Drop) -> None:
+        closing.flush()
+        closing.close()
+        told.set()
+
+    closing = start(on_drop=close)
+    closing.track_query(store_id="s", query_text="x")
+    assert told.wait(PATIENCE_S)
+    assert closing.totals.dropped == 1
+
+    def stay(_: Drop) -> None:
+        told.set()
+        go.wait()
+
+    told.clear()
+    held = start(on_drop=stay, exit_timeout_s=0.1)
+    held.track_query(store_id="s", query_text="x")
+    assert told.wait(PATIENCE_S)
+    ending = Thread(target=held.close, daemon=True)
+    ending.start()
+    ending.join(PATIENCE_S)
+    ended = not ending.is_alive()
+    go.set()
+    assert ended
+
+
+def test_a_signal_while_the_thread_begins_holds_up_nothing(between: Between) -> None:
+    """Its handler tracks, in the thread that is about to start the one that sends."""
+    interrupted = """
+import signal, sys, threading
+from aura_analytics.client import Client
+client, start = Client(sys.argv[1]), threading.Thread.start
+signal.signal(signal.SIGUSR1, lambda *_: client.track_query(store_id="s", query_text="from the handler"))
+def begin(thread):
+    signal.raise_signal(signal.SIGUSR1)
+    start(thread)
+threading.Thread.start = begin
+client.track_query(store_id="s", query_text="x")
+client.close()
+print(client.totals.delivered)
+"""
+    said = subprocess.run(
+        [sys.executable, "-c", interrupted, between.url],
+        env=clean_environment(NO_PROXY="*"),
+        capture_output=True,
+        timeout=PATIENCE_S,
+        check=True,
+    )
+    assert (said.stdout, said.stderr) == (b"2\n", b"")
+
+
+def test_a_file_of_the_spool_that_can_t_be_used_holds_up_nothing(
+    service: Service, start: StartClient, between: Between, tmp_path: Path, *, name: str, drops: list[Drop]
+) -> None:
+    (tmp_path / "0.0.spool").mkdir()
+    (tmp_path / "0.1.spool").symlink_to("0.1.spool")
+    (tmp_path / "0.2.spool").symlink_to("/proc/self/mem")  # opens, and can't be read
+    between.down()
+    left = start(spool=tmp_path, on_drop=id)
+    track(left, name, 10)
+    assert left.flush()
+    left.close()
+    between.up()
+    client = start(spool=tmp_path, longest_pause_s=0.2)
+    until(lambda: len(drops) == 3)
+    track(client, name, 10, first=10)
+    assert client.flush()
+    assert client.totals.spooled == 0
+    until(lambda: stored(service, name) == 20)
+    until(lambda: len(list(tmp_path.iterdir())) == 3)
+    assert [(one.reason, one.events) for one in drops] == [("spool", 0)] * 3
+    assert all("passed over" in one.detail for one in drops)
+
+
+def test_a_fork_of_a_closed_client_is_closed(between: Between, tmp_path: Path, name: str) -> None:
+    then = """
+client.close()
+if os.fork():
+    os.wait()
+else:
+    client.track_query(store_id="s", query_text="x")
+    print(client.totals.dropped)
+"""
+    said, _ = program(between, name, tmp_path, 0, then).communicate(timeout=PATIENCE_S)
+    assert said == b"1\n"
 
 
 def test_many_threads_and_batches(service: Service, start: StartClient, between: Between, name: str) -> None:

@@ -125,6 +125,36 @@ def test_requests_share_batches(service: Service, between: Between, start_worker
     assert len(between.arrivals) < 20
 
 
+def test_what_a_request_tracks_after_its_first_was_sent_early_has_a_timer_too(
+    service: Service, between: Between, start_worker: StartWorker, name: str
+) -> None:
+    """The timer of the first finds the second too young for it."""
+    worker = start_worker()
+    worker.tell(asked(name, 0), options={"maxAgeMs": 400}, flush=True, later=[asked(name, 1)], laterMs=200)
+    until(lambda: stored(service, name, 2))
+    assert len(between.arrivals) == 2
+
+
+def test_what_a_request_had_on_its_way_that_the_runtime_ended_is_sent_by_another(
+    service: Service, between: Between, start_worker: StartWorker, name: str
+) -> None:
+    worker = start_worker()
+    between.open.clear()
+    options: dict[str, int] = {"maxAgeMs": 1, "maxHeldBytes": 400}
+    soon = options | {"attemptMs": 500, "retryForMs": 500}
+    worker.tell(asked(name, 0) | {"own": "x" * 100}, flush="nobody waits", options=soon)
+    between.open.set()
+    until(lambda: worker.tell(flush=True, options=options)["totals"]["delivered"] == 1)
+    told = worker.tell(asked(name, 1) | {"own": "x" * 100}, flush=True, options=options)
+    assert told["totals"] == {"tracked": 2, "delivered": 2, "spooled": 0, "dropped": 0}
+    assert ids(service, name) == named(name, 2)
+
+
+def test_a_number_that_is_none_is_the_one_by_default(service: Service, start_worker: StartWorker, name: str) -> None:
+    start_worker().tell(asked(name, 0), options={"maxAgeMs": None, "maxBatchEvents": None})
+    until(lambda: stored(service, name, 1))
+
+
 def test_a_signed_try_whose_answer_was_lost_is_signed_anew_and_doubles_nothing(
     service: Service, between: Between, start_worker: StartWorker, keys: dict[str, Any], name: str
 ) -> None:
@@ -236,6 +266,17 @@ def test_a_later_request_takes_along_what_lies_in_the_spool(
     assert worker.tell(asked(name, 0), flush=True)["totals"]["spooled"] == 1
     until(lambda: worker.tell(asked(name, 1), flush=True)["totals"]["delivered"], within_s=20)
     assert f"{name}-0" in ids(service, name)
+
+
+def test_what_kv_lists_and_doesn_t_give_yet_stays_there(
+    service: Service, between: Between, start_worker: StartWorker, name: str
+) -> None:
+    worker = start_worker(spool=True)
+    between.answers.append(Prepared(status=401))
+    assert worker.tell(asked(name, 0), flush=True)["totals"]["spooled"] == 1
+    assert worker.tell(path="/spool", late=True) == {"left": 0}
+    assert worker.tell(path="/spool") == {"left": 1}
+    assert ids(service, name) == named(name, 1)
 
 
 def test_the_sample_reaches_the_service_by_a_binding(service: Service, start_worker: StartWorker, name: str) -> None:

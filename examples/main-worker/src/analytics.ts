@@ -17,6 +17,8 @@ import type {
   VoiceQuery,
 } from './analytics/types.ts';
 
+const LATE_MS = 1_000; // how late a timer may be
+
 export type * from './analytics/types.ts';
 
 /** Makes what a request tracks with. Cheap: make one for each request. */
@@ -32,7 +34,8 @@ export async function flushSpool(env: AnalyticsEnv, options: Partial<Options> = 
 class Tracker implements Analytics {
   readonly #sender: Sender;
   readonly #ctx: Lifetime;
-  #timed = false;
+  #timedUntil = 0; // a moment, since a timer that was ended with its request tells nobody
+  #trackedAt = 0; // its last event
 
   constructor(env: AnalyticsEnv, ctx: Lifetime, options: Partial<Options>) {
     this.#sender = new Sender(env, options);
@@ -40,7 +43,7 @@ class Tracker implements Analytics {
   }
 
   trackQuery(query: VoiceQuery): string {
-    const id = query?.query_id || crypto.randomUUID();
+    const id = given(() => query.query_id) || crypto.randomUUID();
     this.#track('voice_query', query, { query_id: id });
     return id;
   }
@@ -51,7 +54,8 @@ class Tracker implements Analytics {
 
   trackConversion(conversion: VoiceConversion): void {
     // An order says by itself which conversion it is; without one, only an id tells two of them from the same one again.
-    const own = conversion?.order_id || conversion?.conversion_id ? {} : { conversion_id: crypto.randomUUID() };
+    const named = given(() => conversion.order_id || conversion.conversion_id);
+    const own = named ? {} : { conversion_id: crypto.randomUUID() };
     this.#track('voice_conversion', conversion, own);
   }
 
@@ -66,23 +70,42 @@ class Tracker implements Analytics {
   #track(type: string, fields: Shared, own: Partial<Shared>): void {
     if (!this.#sender.reachable) return;
     try {
-      if (!this.#sender.take(type, fields, own)) return;
+      if (this.#sender.take(type, fields, own)) this.#trackedAt = Date.now();
+      // Where there was no room, what takes it up has to go, also if the requests that it is of were ended.
+      if (this.#sender.box.waiting.length === 0) return;
       if (this.#sender.isFull()) {
         this.#ctx.waitUntil(this.#sender.sendWaiting());
-      } else if (!this.#timed) {
+      } else if (Date.now() > this.#timedUntil) {
         // A timer for each request, since a request's end ends its timers. The first takes along what others have, so that
         // the others find nothing to do.
-        this.#timed = true;
-        this.#ctx.waitUntil(
-          sleep(this.#sender.options.maxAgeMs).then(() => {
-            this.#timed = false;
-            return this.#sender.sendAged();
-          }),
-        );
+        this.#ctx.waitUntil(this.#watch());
       }
     } catch (error) {
       // The context is over: the event waits for the next request.
       console.warn(`analytics: ${String(error)}`);
     }
+  }
+
+  /** Sends what grows old, until nothing is left that this request has tracked: events have no timers but these. */
+  async #watch(): Promise<void> {
+    const sent: Promise<void>[] = [];
+    let ms = this.#sender.options.maxAgeMs;
+    do {
+      this.#timedUntil = Date.now() + ms + LATE_MS;
+      await sleep(ms);
+      sent.push(this.#sender.sendAged());
+      ms = this.#sender.dueIn(this.#trackedAt);
+    } while (ms > 0);
+    this.#timedUntil = 0;
+    await Promise.all(sent);
+  }
+}
+
+/** What a caller's object has there; nothing, if it doesn't let itself be asked. */
+function given<T>(ask: () => T): T | undefined {
+  try {
+    return ask();
+  } catch {
+    return undefined;
   }
 }

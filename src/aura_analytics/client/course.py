@@ -6,7 +6,9 @@ from collections.abc import Callable, Generator, Iterable, Sequence
 from functools import partial
 
 from aura_analytics.client.options import Drop, Options, Reason
-from aura_analytics.client.spool import Segment, Spool, SpoolFull
+from aura_analytics.client.segment import Segment
+from aura_analytics.client.spool import Spool, SpoolFull
+from aura_analytics.client.stderr import described
 from aura_analytics.client.tally import Tally
 from aura_analytics.client.waiting import Batch, Waiting
 from aura_analytics.client.wire import Answer, Message, Wire
@@ -40,6 +42,7 @@ class Course:
         self._failures = 0
         self._away_until = 0.0
         self._look_at = 0.0
+        self._drain_at = 0.0
         self._segment: Segment | None = None
         self._batches: Generator[Batch] | None = None
         self._unsent: Batch | None = None
@@ -48,7 +51,7 @@ class Course:
         """When the spool is to be looked after (monotonic)."""
         if self._spool is None:
             return None
-        return max(self._away_until, 0.0 if self._segment else self._look_at)
+        return max(self._away_until, self._drain_at, 0.0 if self._segment else self._look_at)
 
     def send(self, batch: Batch) -> None:
         """Bring a batch to its end."""
@@ -67,24 +70,34 @@ class Course:
                 self._settle(batch, partial(self._keep, self._spool, batch))
                 return
             if answer.kind == "refused":
-                self._settle(batch, partial(self._drop, "refused", len(batch), answer.detail))
+                self._settle(batch, partial(self._counted, "refused", len(batch), answer.detail))
                 return
             if time.monotonic() + pause - begun > self._options.retry_for_s:
-                self._settle(batch, partial(self._drop, "undelivered", len(batch), answer.detail))
+                self._settle(batch, partial(self._counted, "undelivered", len(batch), answer.detail))
                 return
             if not self._waiting.pause(pause, while_closing=PAUSE_WHILE_CLOSING_S):
                 return  # somebody else has taken it over
 
-    def fail(self, batch: Batch, error: Exception) -> None:
-        """End a batch that failed in a way that nobody thought of; leave the spool's file, and that alone for a while."""
+    def fail(self, batch: Batch, error: BaseException) -> None:
+        """End a batch that failed in a way that nobody thought of; without one, it was the spool that failed.
+
+        A spool's file that failed is left alone for a while. What is tracked meanwhile goes to the service all the same.
+        """
+        until = time.monotonic() + self._options.longest_pause_s
         if batch and self._spool is not None:
-            self._settle(batch, partial(self._keep, self._spool, batch))
+            if self._settle(batch, partial(self._keep, self._spool, batch)):
+                self._away_until = until
         elif batch:
-            self._settle(batch, partial(self._drop, "undelivered", len(batch), repr(error)))
+            self._settle(batch, partial(self._counted, "undelivered", len(batch), described(error)))
+        elif self._spool is not None and self._segment is not None:
+            self._spool.pass_over(self._segment.path, error)
+            self._tell_of(self._spool)
         else:
-            self._drop("spool", 0, f"the spool can't be read, and is tried again later: {error!r}")
+            self._tell(
+                self._counted("spool", 0, f"the spool can't be read, and is tried again later: {described(error)}")
+            )
         self.release()
-        self._away_until = time.monotonic() + self._options.longest_pause_s
+        self._drain_at = until
 
     def drain(self) -> None:
         """Send one batch of the spool, if there is one and the service is there."""
@@ -97,7 +110,7 @@ class Course:
         if answer.kind in DONE:
             self._failures = 0
             self._unsent = None
-            self._count(batch, answer)
+            self._tell(self._count(batch, answer))
         else:
             self._unsent = batch
             self._note_away(answer)
@@ -107,9 +120,9 @@ class Course:
         if not rest:
             return
         if self._spool is not None:
-            self._keep(self._spool, rest)
+            self._tell(self._keep(self._spool, rest))
         else:
-            self._drop("undelivered", len(rest), "the program ended")
+            self._tell(self._counted("undelivered", len(rest), "the program ended"))
 
     def release(self) -> None:
         """Leave the rest of a file to whoever comes; in a fork, to the parent."""
@@ -121,6 +134,7 @@ class Course:
     def _next_spooled(self, spool: Spool) -> Batch | None:
         if self._segment is None:
             self._segment = spool.claim()
+            self._tell_of(spool)
             if self._segment is None:
                 self._look_at = time.monotonic() + LOOK_S
                 return None
@@ -128,7 +142,8 @@ class Course:
         batch = next(self._batches, None) if self._batches else None
         if batch is None:
             if self._segment.damaged:
-                self._drop("spool", self._segment.damaged, f"lines of {self._segment.path} are damaged")
+                detail = f"lines of {self._segment.path} are damaged"
+                self._tell(self._counted("spool", self._segment.damaged, detail))
             self._segment.remove()
             self._segment = None
         return batch
@@ -169,26 +184,43 @@ class Course:
         self._away_until = time.monotonic() + pause
         return pause
 
-    def _settle(self, batch: Batch, end: Callable[[], None]) -> None:
-        """Bring a batch to its end, unless somebody else has taken it over."""
+    def _settle(self, batch: Batch, end: Callable[[], Drop | None]) -> bool:
+        """Bring a batch to its end, and tell whether it hadn't come to it, nor had somebody else taken it over.
+
+        Who is told of it may take his time, or close the client: so nothing is held while he is told.
+        """
         with self._waiting.settling:
-            if self._waiting.is_flying(batch):
-                end()
-                self._waiting.landed()
+            if not self._waiting.is_flying(batch):
+                return False
+            drop = end()
+            self._waiting.ended()
+        try:
+            self._tell(drop)
+        finally:
+            self._waiting.landed()
+        return True
 
-    def _count(self, batch: Batch, answer: Answer) -> None:
+    def _count(self, batch: Batch, answer: Answer) -> Drop | None:
         self._tally.add(delivered=len(batch) - answer.rejected)
-        if answer.rejected:
-            self._drop("rejected", answer.rejected, answer.detail)
+        return self._counted("rejected", answer.rejected, answer.detail) if answer.rejected else None
 
-    def _keep(self, spool: Spool, batch: Batch) -> None:
+    def _keep(self, spool: Spool, batch: Batch) -> Drop | None:
         try:
             spool.append(batch)
         except SpoolFull as error:
-            self._drop("spool", len(batch), str(error))
-            return
+            return self._counted("spool", len(batch), str(error))
         self._tally.add(spooled=len(batch))
         self._look_at = 0.0
+        return None
 
-    def _drop(self, reason: Reason, events: int, detail: str) -> None:
-        self._tally.drop(Drop(reason=reason, events=events, detail=detail))
+    def _counted(self, reason: Reason, events: int, detail: str) -> Drop:
+        self._tally.add(dropped=events)
+        return Drop(reason=reason, events=events, detail=detail)
+
+    def _tell(self, drop: Drop | None) -> None:
+        if drop is not None:
+            self._tally.tell(drop)
+
+    def _tell_of(self, spool: Spool) -> None:
+        for detail in spool.complaints():
+            self._tell(self._counted("spool", 0, detail))

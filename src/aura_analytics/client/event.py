@@ -11,6 +11,7 @@ from uuid import uuid4
 
 import msgspec
 
+from aura_analytics.client.stderr import described
 from aura_analytics.clock import now
 from aura_analytics.errors import ParameterError
 from aura_analytics.events.decode import Limits, decode_event
@@ -77,13 +78,26 @@ def new_id() -> str:
     return uuid4().hex
 
 
-def encoded(kind: Kind, fields: Mapping[str, object], most_bytes: int) -> bytes:
-    """Write an event as a line without its end; fields that are None are left out.
+def is_named(value: object) -> bool:
+    """Whether a field says something; what can't even tell whether it is true does."""
+    try:
+        return bool(value)
+    except Exception:  # noqa: BLE001  # the caller's own value
+        return True
+
+
+def encoded(
+    kind: Kind, fields: Mapping[str, object], most_bytes: int, own: Mapping[str, object] | None = None
+) -> bytes:
+    """Write an event as a line without its end; fields that are None are left out, and go before those of `own`.
 
     Raises:
         ParameterError: a value can't be written as JSON, or it is too large.
     """
-    line = _written(kind, fields)
+    try:
+        line = _written(kind, {**(own or {}), **fields})
+    except Exception as error:  # whatever the caller's own values do when they are read
+        raise ParameterError(f"an event can't be written as JSON: {described(error)}") from error
     if len(line) > most_bytes:
         raise ParameterError(f"an event takes at most {most_bytes} bytes")
     return line
@@ -94,12 +108,9 @@ def _written(kind: Kind, fields: Mapping[str, object]) -> bytes:
     given = {name: value for name, value in fields.items() if value is not None}
     event = given | {"event_type": kind, "timestamp": datetime.now(UTC) if moment is None else moment}
     try:
-        try:
-            return msgspec.json.encode(event)
-        except UnicodeEncodeError:  # half of a pair of surrogates; the service mends it
-            return json.dumps(event, default=str).encode()
-    except (TypeError, ValueError, RecursionError) as error:
-        raise ParameterError(f"an event can't be written as JSON: {error}") from error
+        return msgspec.json.encode(event)
+    except UnicodeEncodeError:  # half of a pair of surrogates; the service mends it
+        return json.dumps(event, default=str).encode()
 
 
 def check(line: bytes) -> None:

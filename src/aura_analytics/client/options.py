@@ -1,10 +1,12 @@
 """What a client keeps to, and what it tells of itself."""
 
-import sys
 from collections.abc import Callable
 from typing import Literal
 
 import msgspec
+
+from aura_analytics.client.stderr import say
+from aura_analytics.errors import ParameterError
 
 # Why events are given up.
 #   invalid      can't be written as JSON, or are larger than `max_event_bytes`
@@ -17,7 +19,10 @@ Reason = Literal["invalid", "memory", "rejected", "refused", "undelivered", "spo
 
 
 class Drop(msgspec.Struct, frozen=True, kw_only=True):
-    """Events that were given up. `detail` is a sentence for people."""
+    """Events that were given up. `detail` is a sentence for people.
+
+    `events` is 0 where none is given up, but somebody should look: a file of the spool can't be read.
+    """
 
     reason: Reason
     events: int
@@ -38,8 +43,8 @@ class Totals(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def tell_on_stderr(drop: Drop) -> None:
-    """Say that events were given up."""
-    sys.stderr.write(f"aura_analytics.client: {drop.events} events given up, {drop.reason}: {drop.detail}\n")
+    """Say that events were given up, or what else somebody should look at."""
+    say(f"{drop.events} events given up, {drop.reason}: {drop.detail}" if drop.events else drop.detail)
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,6 +54,9 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     `max_bytes` bounds all events in memory, `max_spool_bytes` all files of the spool's folder together. Where there is no
     spool, a batch is tried for `retry_for_s`. `exit_timeout_s` is how long the end of the program may be held up.
     `debug` has `track_…` raise ParameterError where an event is wrong.
+
+    Raises:
+        ParameterError: no batch could hold an event.
     """
 
     batch_events: int = 500
@@ -65,3 +73,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     exit_timeout_s: float = 5.0
     debug: bool = False
     on_drop: Callable[[Drop], object] = tell_on_stderr
+
+    def __post_init__(self) -> None:
+        """See that it can be kept to."""
+        if self.batch_events < 1:
+            raise ParameterError("batch_events is at least 1")

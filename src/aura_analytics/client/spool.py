@@ -1,24 +1,27 @@
 """Events on disk, while the service is away: a folder of files, each of which one process has locked.
 
-A line is eight hexadecimal digits, the CRC-32 of an event, a space, and the event. A line whose sum doesn't fit, such as a
-torn last one, is passed over. Each append is on the disk (fsync) when it returns.
-
 A file is locked as long as its process lives, from before it can be seen. Who can lock a file has it: its own, or that
 of a process that has ended. It is removed once all its lines are with the service; where a process is killed in
 between, they are sent again and the service knows them by their ids. So no file is anybody's but one's, nothing is lost,
 and nothing counts twice.
+
+A file that can't be opened, read or removed, such as one that root left behind, is passed over for a while and told of
+once; it holds up none of the others.
 """
 
 import os
-import re
 import sys
 import time
-import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from threading import Lock
 
+import msgspec
+
 from aura_analytics.client.event import new_id
+from aura_analytics.client.segment import Segment, locked, written
+from aura_analytics.client.stderr import described, say
 from aura_analytics.errors import ParameterError
 
 if sys.platform != "win32":
@@ -26,72 +29,20 @@ if sys.platform != "win32":
 
 SUFFIX = ".spool"
 UNFINISHED = ".new"
-_LINE = re.compile(rb"([0-9a-f]{8}) (.*)\n", re.DOTALL)
+# For how long a file is passed over that can't be used; it doubles.
+PASS_OVER_S = 60.0
+LONGEST_PASS_OVER_S = 3_600.0
 
 
 class SpoolFull(Exception):
     """There is no room, or the disk doesn't take it; stays inside of this package, where it becomes a `Drop`."""
 
 
-def written(lines: Iterable[bytes]) -> bytes:
-    """Write events as the file has them."""
-    return b"".join(b"%08x %b\n" % (zlib.crc32(line), line) for line in lines)
+class _Passed(msgspec.Struct, frozen=True):
+    """Until when (monotonic) a file is passed over, and for how long that was."""
 
-
-def read_line(line: bytes) -> bytes | None:
-    """Give the event of a file's line; None where it isn't whole."""
-    found = _LINE.fullmatch(line)
-    return found[2] if found and zlib.crc32(found[2]) == int(found[1], 16) else None
-
-
-class Segment:
-    """One file that this process has locked. Written without a buffer, so that a fork can't write anything twice.
-
-    `damaged` counts lines whose sum doesn't fit, as far as it was read; a torn last one, which nobody was told was kept,
-    isn't one of them.
-    """
-
-    def __init__(self, path: Path, descriptor: int) -> None:
-        self.path = path
-        self.damaged = 0
-        self._descriptor = descriptor
-
-    def append(self, data: bytes) -> None:
-        """Write to the end, and to the disk.
-
-        Raises:
-            OSError: it can't be; nothing of it is left behind, as far as the disk lets us.
-        """
-        end = os.lseek(self._descriptor, 0, os.SEEK_END)
-        try:
-            rest = memoryview(data)
-            while rest:
-                rest = rest[os.write(self._descriptor, rest) :]
-            os.fsync(self._descriptor)
-        except OSError:
-            os.ftruncate(self._descriptor, end)
-            raise
-
-    def events(self) -> Iterator[bytes]:
-        """Give what is in it, from the beginning."""
-        with os.fdopen(os.dup(self._descriptor), "rb") as file:
-            file.seek(0)
-            self.damaged = 0
-            for line in file:
-                event = read_line(line)
-                if event is not None:
-                    yield event
-                elif line.endswith(b"\n"):
-                    self.damaged += 1
-
-    def remove(self) -> None:
-        """All of it is with the service."""
-        self.path.unlink(missing_ok=True)
-        self.release()
-
-    def release(self) -> None:
-        """Leave it to whoever comes."""
-        os.close(self._descriptor)
+    until: float
+    pause_s: float
 
 
 class Spool:
@@ -108,10 +59,11 @@ class Spool:
         self._max_bytes = max_bytes
         self._own: Segment | None = None
         self._lock = Lock()
+        self._passed: dict[Path, _Passed] = {}
+        self._complaints: list[str] = []
         try:
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             self.append([])
-        except (OSError, SpoolFull) as error:
+        except (OSError, ValueError, SpoolFull) as error:
             raise ParameterError(f"the spool's folder can't be used: {error}") from error
         self.close()
 
@@ -124,31 +76,56 @@ class Spool:
         data = written(lines)
         with self._lock:
             try:
-                if self._size() + len(data) > self._max_bytes:
+                if data and self._size() + len(data) > self._max_bytes:
                     raise SpoolFull(f"the spool has {self._max_bytes} bytes at most")
-                if self._own is None:
-                    self._own = self._create()
-                self._own.append(data)
+                self._writable().append(data)
             except OSError as error:
+                if self._own is not None and self._own.torn:
+                    self._own.release()
+                    self._own = None
                 raise SpoolFull(f"the spool can't be written: {error}") from error
 
     def claim(self) -> Segment | None:
         """Give the oldest file that is free or one's own; new events go into another one from now on."""
         with self._lock:
-            for path in self._files():
-                if self._own is not None and path == self._own.path:
-                    own, self._own = self._own, None
+            own = self._own
+            if own is not None and not own.is_in_place():  # its name was taken away, its events are here
+                try:
+                    own = self._writable()
+                except OSError:
+                    self._own = None
                     return own
-                if (segment := _locked(path)) is not None:
+            for path in self._files():
+                if own is not None and path == own.path:
+                    self._own = None
+                    return own
+                if (segment := self._lock_unless_passed(path)) is not None:
                     return segment
         return None
+
+    def pass_over(self, path: Path, error: BaseException) -> None:
+        """Leave a file alone for a while, for longer each time, since it failed; others have their turn."""
+        before = self._passed.get(path)
+        pause_s = PASS_OVER_S if before is None else min(2 * before.pause_s, LONGEST_PASS_OVER_S)
+        self._passed[path] = _Passed(until=time.monotonic() + pause_s, pause_s=pause_s)
+        if before is None:
+            told = f"{path} of the spool is passed over, and tried again later: {described(error)}"
+            self._complaints.append(told)
+
+    def complaints(self) -> list[str]:
+        """Give what somebody should look at; each once."""
+        complaints, self._complaints = self._complaints, []
+        return complaints
 
     def close(self) -> None:
         """Leave everything to whoever comes; a file without events goes."""
         with self._lock:
-            own, self._own = self._own, None
-            if own is not None:
-                (own.remove if next(own.events(), None) is None else own.release)()
+            if self._own is not None:
+                try:
+                    self._leave(self._own)
+                except OSError as error:
+                    say(f"{self._own.path} of the spool can't be left in order: {error}")
+                self._own = None
 
     def forget(self) -> None:
         """Leave the open file to the process that has it, after a fork."""
@@ -163,14 +140,45 @@ class Spool:
     def _size(self) -> int:
         size = 0
         for path in self._files():
-            try:
+            with suppress(OSError):  # another process has just sent it; or it can't be used, and is passed over
                 size += path.stat().st_size
-            except FileNotFoundError:  # another process has just sent it
-                continue
         return size
+
+    def _leave(self, own: Segment) -> None:
+        if next(own.events(), None) is None:
+            own.remove()
+        else:
+            self._writable().release()
+
+    def _lock_unless_passed(self, path: Path) -> Segment | None:
+        passed = self._passed.get(path)
+        if passed is not None and time.monotonic() < passed.until:
+            return None
+        try:
+            return locked(path)
+        except OSError as error:
+            self.pass_over(path, error)
+            return None
+
+    def _writable(self) -> Segment:
+        """Give one's own file; another with the same, where somebody has taken that away."""
+        own = self._own
+        if own is None or not own.is_in_place():
+            made = self._create()
+            if own is not None:
+                try:
+                    own.copy_into(made)
+                except OSError:
+                    made.remove()
+                    raise
+                own.release()
+            self._own = made
+            return made
+        return own
 
     def _create(self) -> Segment:
         """Make a file that nobody sees before it is locked."""
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         path = self._folder / f"{time.time_ns():020d}-{new_id()}{SUFFIX}"
         hidden = path.with_suffix(UNFINISHED)
         descriptor = os.open(hidden, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
@@ -182,22 +190,6 @@ class Spool:
             os.close(descriptor)
             raise
         return Segment(path, descriptor)
-
-
-def _locked(path: Path) -> Segment | None:
-    """Lock a file of another process; None where that lives, or somebody else was faster."""
-    try:
-        descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
-    except FileNotFoundError:
-        return None
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        if path.stat().st_ino == os.fstat(descriptor).st_ino:
-            return Segment(path, descriptor)
-    except (BlockingIOError, FileNotFoundError):
-        pass
-    os.close(descriptor)
-    return None
 
 
 def _sync(folder: Path) -> None:

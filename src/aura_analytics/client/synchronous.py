@@ -2,19 +2,19 @@
 
 import atexit
 import os
-import sys
 import weakref
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
-from threading import Lock, Thread
+from threading import Lock, Thread, current_thread
 from types import TracebackType
 from typing import Self, Unpack
 
 from aura_analytics.client.course import Course
-from aura_analytics.client.event import Conversion, Kind, Outcome, Query, check, encoded, new_id
+from aura_analytics.client.event import Conversion, Kind, Outcome, Query, check, encoded, is_named, new_id
 from aura_analytics.client.options import Drop, Options, Totals
 from aura_analytics.client.spool import Spool
+from aura_analytics.client.stderr import say
 from aura_analytics.client.tally import Tally
 from aura_analytics.client.waiting import Waiting
 from aura_analytics.client.wire import Wire
@@ -78,21 +78,25 @@ class Client:
 
     def track_query(self, *, own: Own | None = None, **fields: Unpack[Query]) -> str:
         """Track an utterance; give its id, which the outcome names. `own`: fields of your own, kept with the record."""
-        query_id = fields.get("query_id") or new_id()
-        self._track("voice_query", {**(own or {}), **fields, "query_id": query_id})
+        given = fields.get("query_id")
+        query_id = given if given is not None and is_named(given) else new_id()
+        self._track("voice_query", {**fields, "query_id": query_id}, own)
         return query_id
 
     def track_outcome(self, *, own: Own | None = None, **fields: Unpack[Outcome]) -> None:
         """Track what became of a query."""
-        self._track("voice_outcome", {**(own or {}), **fields})
+        self._track("voice_outcome", {**fields}, own)
 
     def track_conversion(self, *, own: Own | None = None, **fields: Unpack[Conversion]) -> None:
         """Track what was bought. The same order twice is one conversion; without an order each is one of its own."""
-        named = fields.get("order_id") or fields.get("conversion_id")
-        self._track("voice_conversion", {**(own or {}), **fields, **({} if named else {"conversion_id": new_id()})})
+        named = is_named(fields.get("order_id")) or is_named(fields.get("conversion_id"))
+        self._track("voice_conversion", {**fields, **({} if named else {"conversion_id": new_id()})}, own)
 
     def flush(self, timeout_s: float = 30.0) -> bool:
         """Send what was tracked before; wait, and tell whether all of it is with the service, in the spool, or given up."""
+        if current_thread() is self._thread:
+            return False  # `on_drop` asks: the thread can't wait for itself
+        self._revive()
         return self._waiting.settled(timeout_s)
 
     def close(self, timeout_s: float | None = None) -> None:
@@ -102,11 +106,13 @@ class Client:
             return
         atexit.unregister(self.close)
         waiting.close()
-        if self._thread is not None:
+        self._revive()
+        waited_for = self._thread if self._thread is not current_thread() else None  # itself, where `on_drop` closes
+        if waited_for is not None and waited_for.is_alive():
             waiting.settled(self._options.exit_timeout_s if timeout_s is None else timeout_s)
         self._course.keep_rest(waiting.seize())
-        if self._thread is not None:
-            self._thread.join(0.1)  # it may be in the middle of a request, which nobody needs any more
+        if waited_for is not None:
+            waited_for.join(0.1)  # it may be in the middle of a request, which nobody needs any more
         if self._spool is not None:
             self._spool.close()
 
@@ -115,10 +121,10 @@ class Client:
         """What became of the events so far."""
         return self._tally.totals
 
-    def _track(self, kind: Kind, fields: Mapping[str, object]) -> None:
+    def _track(self, kind: Kind, fields: Mapping[str, object], own: Own | None) -> None:
         self._tally.add(tracked=1)
         try:
-            line = encoded(kind, fields, self._options.max_event_bytes)
+            line = encoded(kind, fields, self._options.max_event_bytes, own)
             if self._options.debug:
                 check(line)
         except ParameterError as error:
@@ -129,21 +135,30 @@ class Client:
         if not self._waiting.put(line):
             detail = "the client is closed" if self._waiting.over else "too much waits already"
             self._tally.drop(Drop(reason="memory", events=1, detail=detail))
-        elif self._thread is None:
+        elif not self._is_sending():
+            self._start()
+
+    def _is_sending(self) -> bool:
+        return self._thread is not None and self._thread.is_alive()
+
+    def _revive(self) -> None:
+        """Have somebody send what is here, should the thread have come to an end, or never have begun."""
+        if not (self._waiting.is_empty() or self._is_sending()):
             self._start()
 
     def _start(self) -> None:
-        with self._starting:
-            if self._thread is None:
-                thread = Thread(
-                    target=_run, args=(self._waiting, self._course, self._wire), name="aura-analytics", daemon=True
-                )
-                try:
-                    thread.start()
-                except RuntimeError as error:  # the interpreter is ending; close() keeps what waits
-                    sys.stderr.write(f"aura_analytics.client: no thread can be started: {error}\n")
-                    return
+        if not self._starting.acquire(blocking=False):
+            return  # somebody is at it: another thread, or what this signal's handler has interrupted
+        try:
+            if not self._is_sending():
+                arguments = (self._waiting, self._course, self._wire)
+                thread = Thread(target=_run, args=arguments, name="aura-analytics", daemon=True)
+                thread.start()
                 self._thread = thread
+        except (RuntimeError, MemoryError) as error:  # such as at the interpreter's end; close() keeps what waits
+            say(f"no thread can be started: {error}")
+        finally:
+            self._starting.release()
 
     def _forget(self) -> None:
         """Begin anew in a fork: what is here is the parent's, who sends it."""
@@ -151,11 +166,16 @@ class Client:
         if self._spool is not None:
             self._spool.forget()
         self._course.release()
+        closed = self._waiting.over
         self._begin()
+        if closed:  # and stays so: nothing at this process's end would send what it took
+            self._waiting.seize()
 
 
 def _run(waiting: Waiting, course: Course, wire: Wire) -> None:
-    """Send until the end."""
+    """Send until the end; first what a thread has left that is no more."""
+    course.release()
+    waiting.resume()
     while not waiting.over:
         batch = waiting.next(course.due_at())
         try:
@@ -165,7 +185,7 @@ def _run(waiting: Waiting, course: Course, wire: Wire) -> None:
                 break
             else:
                 course.drain()
-        except Exception as error:  # noqa: BLE001  # the thread's edge: whatever it was, the batch has an end
+        except BaseException as error:  # noqa: BLE001  # the thread's edge: whatever it was, `on_drop`'s exit too, it goes on
             course.fail(batch, error)
     course.release()
     wire.close()

@@ -1,12 +1,12 @@
 """Counts what became of events, and tells of those that are given up."""
 
-import sys
 from collections.abc import Callable
 from threading import RLock
 
 import msgspec
 
 from aura_analytics.client.options import Drop, Totals
+from aura_analytics.client.stderr import described, say
 
 
 class Tally:
@@ -37,7 +37,11 @@ class Tally:
     def drop(self, drop: Drop) -> None:
         """Count events that are given up, and tell of them."""
         self.add(dropped=drop.events)
+        self.tell(drop)
+
+    def tell(self, drop: Drop) -> None:
+        """Tell of events that are counted already."""
         try:
             self._on_drop(drop)
         except Exception as error:  # noqa: BLE001  # the caller's own code; its failure mustn't end the sending
-            sys.stderr.write(f"aura_analytics.client: on_drop failed: {error!r}\n")
+            say(f"on_drop failed: {described(error)}")

@@ -2,7 +2,7 @@
 
 import time
 from collections import deque
-from threading import Condition, Lock
+from threading import Condition, RLock
 
 from aura_analytics.client.options import Options
 
@@ -23,8 +23,9 @@ class Waiting:
         self._bytes = 0
         self._flying: Batch = []
         self._flying_bytes = 0
+        self._landing = False
         self._hurries = 0
-        self.settling = Lock()
+        self.settling = RLock()  # a signal's handler may close what its thread is closing
         self.closing = False
         self.over = False
 
@@ -67,11 +68,28 @@ class Waiting:
         """Whether a batch is still on its way, and nobody else has taken it over. Ask while `settling` is held."""
         return self._flying is batch
 
-    def landed(self) -> None:
-        """The batch on its way has come to its end. Say so while `settling` is held."""
+    def ended(self) -> None:
+        """What becomes of the batch on its way is decided: nobody takes it over any more. Say so while `settling` is held."""
         with self._changed:
-            self._flying, self._flying_bytes = [], 0
+            self._flying, self._flying_bytes, self._landing = [], 0, True
+
+    def landed(self) -> None:
+        """Who had to know of it was told: who waits for the batch may go on."""
+        with self._changed:
+            self._flying, self._flying_bytes, self._landing = [], 0, False
             self._changed.notify_all()
+
+    def resume(self) -> None:
+        """Take back what was on its way with a thread that is no more."""
+        with self.settling, self._changed:
+            moment = time.monotonic()
+            self._lines.extendleft((line, moment) for line in reversed(self._flying))
+            self._bytes += self._flying_bytes
+            self._flying, self._flying_bytes, self._landing = [], 0, False
+
+    def is_empty(self) -> bool:
+        """Whether nothing waits, and nothing is on its way."""
+        return not (self._lines or self._flying or self._landing)
 
     def settled(self, timeout_s: float) -> bool:
         """Send all that is here now, whatever its age; wait for it, and tell whether it came to its end."""
@@ -79,7 +97,7 @@ class Waiting:
             self._hurries += 1
             self._changed.notify_all()
             try:
-                return self._changed.wait_for(lambda: not self._lines and not self._flying, timeout_s)
+                return self._changed.wait_for(self.is_empty, timeout_s)
             finally:
                 self._hurries -= 1
 

@@ -144,15 +144,19 @@ def _after_s(text: str) -> float:
         return float(text[:9])
     try:
         moment = parsedate_to_datetime(text)
-    except ValueError:
+    except (ValueError, OverflowError):
         return 0.0
     return max(0.0, (moment.replace(tzinfo=moment.tzinfo or UTC) - datetime.now(UTC)).total_seconds())
 
 
 def _address(url: str) -> str:
-    parsed = httpx.URL(url)
+    told = "the service's address is an http:// or https:// URL"
+    try:
+        parsed = httpx.URL(url)
+    except httpx.InvalidURL as error:
+        raise ParameterError(told) from error
     if parsed.scheme not in ("http", "https") or not parsed.host:
-        raise ParameterError("the service's address is an http:// or https:// URL")
+        raise ParameterError(told)
     return f"{url.rstrip('/')}/ingest"
 
 

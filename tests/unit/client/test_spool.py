@@ -1,6 +1,7 @@
 """What lies on disk while the service is away: whole or not there, and nobody's but one's."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -9,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aura_analytics.client.spool import Spool, SpoolFull, read_line, written
+from aura_analytics.client.segment import read_line, written
+from aura_analytics.client.spool import Spool, SpoolFull
 from aura_analytics.errors import ParameterError
 
 # JSON on one line: any bytes but its end.
@@ -126,6 +128,71 @@ def test_a_folder_that_can_t_be_used_is_told_at_once(tmp_path: Path) -> None:
     file.touch()
     with pytest.raises(ParameterError, match="can't be used"):
         Spool(file / "folder", max_bytes=MOST)
+
+
+def test_what_can_t_be_used_holds_up_nothing_and_is_told_once(tmp_path: Path) -> None:
+    """A folder, a loop, and a file that gives no byte go before the one that is well."""
+    (tmp_path / "0.0.spool").mkdir()
+    (tmp_path / "0.1.spool").symlink_to("0.1.spool")
+    (tmp_path / "0.2.spool").symlink_to("/proc/self/mem")
+    left = Spool(tmp_path, max_bytes=MOST)
+    left.append([b"1"])
+    left.close()
+    spool = Spool(tmp_path, max_bytes=MOST)
+    unreadable = spool.claim()
+    assert unreadable is not None
+    with pytest.raises(OSError, match="Input/output") as told:
+        list(unreadable.events())
+    spool.pass_over(unreadable.path, told.value)
+    unreadable.release()
+    assert [path.rpartition("/")[2][:9] for path in (text.split()[0] for text in spool.complaints())] == [
+        "0.0.spool",
+        "0.1.spool",
+        "0.2.spool",
+    ]
+    segment = spool.claim()
+    assert segment is not None
+    assert list(segment.events()) == [b"1"]
+    segment.remove()
+    assert spool.claim() is None
+    assert spool.complaints() == []
+
+
+def test_what_somebody_takes_away_is_written_again(tmp_path: Path) -> None:
+    folder = tmp_path / "spool"
+    spool = Spool(folder, max_bytes=MOST)
+    spool.append([b"1"])
+    shutil.rmtree(folder)
+    spool.append([b"2"])
+    shutil.rmtree(folder)
+    spool.close()
+    segment = Spool(folder, max_bytes=MOST).claim()
+    assert segment is not None
+    assert list(segment.events()) == [b"1", b"2"]
+
+
+def test_what_can_t_be_removed_isn_t_sent_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    spool = Spool(tmp_path, max_bytes=MOST)
+    spool.append([b"1"])
+    segment = spool.claim()
+    assert segment is not None
+
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError("not yours")
+
+    monkeypatch.setattr(Path, "unlink", refuse)
+    with pytest.raises(PermissionError):
+        segment.remove()
+    assert list(segment.events()) == []
+
+
+def test_a_spool_that_is_too_full_can_be_opened_and_emptied(tmp_path: Path) -> None:
+    fuller = Spool(tmp_path, max_bytes=MOST)
+    fuller.append([b"x" * 60])
+    fuller.close()
+    segment = Spool(tmp_path, max_bytes=10).claim()
+    assert segment is not None
+    assert list(segment.events()) == [b"x" * 60]
 
 
 def test_others_on_the_machine_can_t_read_it(tmp_path: Path) -> None:

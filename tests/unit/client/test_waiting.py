@@ -3,11 +3,13 @@
 import threading
 import time
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from aura_analytics.client.options import Options
 from aura_analytics.client.waiting import Waiting
+from aura_analytics.errors import ParameterError
 
 LONG_S = 60.0
 
@@ -72,6 +74,39 @@ def test_who_waits_is_woken_by_a_batch_a_hurry_and_the_end() -> None:
     thread.join(LONG_S)
     assert time.monotonic() - begun < LONG_S
     assert found == [[b"1", b"2"], [b"3"]]
+
+
+def test_what_a_thread_left_that_is_no_more_is_sent_first() -> None:
+    waiting = Waiting(Options(batch_events=2, batch_age_s=LONG_S))
+    for line in (b"1", b"2", b"3"):
+        waiting.put(line)
+    assert waiting.next(None) == [b"1", b"2"]
+    waiting.resume()
+    assert waiting.next(None) == [b"1", b"2"]
+    with waiting.settling:
+        waiting.ended()
+    assert not waiting.is_empty()
+    assert waiting.seize() == [b"3"]  # what was ended is nobody's any more
+
+
+def test_a_signal_s_handler_may_seize_what_its_thread_is_seizing() -> None:
+    waiting = Waiting(Options())
+    waiting.put(b"1")
+    found: list[list[bytes]] = []
+
+    def seize() -> None:
+        with waiting.settling:
+            found.append(waiting.seize())
+
+    thread = threading.Thread(target=seize, daemon=True)
+    thread.start()
+    thread.join(LONG_S)
+    assert found == [[b"1"]]
+
+
+def test_a_batch_that_could_hold_nothing_is_told_at_once() -> None:
+    with pytest.raises(ParameterError, match="batch_events"):
+        Options(batch_events=0)
 
 
 def test_a_moment_for_the_spool_is_kept() -> None:

@@ -46,7 +46,10 @@ def test_any_bytes_are_an_answer(status: int, content: bytes) -> None:
     assert read(httpx.Response(status, content=content), 3).kind in {"taken", "wrong", "large", "refused", "away"}
 
 
-@pytest.mark.parametrize(("text", "seconds"), [("7", 7), ("", 0), ("soon", 0), ("-3", 0), ("٣", 0)])
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("7", 7), ("", 0), ("soon", 0), ("Mon, 01 Jan 2024 00:00:00 +99999999999999", 0), ("-3", 0), ("٣", 0)],
+)
 def test_when_to_come_back(text: str, seconds: float) -> None:
     response = httpx.Response(503, headers={"retry-after": text.encode()})
     assert read(response, 1).after_s == seconds
@@ -69,7 +72,7 @@ def test_each_try_is_signed_for_another_moment_under_one_id() -> None:
         assert Webhook(secret).verify(body.decode(), one) == json.loads(body)
 
 
-@pytest.mark.parametrize("url", ["", "shop.example", "ftp://shop.example", "http://"])
+@pytest.mark.parametrize("url", ["", "shop.example", "ftp://shop.example", "http://", "http://h:abc", "http://[::1"])
 def test_an_address_that_is_none_is_told_at_once(url: str) -> None:
     with pytest.raises(ParameterError, match="https://"):
         Wire(url, key="", secret="", attempt_s=1, gzip_from=0)

@@ -1,6 +1,6 @@
 // Sends batches, tries again, and keeps in the spool what can't be sent now.
 
-import { type Outbox, outboxOf } from './outbox.ts';
+import { type Flight, type Line, type Outbox, outboxOf, putBack, takeOff } from './outbox.ts';
 import { type AnalyticsEnv, DEFAULTS, type Drop, type Options, type Shared } from './types.ts';
 import { type Answer, type Batch, type Packed, pack, read, sign } from './wire.ts';
 
@@ -10,6 +10,8 @@ const TIMER_MS = 10; // how much too early a timer may be by the clock
 const DRAIN_MS = 10_000;
 const FIRST_PAUSE_MS = 200;
 const LONGEST_PAUSE_MS = 5_000;
+const LONGEST_AWAY_MS = 3_600_000; // whatever Retry-After says, after this it is worth a try
+const MOST_FLIGHTS = 3; // what was cut off so often may be what ends the requests
 
 const encoder = new TextEncoder();
 
@@ -22,7 +24,7 @@ export class Sender {
 
   constructor(env: AnalyticsEnv, options: Partial<Options>) {
     const patience = env.ANALYTICS_SPOOL ? { retryForMs: RETRY_WITH_SPOOL_MS } : {};
-    this.options = { ...DEFAULTS, ...patience, ...options };
+    this.options = { ...DEFAULTS, ...patience, ...said(options) };
     this.#env = env;
     const base = env.ANALYTICS ? 'https://analytics' : (env.ANALYTICS_WORKER_URL ?? '');
     this.reachable = base !== '';
@@ -47,11 +49,12 @@ export class Sender {
       this.#drop('invalid', 1, `an event of ${bytes} bytes`);
       return false;
     }
+    this.#takeBack();
     if (this.box.heldBytes + bytes > this.options.maxHeldBytes) {
       this.#drop('memory', 1, `${this.box.heldBytes} bytes wait already`);
       return false;
     }
-    this.box.waiting.push({ text, bytes, at: Date.now() });
+    this.box.waiting.push({ text, bytes, at: Date.now(), flights: 0 });
     this.box.waitingBytes += bytes;
     this.box.heldBytes += bytes;
     return true;
@@ -68,10 +71,17 @@ export class Sender {
     if (oldest && Date.now() + TIMER_MS >= oldest.at + this.options.maxAgeMs) await this.sendWaiting();
   }
 
+  /** In how many milliseconds `sendAged` has something to do, if what waits is as old as an event tracked then. */
+  dueIn(trackedAt: number): number {
+    const oldest = this.box.waiting[0];
+    return oldest && oldest.at <= trackedAt ? Math.max(1, oldest.at + this.options.maxAgeMs - Date.now()) : 0;
+  }
+
   async sendWaiting(): Promise<void> {
-    const batches: Batch[] = [];
-    while (this.box.waiting.length > 0) batches.push(this.#batch());
-    await Promise.all(batches.map((batch) => this.#send(batch)));
+    this.#takeBack();
+    const flights: Flight[] = [];
+    while (this.box.waiting.length > 0) flights.push(this.#takeOff());
+    await Promise.all(flights.map((flight) => this.#send(flight)));
   }
 
   /** Sends what lies in the spool, until a moment; gives how many events have left it. */
@@ -85,8 +95,9 @@ export class Sender {
       for (const { name } of listed.keys) {
         if (Date.now() > until) return left;
         const text = await spool.get(name);
-        const lines = text?.split('\n') ?? []; // null: somebody else was faster
-        if (lines.length > 0 && !(await this.#sendSpooled(name, lines))) return left;
+        if (text === null) continue; // somebody else was faster; or KV lists it here before it has it here
+        const lines = text.split('\n');
+        if (!(await this.#sendSpooled(name, lines))) return left;
         await spool.delete(name);
         left += lines.length;
       }
@@ -100,43 +111,58 @@ export class Sender {
   }
 
   async #sendSpooled(name: string, lines: string[]): Promise<boolean> {
-    const batch = { id: name.slice(this.options.spoolPrefix.length), lines, bytes: 0, signedAt: 0 };
+    const batch = { id: name.slice(this.options.spoolPrefix.length), lines, signedAt: 0 };
     const answer = await this.#deliver(batch, Date.now() + this.options.retryForMs);
     return this.#settled(batch, answer);
   }
 
-  #batch(): Batch {
-    const { waiting } = this.box;
-    let count = 0;
-    let bytes = 0;
-    while (count < Math.min(waiting.length, this.options.maxBatchEvents)) {
-      const next = waiting[count]?.bytes ?? 0;
-      if (count > 0 && bytes + next > this.options.maxBatchBytes) break;
-      bytes += next;
-      count += 1;
-    }
-    this.box.waitingBytes -= bytes;
-    const lines = waiting.splice(0, Math.max(1, count)).map((line) => line.text);
-    return { id: crypto.randomUUID(), lines, bytes, signedAt: 0 };
+  #takeOff(): Flight {
+    const { maxBatchEvents, maxBatchBytes, retryForMs, attemptMs } = this.options;
+    const until = Date.now() + retryForMs + attemptMs; // by then its request has brought it to an end, or was ended
+    const flight = { ...takeOff(this.box, maxBatchEvents, maxBatchBytes), until };
+    for (const line of flight.lines) line.flights += 1;
+    this.box.flights.add(flight);
+    return flight;
   }
 
-  async #send(batch: Batch): Promise<void> {
+  /** Lets what was on its way with requests that were ended wait again. What had arrived is known there by its ids. */
+  #takeBack(): void {
+    for (const flight of this.box.flights) {
+      if (Date.now() <= flight.until || !this.#land(flight)) continue;
+      const again = flight.lines.filter((line) => line.flights < MOST_FLIGHTS);
+      for (const { bytes } of again) this.box.heldBytes += bytes;
+      putBack(this.box, again);
+      const lost = flight.lines.length - again.length;
+      if (lost > 0) this.#drop('undelivered', lost, 'the requests that sent them were ended');
+    }
+  }
+
+  /** Tells whether a flight was still to come to its end; it has now. */
+  #land(flight: Flight): boolean {
+    if (!this.box.flights.delete(flight)) return false;
+    this.box.heldBytes -= flight.bytes;
+    return true;
+  }
+
+  async #send(flight: Flight): Promise<void> {
     const { box } = this;
+    const batch = batchOf(flight.lines);
     try {
       const known = this.#env.ANALYTICS_SPOOL !== undefined && Date.now() < box.awayUntil;
       const answer: Answer = known
         ? { kind: 'away', detail: 'it was away a moment ago', afterMs: 0 }
         : await this.#deliver(batch, Date.now() + this.options.retryForMs);
+      if (!box.flights.has(flight)) return; // it took so long that others have it
       if (this.#settled(batch, answer)) {
         box.awayUntil = 0;
       } else {
-        if (!known) box.awayUntil = Date.now() + Math.max(AWAY_MS, 'afterMs' in answer ? answer.afterMs : 0);
+        if (!known) box.awayUntil = Date.now() + awayFor(answer);
         await this.#keep(batch, answer);
       }
     } catch (error) {
-      this.#drop('undelivered', batch.lines.length, String(error));
+      if (box.flights.has(flight)) this.#drop('undelivered', batch.lines.length, String(error));
     } finally {
-      box.heldBytes -= batch.bytes;
+      this.#land(flight);
     }
     if (box.spoolMayHold && box.awayUntil === 0) await this.drain(Date.now() + DRAIN_MS);
   }
@@ -185,7 +211,7 @@ export class Sender {
     const half = batch.lines.length >> 1;
     const rejected: string[] = [];
     for (const lines of [batch.lines.slice(0, half), batch.lines.slice(half)]) {
-      const answer = await this.#deliver({ id: crypto.randomUUID(), lines, bytes: 0, signedAt: 0 }, deadline);
+      const answer = await this.#deliver({ id: crypto.randomUUID(), lines, signedAt: 0 }, deadline);
       if (answer.kind === 'taken') rejected.push(...answer.rejected);
       else if (answer.kind === 'wrong') rejected.push(...Array<string>(answer.events).fill(answer.detail));
       else return answer; // the whole goes again later: what was taken of it is known there by its ids
@@ -221,6 +247,22 @@ export class Sender {
       console.warn(`analytics: onDrop failed: ${String(error)}`);
     }
   }
+}
+
+function batchOf(lines: Line[]): Batch {
+  return { id: crypto.randomUUID(), lines: lines.map((line) => line.text), signedAt: 0 };
+}
+
+/** The options that say something: nothing, or no number where one belongs, is the default. */
+function said(options: Partial<Options>): Partial<Options> {
+  return Object.fromEntries(
+    Object.entries(options ?? {}).filter(([, value]) => value !== undefined && value !== null && !Number.isNaN(value)),
+  );
+}
+
+/** For how long batches go into the spool at once, in milliseconds. */
+function awayFor(answer: Answer): number {
+  return Math.min(LONGEST_AWAY_MS, Math.max(AWAY_MS, 'afterMs' in answer ? answer.afterMs : 0));
 }
 
 /** Doubles with each try; the second half is chance, so that many workers don't come back at once. */

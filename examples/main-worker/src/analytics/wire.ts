@@ -3,7 +3,6 @@
 export interface Batch {
   id: string; // the same for every try
   lines: string[];
-  bytes: number;
   signedAt: number; // epoch seconds of the last signature: the service takes a moment once
 }
 
