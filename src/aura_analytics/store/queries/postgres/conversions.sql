@@ -16,7 +16,8 @@ WHERE NOT EXISTS (
         OR hash = encode(sha256(convert_to(secret || 'conversion:' || listed.id, 'UTF8')), 'hex')
 )
 AND (
-    NOT EXISTS (
+    NOT EXISTS (SELECT 1 FROM forgotten)
+    OR NOT EXISTS (
         SELECT 1 FROM forgotten, privacy_secret
         WHERE hash = encode(sha256(convert_to(secret || 'blocked:' || listed.query_id, 'UTF8')), 'hex')
     )

@@ -32,7 +32,8 @@ WHERE
         WHERE hash = encode(sha256(convert_to(secret || 'query:' || (row ->> 0), 'UTF8')), 'hex')
     )
     AND (
-        NOT EXISTS (
+        NOT EXISTS (SELECT 1 FROM forgotten)
+        OR NOT EXISTS (
             SELECT 1 FROM forgotten, privacy_secret
             WHERE hash = encode(sha256(convert_to(secret || 'blocked:' || (row ->> 0), 'UTF8')), 'hex')
         )

@@ -40,7 +40,8 @@ WHERE NOT EXISTS (SELECT 1 FROM archived_ids AS archived WHERE archived.id = v -
     WHERE hash = encode(sha256(convert_to(secret || 'query:' || (v ->> 0), 'UTF8')), 'hex')
 )
 AND (
-    NOT EXISTS (
+    NOT EXISTS (SELECT 1 FROM forgotten)
+    OR NOT EXISTS (
         SELECT 1 FROM forgotten, privacy_secret
         WHERE hash = encode(sha256(convert_to(secret || 'blocked:' || (v ->> 0), 'UTF8')), 'hex')
     )
