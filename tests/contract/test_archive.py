@@ -349,6 +349,22 @@ async def test_a_person_is_forgotten_in_the_archive_too(kept: Store, place: Sett
     assert again.waiting == 0
 
 
+async def test_a_blocked_person_s_query_touches_nothing_of_who_is_in_the_archive(kept: Store, place: Settings) -> None:
+    asked_before, told = asked(0, 30, user_id="bob")
+    await kept.append([asked_before, *asked(1, 30), conversion("early", query_id="q2")])
+    await labelled(kept)
+    await archived(place)
+    await kept.persons.begin("eve", id="e", actor="test", blocks=True, now=NOW)
+    foreign = [query(f"q{n}", user_id="eve") for n in range(3)]  # q2 is nobody's, and what waits there goes
+    assert await kept.append([*foreign, conversion("c1", query_id="q1")]) == [False] * 3 + [True]
+    assert await kept.append([told, asked(1, 30)[1], outcome("q2")]) == [True, False, False]
+    assert [row[0] for row in await kept.conversion_rows(["c1", "early"])] == ["c1"]
+    found = await kept.interaction("q0")
+    assert found is not None
+    assert found.query.user_id == "bob"
+    assert found.outcome is not None
+
+
 async def test_files_that_the_database_does_not_know_are_told_when_somebody_is_forgotten(
     kept: Store, place: Settings
 ) -> None:

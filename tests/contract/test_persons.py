@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from aura_analytics.events.records import Event
+from aura_analytics.events.records import EarlyOutcome, Event
 from aura_analytics.store import Store
 from aura_analytics.store import privacy as privacy_room
 from aura_analytics.store.port import WIDE_COLUMNS, FeedPoint
@@ -211,6 +211,143 @@ async def test_who_is_blocked_isn_t_taken_in_until_they_are_allowed(store: Store
     assert await store.persons.allow("ann")
     assert not await store.persons.allow("ann")
     assert await store.append([query("d", user_id="ann")]) == [True]
+
+
+HERS: list[Event] = [
+    query("d", user_id="ann"),
+    outcome("d", answer_text="hers"),
+    conversion("k", query_id="d", order_id="hers"),
+]
+EARLY = EarlyOutcome(outcome=outcome("d", answer_text="hers"), stores=("shop",))
+
+
+async def kept_of(store: Store, query_id: str = "d") -> dict[str, Any]:
+    """What waits under an id that no query has: told by a query of that id that is somebody else's."""
+    bought = [row[0] for row in await store.conversion_rows(["k"])]
+    assert await store.append([query(query_id, user_id="bob")]) == [True]
+    [row] = await store.wide_rows([query_id])
+    return {"answer": row[WIDE_COLUMNS.index("answer_text")], "bought": bought}
+
+
+NOTHING = {"answer": None, "bought": []}
+# When work is due that is never done: an outcome's without its query.
+EVER = 2**63 - 1
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2), (2, 1, 0), (1, 0, 2)])
+async def test_what_belongs_to_a_blocked_person_s_query_is_refused_with_it(
+    store: Store, order: tuple[int, ...]
+) -> None:
+    await forget(store, blocks=True)
+    assert await store.append([HERS[n] for n in order]) == [False] * 3
+    assert (await store.queue_depth(now=EVER)).due == 0
+    assert await kept_of(store) == NOTHING
+
+
+@pytest.mark.parametrize("early_first", [True, False])
+async def test_an_early_outcome_is_refused_with_a_blocked_person_s_query(store: Store, early_first: bool) -> None:
+    await forget(store, blocks=True)
+    sent = [EARLY, HERS[0]] if early_first else [HERS[0], EARLY]
+    assert await store.append(sent) == [False, False]
+    assert await kept_of(store) == NOTHING
+
+
+async def test_what_comes_after_a_blocked_person_s_query_is_refused(
+    store: Store, other_store: Store, watch: Watch
+) -> None:
+    await forget(store, blocks=True)
+    assert await store.append(HERS[:1]) == [False]
+    assert await store.append(HERS[1:]) == [False, False]
+    assert await other_store.append([EARLY]) == [False]
+    # The query that is sent again keeps it away for as long again.
+    watch.now += SENT_AGAIN_MS - 1
+    assert await store.append(HERS[:1]) == [False]
+    await forget(store, "bob", now=watch() + SENT_AGAIN_MS - 1)
+    assert await store.append(HERS[1:]) == [False, False]
+    assert await kept_of(store) == NOTHING
+
+
+async def test_what_came_before_a_blocked_person_s_query_is_erased_when_that_is_refused(store: Store) -> None:
+    await forget(store, blocks=True)
+    assert await store.append([outcome("x", answer_text="another's"), conversion("m", query_id="x")]) == [True, True]
+    work = await store.queue_depth(now=EVER)
+    assert await store.append([*HERS[1:], EARLY]) == [True] * 3
+    start = await settled(store)
+    assert await store.append(HERS[:1]) == [False]
+    assert await changed(store, start) == ["d"]
+    assert (await store.changes(start, 1_000)).conversion_ids == ["k"]
+    assert await store.queue_depth(now=EVER) == work
+    assert await kept_of(store) == NOTHING
+    assert await kept_of(store, "x") == NOTHING | {"answer": "another's"}
+    assert [row[0] for row in await store.conversion_rows(["m"])] == ["m"]
+
+
+async def test_an_early_outcome_that_waits_is_erased_when_a_blocked_person_s_query_comes(store: Store) -> None:
+    await forget(store, blocks=True)
+    assert await store.append([EARLY]) == [True]
+    assert await store.append(HERS[:1]) == [False]
+    assert await kept_of(store) == NOTHING
+
+
+async def test_a_blocked_person_touches_nothing_of_another_s_query(store: Store) -> None:
+    await forget(store, blocks=True)
+    others = [query("d", user_id="bob"), outcome("d", answer_text="his"), conversion("k", query_id="d")]
+    assert await store.append(others[:2]) == [True, True]
+    assert await store.append(HERS[:1]) == [False]
+    assert await store.append([*others[:2], others[2]]) == [False, False, True]
+    assert await store.append(HERS) == [False] * 3
+    [row] = await store.wide_rows(["d"])
+    assert row[WIDE_COLUMNS.index("answer_text")] == "his"
+    assert [row[0] for row in await store.conversion_rows(["k"])] == ["k"]
+    assert (await store.queue_depth(now=EVER)).due == 1
+
+
+async def test_an_id_that_a_blocked_person_has_sent_is_whose_query_is_taken_in_under_it(store: Store) -> None:
+    await forget(store, blocks=True)
+    assert await store.append(HERS[:1]) == [False]
+    assert await store.append([query("d", user_id="bob")]) == [True]
+    assert await store.append([outcome("d", answer_text="his"), conversion("k", query_id="d")]) == [True, True]
+    [row] = await store.wide_rows(["d"])
+    assert row[WIDE_COLUMNS.index("answer_text")] == "his"
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+async def test_who_is_allowed_again_has_all_of_it_taken_in(store: Store, at_once: bool) -> None:
+    await forget(store, blocks=True)
+    assert await store.append(HERS) == [False] * 3
+    assert await store.persons.allow("ann")
+    assert await store.append([HERS[1]]) == [False]
+    sent = [HERS] if at_once else [[event] for event in HERS]
+    assert [news for call in sent for news in await store.append(call)] == [True] * 3
+    [row] = await store.wide_rows(["d"])
+    assert row[WIDE_COLUMNS.index("answer_text")] == "hers"
+    assert [row[0] for row in await store.conversion_rows(["k"])] == ["k"]
+
+
+async def test_what_comes_at_the_moment_at_which_a_blocked_person_s_query_is_refused_isn_t_left_behind(
+    store: Store, other_store: Store
+) -> None:
+    await forget(store, blocks=True)
+    names = [f"q{n}" for n in range(100)]
+
+    async def at_once(id: str) -> None:
+        late = [outcome(id, answer_text="hers"), conversion(id, query_id=id)]
+        early = EarlyOutcome(outcome=outcome(f"e{id}", answer_text="hers"), stores=("shop",))
+        asked: list[Event] = [query(id, user_id="ann"), query(f"e{id}", user_id="ann")]
+        refused, *_ = await asyncio.gather(
+            store.append(asked), other_store.append([*late, early]), store.append([query(f"x{id}"), outcome(f"x{id}")])
+        )
+        assert refused == [False, False]
+
+    for first in range(0, len(names), 10):
+        await asyncio.gather(*map(at_once, names[first : first + 10]))
+    assert await store.conversion_rows(names) == []
+    theirs = [*names, *(f"e{id}" for id in names)]
+    assert await store.append([query(id, user_id="bob") for id in theirs]) == [True] * len(theirs)
+    rows = await store.wide_rows(theirs)
+    assert not any(row[WIDE_COLUMNS.index("has_outcome")] for row in rows)
+    others = await store.wide_rows([f"x{id}" for id in names])
+    assert [row[WIDE_COLUMNS.index("has_outcome")] for row in others] == [1] * len(names)
 
 
 async def test_a_claim_of_what_was_erased_gives_no_label_and_notes_no_request(store: Store) -> None:

@@ -83,7 +83,11 @@ class PersonStore(Protocol):
         """Give the hash that a person is named by: always the same in this database, another one in every other."""
 
     async def begin(self, user_id: str, *, id: str, actor: str, blocks: bool, now: int) -> Erasure:
-        """Begin to erase a person, or go on with what was broken off. `blocks`: their events aren't taken in any more."""
+        """Begin to erase a person, or go on with what was broken off.
+
+        `blocks`: their queries aren't taken in any more, nor is what names one of these within `SENT_AGAIN_MS` of it; what
+        came before the query is erased with it. An id that has a query is whoever's that is.
+        """
 
     async def erase(self, user_id: str, erasure: Erasure, *, now: int) -> Erasure:
         """Erase all of a person, step by step, so that ingest goes on; whatever was erased is on the feed.

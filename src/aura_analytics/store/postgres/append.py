@@ -12,6 +12,7 @@ from psycopg import AsyncConnection, errors
 
 from aura_analytics.errors import InArchive
 from aura_analytics.events.records import EarlyOutcome, Event, Storable, VoiceConversion, VoiceOutcome, VoiceQuery
+from aura_analytics.store.postgres.blocked import refuse
 from aura_analytics.store.postgres.cells import cells_of, json_of, storable
 from aura_analytics.store.postgres.early import Early, meet, tell_of_met
 from aura_analytics.store.queries import load
@@ -62,6 +63,12 @@ class Group:
     def early(self) -> list[EarlyOutcome]:
         """Give the outcomes of which it isn't known yet whether their queries are their senders'."""
         return [event for event in self._events if isinstance(event, EarlyOutcome)]
+
+    def left(self, new: New) -> list[VoiceQuery]:
+        """Give the queries that name a person and weren't new: those who send them may be blocked."""
+        if len(new.queries) == len(self.queries):
+            return []
+        return [query for id, query in self.queries.items() if id not in new.queries and query.user_id is not None]
 
     def news(self, new: New, early: Early) -> list[bool]:
         """Tell for each event whether it was stored."""
@@ -114,6 +121,8 @@ async def append(
     group = Group(events)
     early = Early(connection, group.early())
     new, there = await _insert_group(connection, group, early)
+    if await refuse(connection, group.left(new), now=now):
+        return await append(connection, events, now=now, grace_ms=grace_ms)
     due = group.due(new, there, now=now, grace_ms=grace_ms) | dict.fromkeys(early.stored, now)
     lonely = [id for id, due_at in due.items() if due_at == NEVER]
     async with connection.pipeline():

@@ -78,7 +78,11 @@ DELETE FROM voice_queries WHERE id {in:ids};
 -- name: remember
 -- Take something in no more, for a while or for good.
 INSERT INTO forgotten (hash, until) VALUES (:hash, :until)
-ON CONFLICT (hash) DO UPDATE SET until = CASE WHEN forgotten.until IS NULL THEN NULL ELSE excluded.until END;
+ON CONFLICT (hash) DO UPDATE SET until = CASE
+    WHEN forgotten.until IS NULL THEN NULL
+    WHEN forgotten.until > excluded.until THEN forgotten.until
+    ELSE excluded.until
+END;
 
 -- name: allow
 -- Take somebody in again.

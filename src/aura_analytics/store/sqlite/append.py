@@ -43,7 +43,8 @@ def append(connection: sqlite3.Connection, events: Sequence[Storable], *, now: i
     """
     refused = Forgotten(connection)
     fresh = Fresh(connection, events)
-    news = fresh.take(events, refused.events(events) if refused.any else None)
+    news = fresh.take(events, refused.events(events, fresh.known_queries) if refused.any else None)
+    gone = refused.refuse(now=now)
     if refused.any_waits and fresh.queries:
         fresh.add(early.met(connection, fresh.queries))
     if EarlyOutcome in map(type, events):
@@ -54,7 +55,8 @@ def append(connection: sqlite3.Connection, events: Sequence[Storable], *, now: i
     due = fresh.due(now=now, grace_ms=grace_ms)
     if due:
         connection.execute(SQL["enqueue"], {"due": json_of(list(due.items()))})
-    publish(connection, list(due), [conversion.id for conversion in fresh.conversions], now=now)
+    brought = [conversion.id for conversion in fresh.conversions]
+    publish(connection, [*due, *gone.query_ids], [*brought, *gone.conversion_ids], now=now)
     return news
 
 
@@ -110,7 +112,7 @@ class Fresh:
         # A conversion's query is looked up along with the others, in vain: telling it apart would cost every batch.
         keys = {event.id if isinstance(event, VoiceQuery) else event.query_id for event in events}
         found = connection.execute(SQL["known"], {"ids": json_of(keys)}).fetchone()
-        self._known_queries, self._known_outcomes, self._unanswered = map(_ids, found)
+        self.known_queries, self._known_outcomes, self._unanswered = map(_ids, found)
         self._known_conversions = _known_conversions(connection, events)
         self.queries: list[VoiceQuery] = []
         self.outcomes: list[VoiceOutcome] = []
@@ -126,7 +128,7 @@ class Fresh:
         """
         # Any: a list takes only its own kind. A call for each event would be a tenth of a large batch's Python.
         kinds: dict[type[Storable], tuple[set[str], list[Any]]] = {
-            VoiceQuery: (self._known_queries, self.queries),
+            VoiceQuery: (self.known_queries, self.queries),
             VoiceOutcome: (self._known_outcomes, self.outcomes),
             VoiceConversion: (self._known_conversions, self.conversions),
         }
@@ -163,7 +165,7 @@ class Fresh:
         """Tell when the interactions that changed are due to be labelled."""
         due = {query.id: min(query.created_at, query.received_at) + grace_ms for query in self.queries}
         due |= {query.id: now for query in self.queries if query.id in self._known_outcomes}
-        due |= {outcome.query_id: now for outcome in self.outcomes if outcome.query_id in self._known_queries}
+        due |= {outcome.query_id: now for outcome in self.outcomes if outcome.query_id in self.known_queries}
         return due
 
 

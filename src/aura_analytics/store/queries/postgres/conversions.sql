@@ -16,6 +16,15 @@ WHERE NOT EXISTS (
         OR hash = encode(sha256(convert_to(secret || 'conversion:' || listed.id, 'UTF8')), 'hex')
 )
 AND (
+    NOT EXISTS (SELECT 1 FROM forgotten)
+    OR NOT EXISTS (
+        SELECT 1 FROM forgotten, privacy_secret
+        WHERE hash = encode(sha256(convert_to(secret || 'blocked:' || listed.query_id, 'UTF8')), 'hex')
+    )
+    OR EXISTS (SELECT 1 FROM voice_queries AS q WHERE q.id = listed.query_id)
+    OR EXISTS (SELECT 1 FROM archived_ids AS archived WHERE archived.id = listed.query_id)
+)
+AND (
     listed.query_id IS NOT NULL
     OR NOT EXISTS (
         SELECT 1 FROM forgotten, privacy_secret

@@ -31,6 +31,14 @@ WHERE
         SELECT 1 FROM forgotten, privacy_secret
         WHERE hash = encode(sha256(convert_to(secret || 'query:' || (row ->> 0), 'UTF8')), 'hex')
     )
+    AND (
+        NOT EXISTS (SELECT 1 FROM forgotten)
+        OR NOT EXISTS (
+            SELECT 1 FROM forgotten, privacy_secret
+            WHERE hash = encode(sha256(convert_to(secret || 'blocked:' || (row ->> 0), 'UTF8')), 'hex')
+        )
+        OR EXISTS (SELECT 1 FROM archived_ids AS archived WHERE archived.id = row ->> 0)
+    )
 ORDER BY (row ->> 0) COLLATE "C", (row ->> 1) COLLATE "C"
 ON CONFLICT DO NOTHING
 RETURNING query_id, sender;

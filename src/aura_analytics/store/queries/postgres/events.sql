@@ -23,6 +23,7 @@ RETURNING id;
 
 -- name: insert_outcomes
 -- Store the outcomes whose ids are new and that may be taken in, and tell which; their queries may come later.
+WITH listed AS MATERIALIZED (SELECT v FROM jsonb_array_elements(CAST(:rows AS jsonb)) AS listed (v))
 INSERT INTO voice_outcomes (
     query_id, occurred_at, received_at, answer_text, model_name, latency_ms, tokens_prompt, tokens_completion,
     tokens_total, cost_usd, action_taken, action_success, error_flag, error_message, tool_calls, correlation_id, extra
@@ -32,11 +33,20 @@ SELECT
     CAST(v ->> 6 AS bigint), CAST(v ->> 7 AS bigint), CAST(v ->> 8 AS bigint), CAST(v ->> 9 AS double precision),
     v ->> 10, CAST(CAST(CAST(v ->> 11 AS boolean) AS integer) AS smallint),
     CAST(CAST(CAST(v ->> 12 AS boolean) AS integer) AS smallint), v ->> 13, v ->> 14, v ->> 15, v ->> 16
-FROM jsonb_array_elements(CAST(:rows AS jsonb)) AS listed (v)
+FROM listed
 WHERE NOT EXISTS (SELECT 1 FROM archived_ids AS archived WHERE archived.id = v ->> 0 AND archived.answered = 1)
     AND NOT EXISTS (
     SELECT 1 FROM forgotten, privacy_secret
     WHERE hash = encode(sha256(convert_to(secret || 'query:' || (v ->> 0), 'UTF8')), 'hex')
+)
+AND (
+    NOT EXISTS (SELECT 1 FROM forgotten)
+    OR NOT EXISTS (
+        SELECT 1 FROM forgotten, privacy_secret
+        WHERE hash = encode(sha256(convert_to(secret || 'blocked:' || (v ->> 0), 'UTF8')), 'hex')
+    )
+    OR EXISTS (SELECT 1 FROM archived_ids AS archived WHERE archived.id = v ->> 0)
+    OR v ->> 0 IN (SELECT q.id FROM voice_queries AS q WHERE q.id IN (SELECT v ->> 0 FROM listed))
 )
 ORDER BY (v ->> 0) COLLATE "C"
 ON CONFLICT (query_id) DO NOTHING

@@ -14,6 +14,24 @@ WHERE EXISTS (
     WHERE hash = encode(sha256(convert_to(secret || 'query:' || listed.id, 'UTF8')), 'hex')
 );
 
+-- name: of_blocked
+-- Which of some queries that aren't there are by somebody who is blocked, and aren't kept away up to a moment yet.
+SELECT listed.id
+FROM unnest(CAST(:ids AS text[]), CAST(:users AS text[])) AS listed (id, user_id)
+LEFT JOIN voice_queries AS q ON q.id = listed.id
+WHERE
+    q.id IS NULL
+    AND NOT EXISTS (SELECT 1 FROM archived_ids AS archived WHERE archived.id = listed.id)
+    AND EXISTS (
+        SELECT 1 FROM forgotten, privacy_secret
+        WHERE hash = encode(sha256(convert_to(secret || 'user:' || listed.user_id, 'UTF8')), 'hex')
+    )
+    AND NOT EXISTS (
+        SELECT 1 FROM forgotten, privacy_secret
+        WHERE hash = encode(sha256(convert_to(secret || 'blocked:' || listed.id, 'UTF8')), 'hex') AND until >= :until
+    )
+ORDER BY listed.id;
+
 -- name: move_on
 -- Write a row that tells nothing, so that all before it can be forgotten once everybody has followed.
 INSERT INTO change_feed (changed_at, query_ids) VALUES (:now, string_to_array('', ','))
