@@ -24,6 +24,8 @@ fi
 options() {
   if [[ -n "${AURA_API_KEY:-}" ]]; then printf 'header = "X-API-Key: %s"\n' "${AURA_API_KEY//[\"\\$'\n\r']/}"; fi
 }
+# Takes away what acts on a terminal: control characters, also those that take two bytes of UTF-8.
+harmless() { LC_ALL=C tr -d '\000-\010\013-\037\177' | LC_ALL=C sed $'s/\xc2[\x80-\x9f]//g'; }
 ask() { curl --silent --show-error --globoff --max-time 30 --config <(options) "$@"; }
 
 url="$base/$endpoint"
@@ -44,14 +46,14 @@ if ! answer="$(ask --write-out '\n%{http_code}' "${request[@]}" -- "$url")"; the
   exit 2
 fi
 status="${answer##*$'\n'}"
-printf 'Status          %s\n\n%s\n\n' "$status" "${answer%$'\n'*}" | LC_ALL=C tr -d '\000-\010\013-\037\177'
+printf 'Status          %s\n\n%s\n\n' "$status" "${answer%$'\n'*}" | harmless
 
 printf '\nLog\n'
 told="$(ask --get --data follow=false --data-urlencode "correlation_id=$id" --write-out '\n%{http_code}' -- "$base/logs/tail")"
 case "${told##*$'\n'}" in
   200)
     lines="$(grep '^data: ' <<<"$told" | cut -c 7-)"
-    echo "${lines:-no line has this id: LOG_LEVEL may be above info}" ;;
+    harmless <<<"${lines:-no line has this id: LOG_LEVEL may be above info}" ;;
   401 | 403) echo "the log needs a key of the scope admin, for all stores, in AURA_API_KEY" ;;
   *) echo "the log can't be read here (HTTP ${told##*$'\n'})" ;;
 esac

@@ -13,11 +13,10 @@ import time
 from collections.abc import Iterator
 from typing import Any, BinaryIO, Literal
 
-import msgspec
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
-from aura_analytics.recent import Hear
+from aura_analytics.recent import Hear, encode
 
 Level = Literal["debug", "info", "warning", "error"]
 Format = Literal["auto", "console", "json"]
@@ -178,4 +177,4 @@ def _for_machines() -> list[Any]:  # Any: see above
 
 
 def _encode(_logger: WrappedLogger, _method: str, event: EventDict) -> bytes:
-    return msgspec.json.encode(event, enc_hook=repr)
+    return encode(event)

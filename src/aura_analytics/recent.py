@@ -5,6 +5,7 @@ gone, and how many.
 """
 
 import os
+import re
 import secrets
 import threading
 import time
@@ -19,6 +20,10 @@ import msgspec
 KEPT = 2_000
 # What a pipe takes whole or not at all, so that no line is ever half there.
 ATOMIC_BYTES = 4_096
+
+# What JSON may leave as it is and isn't harmless, in UTF-8: DEL and U+0080 to U+009F act on terminals, and at U+0085, U+2028
+# and U+2029 many a reader ends a line.
+LEFT_RAW = re.compile(rb"\x7f|\xc2[\x80-\x9f]|\xe2\x80[\xa8\xa9]")
 
 # A line as the log has it, by name. Any: whatever was logged.
 Line = Mapping[str, Any]
@@ -97,5 +102,10 @@ def relay(descriptor: int) -> Hear:
 
 
 def encode(line: Line) -> bytes:
-    """Write a line as JSON: one line, control characters escaped."""
-    return msgspec.json.encode(line, enc_hook=repr)
+    """Write a line as JSON: one line for whoever splits it, and no control character in it that acts on a terminal."""
+    written = msgspec.json.encode(line, enc_hook=repr)
+    return written if written.isascii() and b"\x7f" not in written else LEFT_RAW.sub(_escaped, written)
+
+
+def _escaped(found: re.Match[bytes]) -> bytes:
+    return b"\\u%04x" % ord(found[0].decode())

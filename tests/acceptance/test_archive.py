@@ -198,11 +198,22 @@ def test_what_is_gone_for_good_is_given_up_by_a_command_that_first_says_what(fol
     assert entry["details"] == gone
     shutil.rmtree(folder / "aura.db.archive")
     refused = aura_here("archive", "abandon", "--yes", *here, folder=folder)
-    assert (refused.exit_code, "none of the archive's files" in str(refused.exception)) == (1, True)
+    assert (refused.exit_code, "files don't lie there" in str(refused.exception)) == (1, True)
+    waits = aura_here("archive", "--older-than", "0", *here, folder=folder)
+    assert (waits.exit_code, "nothing was written" in str(waits.exception)) == (1, True)
+    assert not (folder / "aura.db.archive").exists()
     rest = json.loads(aura_here("archive", "abandon", "--yes", "--all", *here, folder=folder).stdout)
     assert rest["interactions"] + gone["interactions"] == (DAYS - 1) * EACH
     checked = aura_here("verify", "--json", "--rebuild", *here, folder=folder).stdout
     assert json.loads(checked[checked.index("{\n") :])["interactions"] == EACH
+
+
+def test_days_that_end_before_they_begin_are_refused(folder: Path) -> None:
+    here: list[str] = ["--database", "sqlite:///aura.db"]
+    refused = aura_here("archive", "restore", "--from", "2026-02-01", "--to", "2026-01-01", *here, folder=folder)
+    assert (refused.exit_code, "--from is after --to" in refused.stderr) == (2, True)
+    same = aura_here("archive", "restore", "--from", "2026-02-01", "--to", "2026-02-01", *here, folder=folder)
+    assert (same.exit_code, json.loads(same.stdout)["days"]) == (0, 0)
 
 
 def audited(folder: Path) -> list[dict[str, Any]]:

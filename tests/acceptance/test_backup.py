@@ -3,6 +3,8 @@
 import json
 import shutil
 import sqlite3
+import subprocess
+import sys
 import threading
 from contextlib import closing
 from pathlib import Path
@@ -13,6 +15,7 @@ import pytest
 from acceptance.database import SqliteFile
 from acceptance.service import Service, aura, query
 from aura_analytics.settings import Settings
+from aura_analytics.store.sqlite.backup import LOGS
 from aura_analytics.terminal.recording import name_of
 from own_postgres import OwnPostgres
 
@@ -160,6 +163,50 @@ def test_a_broken_database_gives_way_and_is_kept(database: str, tmp_path: Path) 
     kept = tmp_path / json.loads(ran.stdout)["kept"]
     assert kept.read_bytes().startswith(b"broken ")
     assert count(tmp_path / "aura.db") == 500
+
+
+@pytest.mark.parametrize("log", LOGS)
+def test_logs_of_a_database_that_is_gone_are_kept_and_not_played_into_the_copy(
+    database: str, tmp_path: Path, log: str
+) -> None:
+    here = tmp_path / "aura.db"
+    _killed(here, journal="wal" if log != "-journal" else "delete")
+    here.unlink()
+    assert here.with_name(f"aura.db{log}").exists()
+    ran = aura("restore", "copy.db", "--database", database, "--json", folder=tmp_path)
+    assert ran.returncode == 0, ran
+    assert not here.with_name(f"aura.db{log}").exists()
+    assert (tmp_path / json.loads(ran.stdout)["kept"]).exists()
+    assert [path.name for path in tmp_path.glob(f"aura.db.before-restore-*{log}")]
+    with closing(sqlite3.connect(here)) as restored:
+        assert restored.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+    assert count(here) == 500
+
+
+def test_no_copy_is_written_where_it_would_meet_a_log(database: str, tmp_path: Path) -> None:
+    _killed(tmp_path / "copy.db", journal="wal")
+    assert "copy.db-wal is there" in failed(tmp_path, "backup", "copy.db", "--force", "--database", database)
+    (tmp_path / "copy.db").unlink()
+    assert "copy.db-wal is there" in failed(tmp_path, "backup", "copy.db", "--database", database)
+    assert not (tmp_path / "copy.db").exists()
+
+
+def _killed(file: Path, *, journal: str) -> None:
+    """Leave a database as a process does that is killed while it changes something: with its logs."""
+    changes = f"""
+import os, signal, sqlite3
+database = sqlite3.connect({str(file)!r}, isolation_level=None)
+database.execute("PRAGMA journal_mode = {journal}")
+database.execute("PRAGMA wal_autocheckpoint = 0")
+database.execute("PRAGMA cache_size = 1")
+database.execute("BEGIN")
+database.execute("UPDATE voice_queries SET query_text = hex(randomblob(2000))")
+database.execute("DELETE FROM voice_queries WHERE rowid % 2")
+if {journal!r} == "wal":
+    database.execute("COMMIT")
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+    subprocess.run([sys.executable, "-c", changes], check=False)
 
 
 def test_postgresql_is_backed_up_by_its_own_tools(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import subprocess
+import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Self
@@ -76,9 +77,12 @@ def test_a_request_is_found_by_its_correlation_id_and_by_its_store(shared: Servi
     shared.http.post("/ingest", json=query(name, store_id=name), headers={"x-correlation-id": name})
     shared.get("/stats/summary", store=name)
 
+    def found() -> list[str]:
+        """All but what asks for it, which names the store too."""
+        return [line["path"] for line in tailed(shared, store=name) if line["path"] != "/logs/tail"]
+
     # A request's line is written once its answer has gone out.
-    lines = until(lambda: lines if len(lines := tailed(shared, store=name)) > 1 else None)
-    assert [line["path"] for line in lines] == ["/ingest", "/stats/summary"]
+    assert until(lambda: paths if len(paths := found()) > 1 else None) == ["/ingest", "/stats/summary"]
     (line,) = tailed(shared, correlation_id=name)
     assert (line["event"], line["path"], line["accepted"]) == ("request", "/ingest", 1)
     assert "apples" not in json.dumps(line)
@@ -136,6 +140,32 @@ def test_what_a_caller_sends_does_not_act_on_a_terminal(shared: Service, name: s
     assert name.encode() in done.stdout
     assert b"\x1b" not in done.stdout
     assert [line for line in done.stdout.splitlines() if line.startswith(b"event")] == []
+
+
+def test_nothing_that_a_caller_sends_breaks_a_line_or_acts_on_a_terminal(shared: Service, name: str) -> None:
+    shared.http.get(f"/{name}%C2%85%E2%80%A8%C2%9B2J%7F", headers={"x-correlation-id": name})
+    shared.http.post("/ingest", json=query(name, store_id=f"{name}\u2028\x9b"), headers={"x-correlation-id": name})
+    until(lambda: len(tailed(shared, correlation_id=name)) == 2)
+    done = shared.aura("tail", "--json", "--no-follow", "--correlation-id", name)
+    assert done.returncode == 0, done.stderr
+    assert [json.loads(line)["path"] for line in done.stdout.splitlines()] == [
+        f"/{name}\x85\u2028\x9b2J\x7f",
+        "/ingest",
+    ]
+    told = script(shared.url, f"stats/summary?store={name}%C2%9B2J", name)
+    shown = shared.http.get("/interactions", params={"store": f"{name}\u2028\x9b"}).text
+    assert "\x9b" in shown
+    asked = script(shared.url, f"interactions?store={name}%E2%80%A8%C2%9B")
+    assert name in told.stdout
+    for output in (told.stdout, asked.stdout):
+        assert [one for one in output if unicodedata.category(one) == "Cc" and one != "\n"] == []
+
+
+def test_what_answers_but_is_no_log_ends_the_command(shared: Service, tmp_path: Path) -> None:
+    done = aura("tail", "--url", f"{shared.url}/health?", folder=tmp_path)
+    assert done.returncode == 1
+    assert b"has no log to look at" in done.stderr
+    assert b"Traceback" not in done.stderr
 
 
 def test_where_nobody_answers_the_command_says_what_to_do(tmp_path: Path) -> None:

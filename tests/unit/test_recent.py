@@ -2,12 +2,15 @@
 
 import os
 import threading
+import unicodedata
 
 import msgspec
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from aura_analytics import logs
-from aura_analytics.recent import ATOMIC_BYTES, Recent, relay
+from aura_analytics.recent import ATOMIC_BYTES, Recent, encode, relay
 
 
 def test_the_oldest_falls_out_and_who_comes_late_is_told_how_many() -> None:
@@ -101,3 +104,14 @@ def test_what_is_logged_is_heard_without_the_values_of_variables(
     assert second["exception"][0]["exc_type"] == "ValueError"
     assert "saffron" not in msgspec.json.encode(second, enc_hook=repr).decode()
     capfd.readouterr()
+
+
+@given(st.text())
+@example("\x7f\x80\x85\x9b2J\x9f\u2028\u2029")
+@example("\xa0\u2027\u202a\u0fff")
+def test_a_line_is_one_to_every_reader_and_nothing_in_it_acts_on_a_terminal(text: str) -> None:
+    written = encode({text: [text]})
+
+    assert msgspec.json.decode(written) == {text: [text]}
+    assert len(written.decode().splitlines()) == 1
+    assert [one for one in written.decode() if unicodedata.category(one) in ("Cc", "Zl", "Zp")] == []

@@ -6,6 +6,8 @@ has sent is escaped.
 
     event: line   id: <server>-<number>   data: {"timestamp": …, "level": …, "event": …, …}
     event: lost   data: {"lost": 17}
+
+A stream begins and ends with an `id` alone: where its listener goes on when it comes back, also where no line was for it.
 """
 
 import asyncio
@@ -49,7 +51,7 @@ TOO_MANY = problems.problem(
     detail=None,
     headers={"retry-after": "10"},
 )
-RETRY = b"retry: 2000\n\n"
+RETRY = b"retry: 2000\n"
 SIGN_OF_LIFE = b": here\n\n"
 
 
@@ -85,6 +87,7 @@ class Tail:
         sign_of_life_s: how long it may be silent.
         most: how many may listen.
         key_s: how often is looked whether who listens still may.
+        longest_s: how long a stream lasts.
     """
 
     def __init__(
@@ -95,12 +98,14 @@ class Tail:
         sign_of_life_s: float = SIGN_OF_LIFE_S,
         most: int = MOST_LISTENERS,
         key_s: float = KEY_S,
+        longest_s: float = LONGEST_S,
     ) -> None:
         self._recent = recent
         self._look_s = look_s
         self._sign_of_life_s = sign_of_life_s
         self._most = most
         self._key_s = key_s
+        self._longest_s = longest_s
         self._listeners = 0
         self._closed = asyncio.Event()
 
@@ -131,10 +136,10 @@ class Tail:
 
     async def _stream(self, scope: Scope, wanted: Wanted, send: Send, *ends: asyncio.Task[object]) -> None:
         await send({"type": "http.response.start", "status": HTTPStatus.OK, "headers": HEADERS})
-        await send(_piece(RETRY))
         place, silent_s = self._begin(wanted), 0.0
+        await send(_piece(RETRY + self._id(place)))
         clock = asyncio.get_running_loop().time
-        ends_at, looked_at = clock() + LONGEST_S, clock()
+        ends_at, looked_at = clock() + self._longest_s, clock()
         while not any(end.done() for end in ends) and clock() < ends_at:
             if clock() - looked_at >= self._key_s:
                 looked_at = clock()
@@ -155,7 +160,7 @@ class Tail:
                 break
             await asyncio.wait(ends, timeout=self._look_s, return_when=asyncio.FIRST_COMPLETED)
             silent_s += self._look_s
-        await send({"type": "http.response.body", "body": b""})
+        await send({"type": "http.response.body", "body": self._id(place)})
 
     def _begin(self, wanted: Wanted) -> int:
         """Give the number of the line that the listener's first one comes after.
@@ -168,6 +173,10 @@ class Tail:
         if wanted.since is not None or wanted.after is not None:  # of another server: all of this one is new
             return self._recent.since(wanted.since or 0)
         return self._recent.newest if wanted.follow else self._recent.since(0)
+
+    def _id(self, number: int) -> bytes:
+        """Tell a listener where it stands; to an EventSource, that is no event."""
+        return b"id: %s-%d\n\n" % (self._recent.mark.encode(), number)
 
     def _event(self, kept: Kept) -> bytes:
         return b"id: %s-%d\nevent: line\ndata: %s\n\n" % (self._recent.mark.encode(), kept.number, encode(kept.line))

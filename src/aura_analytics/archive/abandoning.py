@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from aura_analytics.archive.course import Archiver
+from aura_analytics.archive.course import NOT_HERE, Archiver
 from aura_analytics.archive.stock import missing
 from aura_analytics.errors import ArchiveError
 from aura_analytics.store.shelf import STEP, ArchiveFile
@@ -18,32 +18,33 @@ class Abandoned(msgspec.Struct, frozen=True, kw_only=True):
     files: int
 
 
-def lost(archiver: Archiver, *, even_all: bool) -> list[ArchiveFile]:
+def lost(archiver: Archiver, *, even_most: bool) -> list[ArchiveFile]:
     """Give the files that count and don't lie there.
 
     Args:
         archiver: of the database.
-        even_all: whether none need lie there. A disk that isn't mounted looks just so.
+        even_most: whether it may be more than half of them. A disk that isn't mounted looks just so.
 
     Raises:
-        ArchiveError: the place can't be looked at, or not one of the files lies there.
+        ArchiveError: the place can't be looked at, a link in it leads nowhere, or more than half of the files don't lie
+            there.
         StoreUnavailable: the database can't be used.
     """
-    gone = missing(archiver)
-    if gone and len(gone) == len(archiver.shelf.files()) and not even_all:
+    found = missing(archiver)
+    if 2 * len(found.gone) > found.of and not even_most:
         raise ArchiveError(
-            "none of the archive's files lies there, as if it were the wrong place, or a disk that isn't mounted"
+            f"{len(found.gone):,} of the archive's {found.of:,} files don't lie there, {NOT_HERE}; --all goes on even so"
         )
-    return gone
+    return found.gone
 
 
-def abandon(archiver: Archiver, *, even_all: bool, now: int) -> Abandoned:
+def abandon(archiver: Archiver, *, even_most: bool, now: int) -> Abandoned:
     """Let the files that are gone count no longer, and tell followers that what lay in them is gone.
 
     What was broken off goes on when it is said again. An event of one of these interactions that comes again is new.
     """
     with archiver.alone():
-        gone = lost(archiver, even_all=even_all)
+        gone = lost(archiver, even_most=even_most)
         count = sum(_abandon(archiver, file, now=now) for file in gone)
     return Abandoned(days=len({file.day for file in gone}), interactions=count, files=len(gone))
 

@@ -43,6 +43,8 @@ PAUSE_S = 0.05
 # A folder's name has at most 255 bytes.
 LONGEST_STORE = 200
 EPOCH = date(1970, 1, 1)
+# What it looks like where files don't lie in the archive's place.
+NOT_HERE = "as if it were the wrong place (ARCHIVE_URL), or a disk that isn't mounted"
 
 
 class Archived(msgspec.Struct, frozen=True, kw_only=True):
@@ -123,11 +125,25 @@ class Archiver:
             self.shelf.side.unlock_archive()
 
     def mend(self) -> None:
-        """End what was begun and broken off; alone."""
+        """End what was begun and broken off; alone.
+
+        Raises:
+            ArchiveError: not one of the files that count lies there, and what is written there would be lost to them.
+        """
+        self._refuse_elsewhere()
         self.sweep()
         for day in self.shelf.days():
             if day.state != "done":
                 self._finish(day.day)
+
+    def _refuse_elsewhere(self) -> None:
+        """See that this is the place: a disk that isn't mounted leaves an empty folder, which can be written too."""
+        names = {file.path for file in self.shelf.files()}
+        if names and self.files.lacking(names) == names:
+            raise ArchiveError(
+                f"none of the archive's {len(names):,} files lies there, {NOT_HERE};"
+                " nothing was written, and if they are gone for good, `archive abandon` gives them up"
+            )
 
     def sweep(self) -> None:
         """Remove the files that don't count; alone."""

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from collections.abc import Collection, Iterator
 from pathlib import Path, PurePosixPath
 from typing import Protocol
 from urllib.parse import unquote, urlsplit
@@ -11,6 +12,8 @@ from aura_analytics.errors import ArchiveError, SettingsError
 
 # What a file is called until it is whole, before its own name. A name that begins so is never given to anybody.
 UNFINISHED = ".unfinished-"
+# Lies in the topmost folder of many a disk, and only root may look into it.
+DISK_S_OWN = "lost+found"
 
 
 class Files(Protocol):
@@ -35,6 +38,17 @@ class Files(Protocol):
 
         Raises:
             ArchiveError: the place can't be looked at.
+        """
+
+    def lacking(self, names: Collection[str], *, for_good: bool = False) -> set[str]:
+        """Give those of some names that there is no file of, as `local` would find; none is fetched for it.
+
+        Args:
+            names: of files.
+            for_good: refuse to say so of what may only be away, as behind a link that leads nowhere.
+
+        Raises:
+            ArchiveError: the place can't be looked at, or `for_good` can't be said.
         """
 
     def remove(self, name: str) -> None:
@@ -75,28 +89,38 @@ class Folder:
 
     def local(self, name: str) -> Path:
         """Give the file itself."""
-        path = self._at(name)
-        try:
-            path.stat()
-        except (FileNotFoundError, NotADirectoryError) as error:
-            raise ArchiveError(f"the archive lacks a file: {name}") from error
-        except OSError as error:
-            raise ArchiveError(f"the archive's folder can't be read: {error.strerror}") from error
-        return path
+        if not self._has(name):
+            raise ArchiveError(f"the archive lacks a file: {name}")
+        return self._at(name)
 
     def names(self, prefix: str = "") -> list[str]:
-        """Look through the folder, no deeper than the prefix says."""
-        top = self._at(prefix.rpartition("/")[0]) if "/" in prefix else self._path
+        """Look through the folder, also behind links, no deeper than the prefix says."""
+        top, _, beginning = prefix.rpartition("/")
         try:
-            found = [
-                PurePosixPath(folder, file).relative_to(self._path).as_posix()
-                for folder, _, files in os.walk(top, onerror=_unless_missing)
-                for file in files
-                if not file.startswith(UNFINISHED)
-            ]
+            found = _files_in(self._at(top) if top else self._path, beginning)
+            return sorted(path.relative_to(self._path).as_posix() for path in found)
         except OSError as error:
             raise ArchiveError(f"the archive's folder can't be read: {error.strerror}") from error
-        return sorted(name for name in found if name.startswith(prefix))
+
+    def lacking(self, names: Collection[str], *, for_good: bool = False) -> set[str]:
+        """Look for each file by its name: the way to it may lead over links."""
+        found = {name for name in names if not self._has(name)}
+        ways = {way for name in found for way in (self._at(name), *self._at(name).parents)} if for_good else ()
+        for way in ways:
+            if way.is_symlink() and not way.exists():
+                raise ArchiveError(
+                    f"a link leads nowhere, as to a disk that isn't mounted: {way}; remove it if that is gone for good"
+                )
+        return found
+
+    def _has(self, name: str) -> bool:
+        try:
+            self._at(name).stat()
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        except OSError as error:
+            raise ArchiveError(f"the archive's folder can't be read: {error.strerror}") from error
+        return True
 
     def remove(self, name: str) -> None:
         """Remove the file, and the folders that are empty then."""
@@ -160,9 +184,27 @@ def _to_disk(folder: Path) -> None:
         os.close(descriptor)
 
 
-def _unless_missing(error: OSError) -> None:
-    if not isinstance(error, FileNotFoundError):
-        raise error
+def _files_in(folder: Path, beginning: str = "", above: tuple[tuple[int, int], ...] = ()) -> Iterator[Path]:
+    """Give the whole files of a folder and of those in it; a link back to one that it lies in isn't followed.
+
+    `beginning`: of the names in the folder itself that are looked at.
+    """
+    try:
+        found = folder.stat()
+        with os.scandir(folder) as opened:
+            entries = [entry for entry in opened if entry.name.startswith(beginning)]
+    except FileNotFoundError:  # not made yet, or removed meanwhile
+        return
+    own = (found.st_dev, found.st_ino)
+    if own in above:
+        return
+    for entry in entries:
+        if entry.name == DISK_S_OWN or entry.name.startswith(UNFINISHED):
+            continue
+        if entry.is_dir():
+            yield from _files_in(Path(entry.path), "", (*above, own))
+        elif entry.is_file():
+            yield Path(entry.path)
 
 
 def _is_gone(folder: Path) -> bool:

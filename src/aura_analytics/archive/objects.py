@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -149,6 +149,11 @@ class ObjectFiles:
             with _keeping():
                 self._copies.drop_all_but(tags)
         return sorted(name for name in tags if name.startswith(prefix))
+
+    def lacking(self, names: Collection[str], *, for_good: bool = False) -> set[str]:
+        """Look for them in the listing, which is the truth here, for good or not."""
+        del for_good
+        return set(names).difference(self.names()) if names else set()
 
     def remove(self, name: str) -> None:
         """Remove; no error where it isn't there."""

@@ -89,7 +89,10 @@ def _restore(
 ) -> None:
     """Put days back into the tables, and remove their files. What was broken off goes on when it is said again."""
     settings = settings_for(database, ARCHIVE_URL=archive)
-    found = restored(settings, _day("--from", first), _day("--to", last))
+    begin, end = _day("--from", first), _day("--to", last)
+    if begin is not None and end is not None and begin > end:
+        raise typer.BadParameter("--from is after --to: no day lies between them")
+    found = restored(settings, begin, end)
     if settings.archive_after_days and found.interactions:
         notes().print("ARCHIVE_AFTER_DAYS is set: a server archives them again", markup=False)
     commands.show(msgspec.to_builtins(found), restored_table, as_json=as_json or not results().is_terminal)
@@ -98,14 +101,14 @@ def _restore(
 def _abandon(
     *,
     yes: Annotated[bool, typer.Option("--yes", help="Do it; without it is only told what would be given up.")] = False,
-    even_all: Annotated[bool, typer.Option("--all", help="Even where not one of the files lies there.")] = False,
+    even_most: Annotated[bool, typer.Option("--all", help="Even where it is more than half of the files.")] = False,
     archive: Place = None,
     database: Database = None,
     as_json: AsJson = False,
 ) -> None:
     """Give up what lay in files that are gone for good; after it, nothing waits for them any more."""
     settings = settings_for(database, ARCHIVE_URL=archive)
-    done = abandoned(settings, even_all=even_all) if yes else to_abandon(settings, even_all=even_all)
+    done = abandoned(settings, even_most=even_most) if yes else to_abandon(settings, even_most=even_most)
     if done.files and not yes:
         notes().print("nothing is given up yet: put the files back, or say it again with --yes", markup=False)
     table = abandoned_table if yes else to_abandon_table
@@ -150,21 +153,21 @@ async def _noted_restored(settings: Settings, found: Restored) -> None:
             await record(store.keys, actor=actor(), action="archive.restored", details=details)
 
 
-def to_abandon(settings: Settings, *, even_all: bool) -> Abandoned:
+def to_abandon(settings: Settings, *, even_most: bool) -> Abandoned:
     """Tell what lies in files that are gone, and change nothing."""
     migrate(settings)
     with opened_archiver(settings) as archiver:
-        gone = lost(archiver, even_all=even_all)
+        gone = lost(archiver, even_most=even_most)
     return Abandoned(
         days=len({file.day for file in gone}), interactions=sum(file.held for file in gone), files=len(gone)
     )
 
 
-def abandoned(settings: Settings, *, even_all: bool) -> Abandoned:
+def abandoned(settings: Settings, *, even_most: bool) -> Abandoned:
     """Give up what lies in files that are gone, and put it on record."""
     migrate(settings)
     with opened_archiver(settings) as archiver:
-        done = abandon(archiver, even_all=even_all, now=now())
+        done = abandon(archiver, even_most=even_most, now=now())
     run(_noted_abandoned(settings, done))
     return done
 

@@ -38,7 +38,10 @@ POSTGRES = "the database is PostgreSQL's, which brings tools of its own: {tool},
 
 
 class Restored(msgspec.Struct, frozen=True, kw_only=True):
-    """What was put back, and under which name that stays which was there before; None where nothing was."""
+    """What was put back, and under which name that stays which was there before; None where nothing was.
+
+    Where only logs of a database were, `kept` names the first of them.
+    """
 
     held: Copied
     kept: str | None
@@ -121,10 +124,10 @@ def put_in_place(settings: Settings, file: Path) -> Restored:
             held = _prepared(beside, file)
             moment = datetime.fromtimestamp(now() / 1000, UTC)
             kept = place.with_name(f"{place.name}.before-restore-{moment:%Y%m%dT%H%M%S.%fZ}")
-            was_there = put_back(beside, place, kept)
+            left = put_back(beside, place, kept)
     except OSError as error:
         raise LoadError(f"{file} can't be restored: {error.strerror or error}") from error
-    return Restored(held=held, kept=str(kept) if was_there else None)
+    return Restored(held=held, kept=str(left[0]) if left else None)
 
 
 def _prepared(beside: Path, file: Path) -> Copied:
@@ -140,10 +143,12 @@ def written_beside(file: Path, *, force: bool) -> Iterator[Path]:
     """Have a file written beside its place, and then put there at once: never a half of it, and never over another one.
 
     Raises:
-        LoadError: there is one already and `force` isn't said, or it can't be written.
+        LoadError: there is one already and `force` isn't said, a database's log lies there, or it can't be written.
     """
     if file.exists() and not force:
         raise LoadError(f"{file} is there already; --force replaces it")
+    if logs := [log for log in LOGS if file.with_name(file.name + log).exists()]:  # SQLite would play them into it
+        raise LoadError(f"{file}{logs[0]} is there: somebody has that database open, or was killed; move it away first")
     beside = file.with_name(f".{file.name}.{os.getpid()}")
     try:
         with removed(beside):

@@ -22,6 +22,9 @@ from aura_analytics.terminal.running import run, settings_for
 from aura_analytics.terminal.screen import notes, results
 
 TAIL = "/logs/tail"
+STREAM = "text/event-stream"
+# What an event is called that says how many lines are gone.
+LOST = "lost"
 # Longer than the server is ever silent.
 SILENT_S = 60.0
 CONNECT_S = 5.0
@@ -102,15 +105,18 @@ async def show(settings: Settings, url: str | None, wanted: dict[str, str], *, a
 async def followed(client: httpx.AsyncClient, wanted: dict[str, str], *, follow: bool) -> AsyncIterator[Event]:
     """Give what comes; a lost connection is made again, and goes on where it was.
 
+    A server ends each stream after a while, so that who may no longer look at it doesn't: that is no loss.
+
     Raises:
-        LoadError: no server answers at the beginning, or it refuses.
+        LoadError: no server answers at the beginning, it refuses, or what answers sends no log.
     """
     last, was_there, pause_s = "", False, FIRST_PAUSE_S
     while True:
         try:
             async for event in _events(client, wanted, last):
-                was_there, pause_s = True, FIRST_PAUSE_S
+                was_there = True
                 last = event.id or last
+                pause_s = FIRST_PAUSE_S if event.id else pause_s
                 if event.line:
                     yield event
             if not follow:
@@ -120,10 +126,10 @@ async def followed(client: httpx.AsyncClient, wanted: dict[str, str], *, follow:
         except httpx.HTTPError as error:
             if not (was_there and follow):
                 raise LoadError(
-                    f"no server answers at {client.base_url}: {str(error) or type(error).__name__};"
+                    f"no server answers at {client.base_url}: {plain(str(error)) or type(error).__name__};"
                     " start one with aura-analytics serve, or name it with --url"
                 ) from error
-        notes().print(f"the server is gone; trying again in {pause_s:g} s", style="yellow")
+            notes().print(f"the server is gone; trying again in {pause_s:g} s", style="yellow")
         await asyncio.sleep(pause_s)
         pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
 
@@ -136,16 +142,35 @@ async def _events(client: httpx.AsyncClient, wanted: dict[str, str], last: str) 
             raise httpx.RemoteProtocolError(service.explain(await _read(answer)))
         if not answer.is_success:
             raise LoadError(_refused(await _read(answer)))
+        if answer.headers.get("content-type", "").partition(";")[0].strip().lower() != STREAM:
+            raise LoadError(f"what answers at {client.base_url} has no log to look at: is it another service?")
         yield Event("open", "", {})
-        kind, id = "", ""
-        async for row in answer.aiter_lines():
+        fields: dict[str, str] = {}
+        async for row in _rows(answer):
             name, _, value = row.partition(": ")
-            if name == "event":
-                kind = value
-            elif name == "id":
-                id = value
-            elif name == "data":
-                yield Event(kind, id, json.loads(value))
+            if row:
+                fields[name] = value
+            else:
+                yield _event(fields)
+                fields = {}
+
+
+async def _rows(answer: httpx.Response) -> AsyncIterator[str]:
+    """Give the rows of a stream: they end with a line feed, and with nothing else that may stand in a text."""
+    begun = b""
+    async for piece in answer.aiter_bytes():
+        *rows, begun = (begun + piece).split(b"\n")
+        for row in rows:
+            yield row.decode(errors="replace")
+
+
+def _event(fields: dict[str, str]) -> Event:
+    kind, written = fields.get("event", ""), fields.get("data", "{}")
+    try:
+        line = msgspec.json.decode(written, type=dict[str, int] if kind == LOST else Line)
+    except (msgspec.MsgspecError, RecursionError, ValueError) as error:
+        raise LoadError(f"the server sent a line that can't be read: {plain(written[:80])}") from error
+    return Event(kind, fields.get("id", ""), line)
 
 
 async def _read(answer: httpx.Response) -> httpx.Response:
@@ -163,8 +188,10 @@ def _refused(answer: httpx.Response) -> str:
 
 
 def _print(event: Event, *, as_json: bool) -> None:
-    if event.kind == "lost":
-        notes().print(f"{event.line['lost']:,} lines were lost: they came faster than they were read", style="yellow")
+    if event.kind == LOST:
+        notes().print(
+            f"{event.line.get('lost', 0):,} lines were lost: they came faster than they were read", style="yellow"
+        )
     elif as_json:
         sys.stdout.write(json.dumps(event.line) + "\n")
         sys.stdout.flush()

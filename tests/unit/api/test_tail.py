@@ -21,7 +21,7 @@ class Listener:
     """A client of the stream. It reads on only while it may."""
 
     def __init__(self, tail: Tail, query: str = "", last: str = "", *, method: str = "GET", **more: Any) -> None:
-        self.status = 0
+        self.status, self.place = 0, ""
         self.events: asyncio.Queue[tuple[str, str, Any]] = asyncio.Queue()
         self.leaves, self.reads, self._answered = asyncio.Event(), asyncio.Event(), asyncio.Event()
         self.reads.set()
@@ -46,6 +46,7 @@ class Listener:
         self._answered.set()
         for block in message.get("body", b"").decode().split("\n\n"):
             fields = dict(row.split(": ", 1) for row in block.split("\n") if ": " in row)
+            self.place = fields.get("id", self.place)
             if "event" in fields:
                 self.events.put_nowait((fields["event"], fields.get("id", ""), json.loads(fields["data"])))
 
@@ -196,6 +197,25 @@ async def test_a_silent_stream_shows_that_it_lives(recent: Recent) -> None:
         pass
     await tail.close()
     await task
+
+
+async def test_who_is_sent_away_after_a_while_comes_back_to_where_they_were(recent: Recent) -> None:
+    recent.hear({"n": 0})
+    tail = Tail(recent, look_s=0.001, longest_s=0.002)
+    first = Listener(tail, "level=error")
+    assert await first.all() == []
+    recent.hear({"level": "error", "n": 1})
+    second = Listener(tail, "level=error", first.place)
+    assert await second.all() == [("line", {"level": "error", "n": 1})]
+    for _ in range(20):  # more than are kept, of which none is for it
+        recent.hear({"level": "info"})
+    third = Listener(tail, "level=error&follow=false", second.place)
+    assert await third.all() == [("lost", {"lost": 10})]
+    for _ in range(20):
+        recent.hear({"level": "info"})
+        fourth = Listener(tail, "level=error&follow=false", third.place)
+        assert await fourth.all() == []
+        third = fourth
 
 
 async def test_a_stream_ends_with_its_key(recent: Recent) -> None:

@@ -95,3 +95,42 @@ def test_a_path_may_begin_at_the_working_directory(
 def test_no_other_url_names_an_archive(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="ARCHIVE_URL begins with ftp"):
         opened_files("ftp://host/archive", tmp_path)
+
+
+def test_links_are_followed_but_for_those_that_lead_back(
+    folder: Folder, made: Callable[[str], Path], tmp_path: Path
+) -> None:
+    folder.put(made("x"), "date=2026-01-02/store_id=a/1")
+    folder.put(made("x"), "date=2026-01-03/1")
+    top, away = tmp_path / "archive", tmp_path / "away"
+    (top / "date=2026-01-02").rename(away)
+    (top / "date=2026-01-02").symlink_to(away)
+    (away / "up").symlink_to(top)
+    (top / "above").symlink_to(tmp_path)
+    (top / "itself").symlink_to(top / "itself")
+    (top / "nowhere").symlink_to(tmp_path / "nowhere")
+    (top / "date=2026-01-04").symlink_to(away)
+    names = folder.names("date=")
+    assert names == ["date=2026-01-02/store_id=a/1", "date=2026-01-03/1", "date=2026-01-04/store_id=a/1"]
+    assert folder.lacking([*names, "date=2026-01-02/2", "nowhere/1", "date=2026-01-03/1/below"]) == {
+        "date=2026-01-02/2",
+        "nowhere/1",
+        "date=2026-01-03/1/below",
+    }
+    assert folder.lacking([*names, "date=2026-01-02/2"], for_good=True) == {"date=2026-01-02/2"}
+    with pytest.raises(ArchiveError, match="a link leads nowhere"):
+        folder.lacking(["nowhere/1"], for_good=True)
+    for look in (lambda: folder.lacking(["itself/1"]), lambda: folder.names("itself")):
+        with pytest.raises(ArchiveError, match="can't be read"):
+            look()
+
+
+def test_what_only_root_may_look_into_in_a_disk_s_topmost_folder_is_none_of_the_archive(
+    folder: Folder, made: Callable[[str], Path], tmp_path: Path
+) -> None:
+    folder.put(made("x"), NAME)
+    own = tmp_path / "archive" / "lost+found"
+    own.mkdir()
+    (own / "found").touch()
+    own.chmod(0)
+    assert folder.names() == folder.names("date=") == [NAME]

@@ -100,6 +100,14 @@ def test_an_empty_file_is_a_file(files: ObjectFiles, tmp_path: Path) -> None:
     assert files.local(NAME).read_bytes() == b""
 
 
+def test_what_is_lacking_is_known_from_the_listing(files: ObjectFiles, source: Path, tmp_path: Path) -> None:
+    files.put(source, NAME)
+
+    assert files.lacking([]) == files.lacking([NAME], for_good=True) == set()
+    assert files.lacking([NAME, f"{NAME}-2", "date=2026"], for_good=True) == {f"{NAME}-2", "date=2026"}
+    assert cached(tmp_path) == []
+
+
 def test_names_are_sorted_and_begin_as_asked(files: ObjectFiles, source: Path) -> None:
     for name in ("date=2026-01-03/store_id=b/part-1.parquet", "date=2026-01-02/store_id=b/part-1.parquet", "manifest"):
         files.put(source, name)

@@ -101,26 +101,40 @@ def prepare(copy: Path) -> Copied:
     return held
 
 
-def put_back(copy: Path, place: Path, kept: Path) -> bool:
-    """Put a prepared copy in a database's place; what was there stays under another name. Tell whether there was one.
+def put_back(copy: Path, place: Path, kept: Path) -> list[Path]:
+    """Put a prepared copy in a database's place; what was there stays under another name. Tell under which.
+
+    Logs may lie there without a database, or beside one that can't be opened: SQLite would play them into the copy.
 
     Raises:
         LoadError: somebody has the database open.
     """
     if not place.exists():
-        _flush(copy)
-        copy.replace(place)
-        return False
+        left = _logs_aside(place, kept)
+        _put(copy, place)
+        return left
     with _held(place):
         kept.hardlink_to(place)
-        for log in LOGS:  # only a file that can't be opened still has any
-            left = place.with_name(place.name + log)
-            if left.exists():
-                left.replace(kept.with_name(kept.name + log))
-        _flush(copy)
-        copy.replace(place)
+        left = _logs_aside(place, kept)
+        _put(copy, place)
+    return [kept, *left]
+
+
+def _logs_aside(place: Path, kept: Path) -> list[Path]:
+    """Take the logs away from a database's place, for good: a power cut doesn't bring them back. Tell what they are now."""
+    moved = []
+    for log in LOGS:
+        left = place.with_name(place.name + log)
+        if left.exists():
+            moved.append(left.replace(kept.with_name(kept.name + log)))
     _flush(place.parent)
-    return True
+    return moved
+
+
+def _put(copy: Path, place: Path) -> None:
+    _flush(copy)
+    copy.replace(place)
+    _flush(place.parent)
 
 
 def copy_over(source: Path, target: Path, advance: Advance = lambda _: None) -> None:
