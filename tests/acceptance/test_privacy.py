@@ -64,6 +64,16 @@ def test_killed_amid_it_said_again_ends_the_same(start_service: StartService) ->
     assert service.get("/verify")["differing"] == 0
 
 
+def holding(service: Service) -> list[Path]:
+    """The files that hold what was said; one may go while it is looked for."""
+    found = []
+    for path in Path(service.folder).rglob("*"):
+        with suppress(FileNotFoundError):
+            if path.is_file() and b"xyzzy" in path.read_bytes():
+                found.append(path)
+    return found
+
+
 @pytest.mark.backends("sqlite")
 def test_the_command_beside_a_server_leaves_no_byte_in_any_file(start_service: StartService) -> None:
     service = start_service()
@@ -74,11 +84,7 @@ def test_the_command_beside_a_server_leaves_no_byte_in_any_file(start_service: S
     assert asked(service) == 1
     assert ANN.encode() not in done.stdout
 
-    def is_clean() -> bool:
-        files = [path for path in Path(service.folder).rglob("*") if path.is_file()]
-        return not any(b"xyzzy" in path.read_bytes() for path in files)
-
-    assert until(is_clean)
+    until(lambda: not holding(service))
     body = ndjson([query("new", user_id=ANN)])
     told = service.http.post("/ingest", content=body, headers=LINES)
     assert told.json()["duplicates"] == 1
@@ -96,16 +102,11 @@ def test_killed_before_the_columns_follow_a_start_alone_leaves_no_byte_in_any_fi
     with suppress(httpx.TimeoutException):
         service.http.delete(PATH, timeout=1)
     until(lambda: service.rows("SELECT count(*) FROM voice_queries") == [(1,)])
-    held = [path for path in Path(service.folder).rglob("*") if path.is_file() and b"xyzzy" in path.read_bytes()]
-    assert held  # else there would be nothing to be seen
+    assert holding(service)  # else there would be nothing to be seen
     service.kill()
     os.kill(columns, signal.SIGKILL)
     until(lambda: not runs(columns))
     service.start()
 
-    def holding() -> list[Path]:
-        files = [path for path in Path(service.folder).rglob("*") if path.is_file()]
-        return [path for path in files if b"xyzzy" in path.read_bytes()]
-
-    until(lambda: not holding())
+    until(lambda: not holding(service))
     assert asked(service) == 1
