@@ -12,9 +12,9 @@ import pytest
 from acceptance.conftest import StartService
 from acceptance.service import Service, children, ndjson, outcome, query, runs, until
 
-ANN = "ann/o'x@shop.example"
+ANN = "ann/o'x\n@shop.example\n"
 LINES = {"content-type": "application/x-ndjson"}
-PATH = "/users/ann%2Fo'x%40shop%2Eexample"
+PATH = "/users/ann%2Fo'x%0A%40shop%2Eexample%0A"
 
 
 def send(service: Service, count: int = 3) -> None:

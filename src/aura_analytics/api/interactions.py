@@ -6,6 +6,7 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import WithJsonSchema
 from starlette.datastructures import URL
 
+from aura_analytics.api.any_text import rest
 from aura_analytics.api.asking import Text, one_of, rows, scope_dependency
 from aura_analytics.api.described import described
 from aura_analytics.api.formats import Form, asked_form, respond
@@ -62,7 +63,9 @@ def router(reader: Reader, store: Rows) -> APIRouter:
         return answer
 
     @routes.get(
-        "/interactions/{query_id:path}", **described(Details, NotFound, forms=False), summary="One interaction, whole"
+        rest("/interactions/", "query_id"),
+        **described(Details, NotFound, forms=False),
+        summary="One interaction, whole",
     )
     async def get_interaction(request: Request, query_id: Identifier) -> Response:
         found = await details(store, reader, query_id)

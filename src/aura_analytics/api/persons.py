@@ -9,6 +9,7 @@ from pydantic import WithJsonSchema
 from starlette.responses import StreamingResponse
 from starlette.types import Scope
 
+from aura_analytics.api.any_text import rest
 from aura_analytics.api.asking import rows
 from aura_analytics.api.described import described, lines
 from aura_analytics.api.parameters import ANY_TEXT, FILLED, Moment, whole
@@ -54,7 +55,7 @@ def router(persons: Persons, keys: KeyStore) -> APIRouter:
 
 def _add_users(routes: APIRouter, persons: Persons) -> None:
     @routes.get(
-        "/users/{user_id:path}",
+        rest("/users/", "user_id"),
         summary="All that is kept of one person, one thing a line, streamed",
         **lines(RECORD, ParameterError),
     )
@@ -65,7 +66,7 @@ def _add_users(routes: APIRouter, persons: Persons) -> None:
         return StreamingResponse(_after(first, lines), media_type="application/x-ndjson", headers=headers)
 
     @routes.delete(
-        "/users/{user_id:path}",
+        rest("/users/", "user_id"),
         summary="Erase all of one person, everywhere",
         **described(Receipt, ParameterError, forms=False),
     )

@@ -6,6 +6,7 @@ from typing import Annotated, Protocol
 import msgspec
 from fastapi import APIRouter, Depends, Query, Request, Response
 
+from aura_analytics.api.any_text import rest
 from aura_analytics.api.asking import Text, one_of, rows, scope_dependency
 from aura_analytics.api.described import described, taken
 from aura_analytics.api.parameters import Identifier, choice, matching, whole
@@ -127,7 +128,7 @@ def _add_queue(routes: APIRouter, reader: Reader, store: Rows, clock: Clock) -> 
 
 def _add_label(routes: APIRouter, store: Rows, clock: Clock) -> None:
     @routes.post(
-        "/evaluations/{query_id:path}",
+        rest("/evaluations/", "query_id"),
         **described(Labelled, NotFound, forms=False),
         openapi_extra=taken(Review, {"label": "BAD", "reason": "wrong_answer", "reviewer": "Ada"}),
         summary="Label an interaction as a person",
@@ -155,7 +156,7 @@ def _add_label(routes: APIRouter, store: Rows, clock: Clock) -> None:
 
 def _add_undo(routes: APIRouter, store: Rows, clock: Clock) -> None:
     @routes.delete(
-        "/evaluations/{query_id:path}",
+        rest("/evaluations/", "query_id"),
         **described(LabelledBefore, NotFound, forms=False),
         summary="Take a person's label back",
         description=_UNDO,

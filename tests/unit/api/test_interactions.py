@@ -19,7 +19,7 @@ from unit.api.conftest import Reach
 from unit.stats.held import Held, Row
 
 ALL = {"period": "all"}
-IDS = ["a", "b", "c", "d/e f?"]
+IDS = ["a", "b\n\n", "c", "d/e f?"]
 ROWS: list[Row] = [
     {
         "id": id,
@@ -71,8 +71,8 @@ async def page(client: httpx.AsyncClient, **parameters: Any) -> tuple[list[str],
 async def test_the_newest_come_first_unless_asked_otherwise(client: httpx.AsyncClient) -> None:
     assert await page(client) == (IDS[::-1], None)
     assert await page(client, order="asc") == (IDS, None)
-    assert await page(client, sort="latency") == (["d/e f?", "b", "a", "c"], None)
-    assert await page(client, sort="latency", order="asc", intent="find") == (["b", "d/e f?", "c"], None)
+    assert await page(client, sort="latency") == (["d/e f?", "b\n\n", "a", "c"], None)
+    assert await page(client, sort="latency", order="asc", intent="find") == (["b\n\n", "d/e f?", "c"], None)
 
 
 async def test_a_cursor_goes_on_where_the_page_ended(client: httpx.AsyncClient) -> None:
@@ -80,7 +80,7 @@ async def test_a_cursor_goes_on_where_the_page_ended(client: httpx.AsyncClient) 
     while cursor is not None:
         ids, cursor = await page(client, sort="latency", limit=1, cursor=cursor)
         seen += ids
-    assert seen == ["d/e f?", "b", "a", "c"]
+    assert seen == ["d/e f?", "b\n\n", "a", "c"]
 
 
 async def test_a_table_says_in_its_link_where_it_goes_on(client: httpx.AsyncClient) -> None:
@@ -126,7 +126,7 @@ async def test_a_cursor_of_another_order_is_refused(client: httpx.AsyncClient) -
     assert (answer.status_code, answer.json()["code"]) == (400, "invalid_parameter")
 
 
-@pytest.mark.parametrize("id", ["a", "d%2Fe%20f%3F"])
+@pytest.mark.parametrize("id", ["a", "d%2Fe%20f%3F", "b%0A%0A"])
 async def test_one_is_found_by_its_id_whatever_characters_that_has(client: httpx.AsyncClient, id: str) -> None:
     answer = await client.get(f"/interactions/{id}")
     assert answer.status_code == 200
