@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from browser.conftest import NARROW, Watched
+from browser.conftest import NARROW, PATIENCE_MS, Watched
 
 AXE = Path(__file__).parents[2] / "web" / "node_modules" / "axe-core" / "axe.min.js"
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
@@ -31,7 +31,10 @@ async def test_nothing_keeps_anybody_out(watched: Watched, path: str) -> None:
     await watched.page.emulate_media(color_scheme="dark", reduced_motion="reduce")
     assert await violations(watched) == []
     await watched.page.set_viewport_size(NARROW)  # type: ignore[arg-type]
-    assert await watched.page.evaluate("document.documentElement.scrollWidth") <= NARROW["width"]
+    # What is drawn anew for it, such as a chart, comes a moment later.
+    await watched.page.wait_for_function(
+        "width => document.documentElement.scrollWidth <= width", arg=NARROW["width"], timeout=PATIENCE_MS
+    )
 
 
 @pytest.mark.skipif(not AXE.is_file(), reason="axe isn't installed: `make check` does it")
