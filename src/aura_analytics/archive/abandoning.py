@@ -1,6 +1,7 @@
 """Giving up what lay in files of the archive that are gone for good, so that all else goes on. It blocks."""
 
 from collections.abc import Sequence
+from functools import partial
 
 import msgspec
 
@@ -52,7 +53,7 @@ def abandon(archiver: Archiver, *, even_most: bool, now: int) -> Abandoned:
 def _abandon(archiver: Archiver, file: ArchiveFile, *, now: int) -> int:
     count, after = 0, ""
     while ids := archiver.shelf.held_in(file.number, after, STEP):
-        count += archiver.patiently(lambda ids=ids: take_out(archiver, ids, file.number, now=now))  # type: ignore[misc]
+        count += archiver.patiently(partial(take_out, archiver, ids, file.number, now=now))
         after = ids[-1]
     archiver.settle(file)
     archiver.shelf.drop_day(file.day)

@@ -1,6 +1,7 @@
 """Reading files that may be written anew meanwhile, and putting interactions back into the tables. It blocks."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TypeVar
 
 from aura_analytics.archive.course import Archiver
@@ -32,7 +33,7 @@ def found(archiver: Archiver, query_ids: Sequence[str]) -> list[Flat]:
     """Read interactions where they lie in the archive."""
     flats: list[Flat] = []
     for number, ids in _by_file(archiver, query_ids):
-        flats += of_file(archiver, number, lambda file, ids=ids: _named(archiver, file, ids)) or []  # type: ignore[misc]
+        flats += of_file(archiver, number, partial(_named, archiver, ids=ids)) or []
     return flats
 
 
@@ -42,7 +43,7 @@ def put_back(archiver: Archiver, query_ids: Sequence[str], *, now: int) -> int:
     while files := _by_file(archiver, query_ids):
         moved = 0
         for number, ids in files:
-            flats = of_file(archiver, number, lambda file, ids=ids: _named(archiver, file, ids)) or []  # type: ignore[misc]
+            flats = of_file(archiver, number, partial(_named, archiver, ids=ids)) or []
             moved += return_all(archiver, number, flats, now=now)
         if not moved and _by_file(archiver, query_ids) == files:
             raise StoreUnavailable("the archive can't be read: a file lacks what it is said to hold")

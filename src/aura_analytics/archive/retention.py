@@ -1,5 +1,7 @@
 """Deleting what is older than it may be, in the tables and in the archive. It blocks; what was broken off goes on."""
 
+from functools import partial
+
 import msgspec
 
 from aura_analytics.archive.abandoning import take_out
@@ -38,10 +40,10 @@ def delete_before(archiver: Archiver, day: int, *, keeps_totals: bool, now: int)
                 archived += _delete_file(archiver, file, now=now)
     interactions = 0
     while ids := shelf.old_ids(day * DAY_MS, STEP):
-        interactions += archiver.patiently(lambda ids=ids: _delete(archiver, ids, now=now))  # type: ignore[misc]
+        interactions += archiver.patiently(partial(_delete, archiver, ids, now=now))
     conversions = 0
     while ids := shelf.old_conversions(day * DAY_MS, STEP):
-        conversions += archiver.patiently(lambda ids=ids: _delete_conversions(archiver, ids, now=now))  # type: ignore[misc]
+        conversions += archiver.patiently(partial(_delete_conversions, archiver, ids, now=now))
     others = archiver.patiently(lambda: _delete_others(archiver, day * DAY_MS, keeps_totals=keeps_totals))
     return Deleted(interactions=interactions, archived=archived, conversions=conversions, others=others)
 
@@ -52,7 +54,7 @@ def _delete_file(archiver: Archiver, file: ArchiveFile, *, now: int) -> int:
     for flats in list(archiver.in_force(archiver.shelf.file(file.number) or file)):
         for start in range(0, len(flats), STEP):
             ids = [flat[ID] for flat in flats[start : start + STEP]]
-            count += archiver.patiently(lambda ids=ids: take_out(archiver, ids, file.number, now=now))  # type: ignore[misc]
+            count += archiver.patiently(partial(take_out, archiver, ids, file.number, now=now))
     archiver.settle(file)
     archiver.shelf.drop_day(file.day)
     return count

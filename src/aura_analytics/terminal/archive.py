@@ -142,15 +142,14 @@ def restored(settings: Settings, first: int | None, last: int | None) -> Restore
     migrate(settings)
     with opened_archiver(settings) as archiver:
         found = restore(archiver, first=first, last=last, now=now())
-    run(_noted_restored(settings, found))
+    run(_on_record(settings, "archive.restored", found))
     return found
 
 
-async def _noted_restored(settings: Settings, found: Restored) -> None:
+async def _on_record(settings: Settings, action: str, done: Restored | Abandoned) -> None:
     async with opened_store(settings) as store:
-        if found.files:
-            details = msgspec.to_builtins(found)
-            await record(store.keys, actor=actor(), action="archive.restored", details=details)
+        if done.files:
+            await record(store.keys, actor=actor(), action=action, details=msgspec.to_builtins(done))
 
 
 def to_abandon(settings: Settings, *, even_most: bool) -> Abandoned:
@@ -168,15 +167,8 @@ def abandoned(settings: Settings, *, even_most: bool) -> Abandoned:
     migrate(settings)
     with opened_archiver(settings) as archiver:
         done = abandon(archiver, even_most=even_most, now=now())
-    run(_noted_abandoned(settings, done))
+    run(_on_record(settings, "archive.abandoned", done))
     return done
-
-
-async def _noted_abandoned(settings: Settings, done: Abandoned) -> None:
-    async with opened_store(settings) as store:
-        if done.files:
-            details = msgspec.to_builtins(done)
-            await record(store.keys, actor=actor(), action="archive.abandoned", details=details)
 
 
 def listed(settings: Settings) -> list[Row]:
