@@ -2,8 +2,8 @@
 
 The actions: `key.created` (also by rotation, with `rotated_from`), `key.revoked`, `person.forgotten`, `person.exported`,
 `person.allowed`, `interactions.requeued`, `evaluations.retried`; and by the same pattern, a thing and what was done to
-it: `archive.written`, `archive.restored`, `archive.abandoned`, `interactions.deleted`, `backup.made`, `backup.restored`, `d1.imported`,
-`d1.exported`, and `database.copied`, in both of two databases.
+it: `archive.written`, `archive.restored`, `archive.abandoned`, `interactions.deleted`, `backup.made`, `backup.restored`,
+`d1.imported`, `d1.exported`, and `database.copied`, in both of two databases.
 """
 
 from typing import Any
