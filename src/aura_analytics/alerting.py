@@ -7,13 +7,10 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from fastapi import APIRouter
-
 from aura_analytics.alerts.measure import Gauge
 from aura_analytics.alerts.rule import Rule, default_rules, read_rules
 from aura_analytics.alerts.watch import Watch
 from aura_analytics.alerts.webhook import Webhooks
-from aura_analytics.api.alerting import router
 from aura_analytics.errors import SettingsError
 from aura_analytics.settings import Settings
 from aura_analytics.stats.reader import Reader
@@ -68,12 +65,6 @@ def check_alerts(settings: Settings) -> None:
 def make_gauge(settings: Settings, store: Store, reader: Reader) -> Gauge:
     """Make what measures rules."""
     return Gauge(reader, store, budget_usd=settings.eval_daily_budget_usd or None)
-
-
-def alerts_router(settings: Settings, store: Store, reader: Reader) -> APIRouter:
-    """Make the endpoints about alerts."""
-    gauge = make_gauge(settings, store, reader)
-    return router(store, make_alerts(settings), gauge, make_webhooks(settings), watched=is_watched(settings))
 
 
 @asynccontextmanager

@@ -13,12 +13,12 @@ from typing import cast
 import msgspec
 import structlog
 import uvicorn
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 from fastapi_offline import FastAPIOffline
 from starlette.types import ASGIApp
 
-from aura_analytics.alerting import alerts_router, check_alerts, watching
-from aura_analytics.api import failing, insights, interactions, judging, persons, problems, reviewing, session
+from aura_analytics.alerting import check_alerts, is_watched, make_alerts, make_gauge, make_webhooks, watching
+from aura_analytics.api import alerting, failing, insights, interactions, judging, persons, problems, reviewing, session
 from aura_analytics.api.bounds import Bounds, Places, make_bounds
 from aura_analytics.api.cache import Cache
 from aura_analytics.api.connection import LOOK_S, BoundedProtocol, Rounds
@@ -61,6 +61,7 @@ from aura_analytics.projection.port import Verification
 from aura_analytics.recent import Recent
 from aura_analytics.settings import Settings
 from aura_analytics.spans import Tracer
+from aura_analytics.stats.reader import Reader
 from aura_analytics.stats.summary import EvaluationQueue
 from aura_analytics.store import Store, lies_in_a_file, sizes
 from aura_analytics.telemetry.tracing import Traces, check_installed, traced
@@ -174,13 +175,18 @@ def _reading(settings: Settings, store: Store, columns: Columns, sessions: Sessi
         reviewing.router(reader, store),
         persons.router(make_persons(store), store.keys),
         insights.router(reader),
-        alerts_router(settings, store, reader),
+        _alerts(settings, store, reader),
         session.router(sessions),
         state_router(partial(health, store, columns), columns, Verification),
     ):
         reading.include_router(routes)
     problems.install(reading)
     return reading
+
+
+def _alerts(settings: Settings, store: Store, reader: Reader) -> APIRouter:
+    rules, gauge = make_alerts(settings), make_gauge(settings, store, reader)
+    return alerting.router(store, rules, gauge, make_webhooks(settings), watched=is_watched(settings))
 
 
 class Server(uvicorn.Server):

@@ -14,7 +14,7 @@ import pytest
 from acceptance.service import aura, outcome, query, until
 from acceptance.test_security import ID, MINE, OTHER, SECRET, House, body_of, housed, refusal, signed
 from aura_analytics.guard import key
-from aura_analytics.stats.tables import FORMULA
+from aura_analytics.stats.formula import FORMULA
 
 EVIL = "evil.example"
 # Where a spreadsheet, or a terminal, would do something of its own.

@@ -14,7 +14,8 @@ from pydantic import WithJsonSchema
 
 from aura_analytics.errors import ParameterError
 from aura_analytics.stats import tables
-from aura_analytics.stats.tables import Column, harmless
+from aura_analytics.stats.formula import harmless
+from aura_analytics.stats.tables import Column
 
 Form = Literal["json", "csv", "parquet"]
 

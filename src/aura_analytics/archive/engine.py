@@ -16,14 +16,13 @@ from typing import IO, Any, Literal
 import duckdb
 import msgspec
 
+from aura_analytics.archive.message import End, Head, Message, Part, Question, send
 from aura_analytics.archive.statement import TABLE, check, first_line
 from aura_analytics.errors import ParameterError
 
-MODULE = __name__ if __name__ != "__main__" else "aura_analytics.archive.engine"
 # What the process takes beside the engine's memory.
 BESIDE_BYTES = 512 << 20
 BATCH_ROWS = 1_024
-LENGTH_BYTES = 4
 PARTITIONS = "{'date': DATE, 'store_id': VARCHAR}"
 
 Form = Literal["plain", "number", "whole", "json", "text"]
@@ -35,9 +34,6 @@ LARGE = frozenset({"UBIGINT", "HUGEINT", "UHUGEINT"})
 LARGEST = 2**63
 NUMBERS = ("DOUBLE", "FLOAT", "DECIMAL")
 NESTED = ("STRUCT", "MAP", "UNION", "JSON")
-
-Reason = Literal["refused", "memory", "files", "broken"]
-
 
 # What DuckDB says of a statement. Where a file is damaged, it may say anything else.
 OF_THE_QUESTION = (
@@ -55,45 +51,6 @@ OF_THE_QUESTION = (
 )
 
 
-class Question(msgspec.Struct, frozen=True, kw_only=True):
-    """What is asked, and of which files.
-
-    `in_force`: of files that hold rows that count no longer, the ids that do. `columns`: what the table has where there
-    are no files, by name. `alike`: whether all files have the same columns, so that one has to be opened to know them.
-    `spill`: a folder for what doesn't fit into the memory.
-    """
-
-    sql: str
-    files: list[str]
-    in_force: dict[str, list[str]]
-    columns: dict[str, str]
-    alike: bool
-    spill: str
-    memory_mb: int
-    spill_mb: int
-    threads: int
-
-
-class Head(msgspec.Struct, frozen=True, tag="head"):
-    """The columns of the answer."""
-
-    columns: list[str]
-
-
-class Part(msgspec.Struct, frozen=True, tag="part"):
-    """Some rows. Any: what JSON can hold."""
-
-    rows: list[list[Any]]
-
-
-class End(msgspec.Struct, frozen=True, tag="end"):
-    """The end of the answer; with a reason where it is none."""
-
-    reason: Reason | None = None
-    message: str = ""
-
-
-Message = Head | Part | End
 UNREADABLE = End("files", "a file of the archive can't be read; where one was just replaced, ask again")
 
 
@@ -228,22 +185,6 @@ def _listed(files: Sequence[str]) -> str:
     return "[" + ", ".join("'" + file.replace("'", "''") + "'" for file in files) + "]"
 
 
-def received(stream: IO[bytes]) -> Iterator[Message]:
-    """Read messages, until their end or the stream's."""
-    decoder = msgspec.msgpack.Decoder(Message)
-    while len(length := stream.read(LENGTH_BYTES)) == LENGTH_BYTES:
-        body = stream.read(int.from_bytes(length, "big"))
-        if len(body) < int.from_bytes(length, "big"):
-            return
-        yield decoder.decode(body)
-
-
-def _send(stream: IO[bytes], message: Message) -> None:
-    body = msgspec.msgpack.encode(message)
-    stream.write(len(body).to_bytes(LENGTH_BYTES, "big") + body)
-    stream.flush()
-
-
 def _end_with(stream: IO[bytes]) -> None:
     """End when whoever asks has gone, however."""
     stream.read()
@@ -258,7 +199,7 @@ def main() -> None:
     with contextlib.suppress(ValueError, OSError):  # a system that has no such limit
         resource.setrlimit(resource.RLIMIT_DATA, (most, most))
     for message in answer(question):
-        _send(sys.stdout.buffer, message)
+        send(sys.stdout.buffer, message)
     sys.stdout.buffer.flush()
     os._exit(0)
 

@@ -4,11 +4,13 @@ import contextlib
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-
-import duckdb
+from typing import TYPE_CHECKING
 
 from aura_analytics.archive.shape import COLUMNS, Flat
 from aura_analytics.errors import ArchiveError
+
+if TYPE_CHECKING:
+    import duckdb
 
 MEMORY_MB = 256
 # Rows that are in memory at once where a whole file is read.

@@ -16,9 +16,8 @@ from typing import Any
 
 import msgspec
 
-from aura_analytics.archive import engine
-from aura_analytics.archive.engine import End, Head, Message, Part, Question
 from aura_analytics.archive.files import Files
+from aura_analytics.archive.message import ENGINE, End, Head, Message, Part, Question, received
 from aura_analytics.errors import ArchiveError, ParameterError
 
 FOLDER = "query-"
@@ -111,7 +110,7 @@ def _running(question: Question, limits: Limits) -> Iterator[Iterator[Head | Par
     """Have a process answer, for as long as the block lasts and no longer than it may."""
     late = threading.Event()
     process = subprocess.Popen(  # noqa: S603 (our own interpreter and module)
-        [sys.executable, "-m", engine.MODULE],
+        [sys.executable, "-m", ENGINE],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
@@ -143,7 +142,7 @@ def _messages(
     with suppress(BrokenPipeError):
         process.stdin.write(msgspec.json.encode(question) + b"\n")
         process.stdin.flush()
-    if (yield from _heard(engine.received(process.stdout))):
+    if (yield from _heard(received(process.stdout))):
         return
     if late.is_set():
         raise ArchiveError(f"the question took longer than {limits.seconds:g} s")

@@ -1,7 +1,6 @@
 """A list of Structs as a table: its columns by the Struct's annotations, its cells, and the whole of it as Parquet."""
 
 import math
-import re
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
@@ -16,11 +15,6 @@ ColumnType = Literal["BIGINT", "DOUBLE", "BOOLEAN", "VARCHAR", "VARCHAR[]"]
 
 SIMPLE: dict[Any, ColumnType] = {bool: "BOOLEAN", int: "BIGINT", float: "DOUBLE", str: "VARCHAR"}
 LARGEST_INT = 2**63 - 1
-# How a text begins that a spreadsheet would take for a formula, whatever invisible or quoting characters stand before.
-FORMULA = re.compile(
-    r"""[\x00-\x20\x7f-\x9f\s"'`´‘’‚‛“”„‟«»\u00ad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]*"""
-    r"""[=+\-@\t\r\n＝＋－＠﹢﹣﹦﹫−]"""
-)
 # The appender keeps the interpreter's lock for a slice: larger ones would hold up every request meanwhile.
 SLICE_ROWS = 256
 CONFIG: dict[str, str | bool | int | float | list[str]] = {
@@ -60,12 +54,6 @@ def parquet(columns: Sequence[Column], rows: Iterable[tuple[Any, ...]]) -> bytes
         file = Path(folder, "answer.parquet")
         connection.execute(f"COPY answer TO '{file}' (FORMAT parquet, COMPRESSION zstd)")
         return file.read_bytes()
-
-
-def harmless(text: str) -> str:
-    """Keep a text from being a formula; a NUL, which ends a text for some readers, is shown as what can't be shown."""
-    text = text.replace("\0", "\ufffd")
-    return f"'{text}" if FORMULA.match(text) else text
 
 
 def _append(connection: duckdb.DuckDBPyConnection, columns: Sequence[Column], rows: Iterable[tuple[Any, ...]]) -> None:

@@ -20,7 +20,7 @@ from aura_analytics.archive.query import Answer, Counted, Limits, Shelf, asked
 from aura_analytics.archive.shape import COLUMNS, ID
 from aura_analytics.logs import plain
 from aura_analytics.settings import Settings
-from aura_analytics.stats.tables import harmless
+from aura_analytics.stats.formula import harmless
 from aura_analytics.store import migrate
 from aura_analytics.terminal import cells
 from aura_analytics.terminal.reading import HELP_JSON, Database

@@ -17,7 +17,7 @@ import pytest
 from arro3.io import read_parquet
 
 from answering import answering
-from aura_analytics.archive import engine, query
+from aura_analytics.archive import engine, message, query
 from aura_analytics.archive.files import Folder
 from aura_analytics.archive.query import FOLDER, Counted, Limits, Shelf, asked
 from aura_analytics.errors import ArchiveError, ParameterError
@@ -190,7 +190,7 @@ class TestLocked:
     @pytest.fixture
     def connection(self, archive: Path, tmp_path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
         files = [str(archive / name) for name in Folder(archive).names()]
-        question = engine.Question(
+        question = message.Question(
             sql="",
             files=files,
             in_force={},
@@ -246,7 +246,7 @@ class TestInAProcess:
     def test_a_process_that_dies_is_no_answer(
         self, archive: Path, scratch: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(engine, "MODULE", "aura_analytics.no_such_module")
+        monkeypatch.setattr(query, "ENGINE", "aura_analytics.no_such_module")
 
         with pytest.raises(ArchiveError, match="its process has ended"):
             rows("SELECT 1", shelf(archive), scratch)
