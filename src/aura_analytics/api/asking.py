@@ -6,10 +6,11 @@ asked = Annotated[Scope, Depends(scope_dependency(reader))]
 async def get_something(scope: asked) -> Response: ...
 """
 
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Annotated, TypeVar
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import Annotated, Any, TypeVar
 
 from fastapi import Query, Request
+from pydantic import WithJsonSchema
 
 from aura_analytics.api.cache import LASTING
 from aura_analytics.api.parameters import LATENCY, MOMENT, PERIOD, SHARE, TEXT, TEXTS, several
@@ -21,78 +22,68 @@ from aura_analytics.stats.scope import Scope
 Choice = TypeVar("Choice", bound=str)
 
 Text = Annotated[str | None, Query()]
-Texts = list[str] | None
-# What a scope is asked with; an endpoint that takes a part of it says so by `without`.
-FILTERS = frozenset(
-    {*scopes.SEVERAL, *scopes.ONE, "period", "from", "to"}
-    | {f"{name}_{end}" for name in scopes.BOUNDS for end in ("min", "max")}
-)
-Hidden = Query(include_in_schema=False)
+Parameter = dict[str, Any]  # Any: OpenAPI's own object
+STORES = ("store", "storeId", "store_id")
 SOURCES, LABELLED = (several({"type": "string", "enum": list(scopes.TAKEN[name])}) for name in ("source", "label"))
-
-
-def _several(what: str) -> object:
-    return Query(description=f"Only {what}; may be given several times.")
+_SEVERAL = "may be given several times."
+_MOMENT, _LATENCY = "ISO 8601 or epoch ms, included.", "Milliseconds, included."
+_CONFIDENCE = "The recogniser's, 0 to 1, included."
+# Each endpoint's parameters of this kind: the framework would look at them for each anew, which a start would wait for.
+_DESCRIBED: dict[str, tuple[str, WithJsonSchema]] = {
+    "period": ("`<n>m`, `<n>h`, `<n>d` or `all`; default `24h`.", PERIOD),
+    "from": (_MOMENT, MOMENT),
+    "to": (_MOMENT, MOMENT),
+    "store": (f"Only this store; {_SEVERAL}", TEXTS),
+    "intent": (f"Only this intent, or `(none)`; {_SEVERAL}", TEXTS),
+    "model": (f"Only this model, or `(none)`; {_SEVERAL}", TEXTS),
+    "source": (f"Only `voice`, `text` or `test`; {_SEVERAL}", SOURCES),
+    "label": (f"Only `GOOD`, `REVIEW`, `BAD` or `(none)`; {_SEVERAL}", LABELLED),
+    "reason": (f"Only this reason of the label, or `(none)`; {_SEVERAL}", TEXTS),
+    "action": (f"Only this action, or `(none)`; {_SEVERAL}", TEXTS),
+    "user": ("Only this user.", TEXT),
+    "session": ("Only this session.", TEXT),
+    "text": ("Only what was said with this in it, whatever its case.", TEXT),
+    "latency_min": (_LATENCY, LATENCY),
+    "latency_max": (_LATENCY, LATENCY),
+    "confidence_min": (_CONFIDENCE, SHARE),
+    "confidence_max": (_CONFIDENCE, SHARE),
+}
+# What a scope is asked with; an endpoint that takes a part of it says so by `without`.
+FILTERS = frozenset(_DESCRIBED)
+# The one parameter that the framework knows, and that stands for all of them until the document is made.
+_SCOPE = "x-scope"
 
 
 def scope_dependency(reader: Reader) -> Callable[..., Awaitable[Scope]]:
     """Make the dependency that reads a scope, and tells the cache whether its answers depend on the present."""
 
-    async def asked_scope(
-        request: Request,
-        *,
-        period: Annotated[
-            str | None, Query(description="`<n>m`, `<n>h`, `<n>d` or `all`; default `24h`."), PERIOD
-        ] = None,
-        since: Annotated[str | None, Query(alias="from", description="ISO 8601 or epoch ms, included."), MOMENT] = None,
-        until: Annotated[str | None, Query(alias="to", description="ISO 8601 or epoch ms, included."), MOMENT] = None,
-        store: Annotated[Texts, _several("this store"), TEXTS] = None,
-        store_id_camel: Annotated[Texts, Query(alias="storeId", include_in_schema=False)] = None,
-        store_id: Annotated[Texts, Hidden] = None,
-        intent: Annotated[Texts, _several("this intent, or `(none)`"), TEXTS] = None,
-        model: Annotated[Texts, _several("this model, or `(none)`"), TEXTS] = None,
-        source: Annotated[Texts, _several("`voice`, `text` or `test`"), SOURCES] = None,
-        label: Annotated[Texts, _several("`GOOD`, `REVIEW`, `BAD` or `(none)`"), LABELLED] = None,
-        reason: Annotated[Texts, _several("this reason of the label, or `(none)`"), TEXTS] = None,
-        action: Annotated[Texts, _several("this action, or `(none)`"), TEXTS] = None,
-        user: Annotated[str | None, Query(description="Only this user."), TEXT] = None,
-        session: Annotated[str | None, Query(description="Only this session."), TEXT] = None,
-        text: Annotated[
-            str | None, Query(description="Only what was said with this in it, whatever its case."), TEXT
-        ] = None,
-        latency_min: Annotated[str | None, Query(description="Milliseconds, included."), LATENCY] = None,
-        latency_max: Annotated[str | None, Query(description="Milliseconds, included."), LATENCY] = None,
-        confidence_min: Annotated[str | None, Query(description="The recogniser's, 0 to 1, included."), SHARE] = None,
-        confidence_max: Annotated[str | None, Query(description="The recogniser's, 0 to 1, included."), SHARE] = None,
-    ) -> Scope:
+    async def asked_scope(request: Request, _all: Annotated[str | None, Query(alias=_SCOPE)] = None) -> Scope:
+        query = request.query_params
         values: dict[str, str | Sequence[str] | None] = {
-            "period": period,
-            "from": since,
-            "to": until,
-            "store": _stores(store, store_id_camel, store_id),
-            "intent": intent,
-            "model": model,
-            "source": source,
-            "label": label,
-            "reason": reason,
-            "action": action,
-            "user": user,
-            "session": session,
-            "text": text,
-            "latency_min": latency_min,
-            "latency_max": latency_max,
-            "confidence_min": confidence_min,
-            "confidence_max": confidence_max,
+            name: query.getlist(name) if name in scopes.SEVERAL else query.get(name) for name in _DESCRIBED
         }
-        scope = scopes.parse(values, now=reader.now)
+        scope = scopes.parse(values | {"store": _stores(query.getlist(name) for name in STORES)}, now=reader.now)
         request.scope[LASTING] = scope.is_past(reader.answered_until)
         return scope
 
     return asked_scope
 
 
-def _stores(*aliases: Texts) -> Sequence[str] | None:
-    given = [stores for stores in aliases if stores is not None]
+def spelled_out(parameters: Iterable[Parameter]) -> list[Parameter]:
+    """Give an operation's parameters with those of a scope by their names, where it has one."""
+    return [one for given in parameters for one in (_PARAMETERS if given["name"] == _SCOPE else (given,))]
+
+
+def _parameter(name: str, words: str, takes: WithJsonSchema) -> Parameter:
+    schema = {**(takes.json_schema or {}), "title": name.replace("_", " ").title()}
+    return {"name": name, "in": "query", "required": False, "schema": schema, "description": words}
+
+
+_PARAMETERS = tuple(_parameter(name, *told) for name, told in _DESCRIBED.items())
+
+
+def _stores(aliases: Iterable[Sequence[str]]) -> Sequence[str] | None:
+    given = [stores for stores in aliases if stores]
     if len({frozenset(stores) for stores in given}) > 1:
         raise ParameterError("store, storeId and store_id name different stores; give one of them")
     return given[0] if given else None

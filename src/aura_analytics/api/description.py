@@ -14,6 +14,7 @@ from fastapi import FastAPI, Response
 from starlette.types import Receive, Scope, Send
 
 from aura_analytics.api import incoming, outside, refusals
+from aura_analytics.api.asking import spelled_out
 from aura_analytics.api.cache import READINGS, UNKEPT
 from aura_analytics.api.described import WITHOUT
 from aura_analytics.api.refusals import Responses
@@ -160,7 +161,8 @@ def _completed(method: str, path: str, operation: Operation, shelf: Shelf, *, cl
     words = operation.get("description", "")
     left_out = operation.get(WITHOUT, ())
     # Of two of a name, what the route says itself comes last.
-    own = {one["name"]: one for one in operation.get("parameters", ()) if one["name"] not in left_out}
+    named = spelled_out(operation.get("parameters", ()))
+    own = {one["name"]: one for one in named if one["name"] not in left_out}
     parameters = [*own.values(), CORRELATION_HEADER]
     if method == "get" and path.startswith(READINGS) and path not in UNKEPT | outside.STREAMS:
         told, parameters = UNCHANGED | told, [*parameters, TAG_HEADER]

@@ -8,6 +8,7 @@ import httpx
 import msgspec
 import pytest
 
+from aura_analytics.api.asking import FILTERS
 from aura_analytics.api.described import described
 from aura_analytics.api.description import completed
 from aura_analytics.api.incoming import operation
@@ -20,6 +21,7 @@ from aura_analytics.guard.access import ROUTES
 from aura_analytics.ingest.receipt import Receipt
 from aura_analytics.projection import NoColumns
 from aura_analytics.settings import Settings
+from aura_analytics.stats.scope import BOUNDS, ONE, SEVERAL
 from aura_analytics.stats.summary import Summary
 from aura_analytics.store import make_store
 
@@ -87,6 +89,15 @@ def test_a_key_is_needed_where_the_door_asks_for_one() -> None:
     assert closed["GET", "/audit"]["security"] == [{"ApiKey": []}, {"Bearer": []}, {"Session": []}]
     assert closed["GET", "/"]["security"] == opened["GET", "/audit"]["security"] == []
     assert "`admin`" in closed["GET", "/audit"]["description"]
+
+
+def test_all_that_a_scope_is_read_from_is_named(document: Document) -> None:
+    bounds = {f"{name}_{end}" for name in BOUNDS for end in ("min", "max")}
+    assert {*SEVERAL, *ONE, *bounds, "period", "from", "to"} == FILTERS
+    for path in ("/stats/summary", "/interactions", "/insights/causes"):
+        named = [one["name"] for one in document["paths"][path]["get"]["parameters"]]
+        assert set(named) >= FILTERS
+        assert "x-scope" not in named
 
 
 def test_bounds_are_those_of_the_readers(document: Document) -> None:

@@ -10,6 +10,7 @@ import pytest
 from fastapi import FastAPI
 
 from aura_analytics.api import problems
+from aura_analytics.api.asking import spelled_out
 from aura_analytics.api.endpoints import router
 from aura_analytics.stats.summary import EvaluationQueue
 from contract.making import NOW, conversion, conversion_row
@@ -256,6 +257,6 @@ def test_every_answer_is_described(client: httpx.AsyncClient, held: Held) -> Non
     reading.include_router(router(held))
     for path in LISTS + SINGLE:
         operation = reading.openapi()["paths"][f"/stats/{path}"]["get"]
-        names = {parameter["name"] for parameter in operation["parameters"]}
+        names = {parameter["name"] for parameter in spelled_out(operation["parameters"])}
         assert names >= {"store", "period", "from", "to", "intent", "label", "latency_max", "format"}
         assert set(operation["responses"]["200"]["content"]) >= {"application/json", "text/csv"}

@@ -11,6 +11,7 @@ import pytest
 from fastapi import FastAPI
 
 from aura_analytics.api import judging, problems
+from aura_analytics.api.asking import spelled_out
 from aura_analytics.events.records import Verdict
 from contract.making import NOW, verdict
 from unit.api.conftest import Reach
@@ -125,6 +126,12 @@ async def test_both_ways_are_described(client: httpx.AsyncClient) -> None:
     document = (await client.get("/openapi.json")).json()
     for method in ("get", "post"):
         operation = document["paths"][PATH][method]
-        assert {one["name"] for one in operation["parameters"]} >= {"store", "period", "from", "to", "format"}
+        assert {one["name"] for one in spelled_out(operation["parameters"])} >= {
+            "store",
+            "period",
+            "from",
+            "to",
+            "format",
+        }
         assert "application/json" in operation["responses"]["200"]["content"]
     assert "requestBody" in document["paths"][PATH]["post"]

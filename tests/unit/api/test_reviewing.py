@@ -11,6 +11,7 @@ from fastapi import FastAPI
 from starlette.types import Receive, Scope, Send
 
 from aura_analytics.api import problems, reviewing
+from aura_analytics.api.asking import spelled_out
 from aura_analytics.guard.door import PRINCIPAL
 from aura_analytics.guard.principal import Principal
 from aura_analytics.stats.reviewing import LEASE_MS
@@ -217,7 +218,13 @@ async def test_what_cannot_be_asked_is_refused(here: Here, parameters: dict[str,
 async def test_both_are_described(here: Here) -> None:
     paths = (await here.http.get("/openapi.json")).json()["paths"]
     asked = paths[QUEUE]["get"]
-    assert {one["name"] for one in asked["parameters"]} >= {"store", "period", "limit", "reviewer", "order"}
+    assert {one["name"] for one in spelled_out(asked["parameters"])} >= {
+        "store",
+        "period",
+        "limit",
+        "reviewer",
+        "order",
+    }
     assert "unbiased" in asked["description"]
     told = paths["/evaluations/{query_id}"]["post"]
     schema = told["requestBody"]["content"]["application/json"]["schema"]
