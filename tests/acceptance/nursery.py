@@ -2,11 +2,12 @@
 
 Most of what a start costs is loading modules, and hundreds of tests start something. What a start itself is like is for
 the tests that start `COMMAND` (or `make demo`) as people do. A process here has its own pid, folder, environment, files
-and group, runs `main` with its arguments, and is killed and waited for as any other; what it starts in its turn is
-started in the usual way.
+and group, runs `main` with its arguments, and is killed and waited for as any other; it ends without taking apart what
+it has loaded, and what it starts in its turn is started in the usual way.
 """
 
 import atexit
+import gc
 import json
 import os
 import select
@@ -15,8 +16,9 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import cache
 from importlib import import_module
@@ -160,6 +162,8 @@ def _load() -> None:
     """Load what the command loads, also what it leaves for when it is needed."""
     for module in ("cli", "app", "store.postgres"):
         import_module(f"aura_analytics.{module}")
+    gc.collect()
+    gc.freeze()  # what is there stays; looking at it again and again would copy all of it into each process
 
 
 def _welcome(door: socket.socket) -> None:
@@ -201,8 +205,30 @@ def _become(wanted: dict[str, Any], files: list[int]) -> NoReturn:  # Any: what 
     os.environ.update(wanted["env"])
     time.tzset()
     sys.argv = [str(COMMAND), *wanted["arguments"]]
-    import_module("aura_analytics.cli").main()
-    os._exit(70)  # it ends by itself
+    _end(_status_of(import_module("aura_analytics.cli").main))
+
+
+def _status_of(main: Callable[[], NoReturn]) -> int:
+    """Run it to its end, and tell what the interpreter would end with."""
+    try:
+        main()
+    except SystemExit as ended:
+        if ended.code is None or isinstance(ended.code, int):
+            return ended.code or 0
+        sys.stderr.write(f"{ended.code}\n")
+    except BaseException:  # noqa: BLE001 (the process's edge, where the interpreter does the same)
+        sys.excepthook(*sys.exc_info())
+    return 1
+
+
+def _end(status: int) -> NoReturn:
+    """End as the interpreter does, but for taking apart all that it has loaded, of which nothing is anybody's."""
+    threading._shutdown()
+    atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):
+            stream.flush()
+    os._exit(status)
 
 
 if __name__ == "__main__":
