@@ -38,10 +38,10 @@ docs: $(DEVELOPMENT) ## Build the documentation as a site, in site/
 	@$(SITE)
 
 test: $(DEVELOPMENT) $(WEB) $(WORKER) ## All tests; TEST_POSTGRES_URL may name a PostgreSQL to use, HYPOTHESIS_PROFILE=thorough tries more examples
-	@$(BIN)/pytest -n 4 --dist worksteal
+	@$(BIN)/pytest -n 3 --dist worksteal
 
 check: lint ## What lint does, and the tests that start no service (UNIT_TESTS=no leaves those to `make test`)
-	@$(if $(filter no,$(UNIT_TESTS)),:,$(BIN)/pytest -q -n 4 tests/unit)
+	@$(if $(filter no,$(UNIT_TESTS)),:,$(BIN)/pytest -q -n 3 tests/unit)
 
 lint: $(DEVELOPMENT) $(WEB) $(WORKER) ## Format, lint, types, architecture: all that runs no test
 	@$(BIN)/ruff format --check .

@@ -1,5 +1,6 @@
 """What a run of tests shares: one PostgreSQL, whichever worker needs it first."""
 
+import gc
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,12 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_configure_node(node: Any) -> None:  # Any: the plugin that makes workers has no types
     """Tell a worker."""
     node.workerinput["postgres"] = str(node.config.stash[FOLDER])
+
+
+def pytest_collection_finish() -> None:
+    """Look for garbage no more among thousands of tests that stay until the end."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
