@@ -59,6 +59,11 @@ async def test_what_is_given_up_moves_nothing_when_it_comes(watcher: Watched) ->
     await expect(watcher.page.get_by_role("region", name="Given up")).to_be_in_viewport()
 
 
+async def test_a_link_to_what_is_given_up_leads_there_although_it_comes_late(watcher: Watched) -> None:
+    page = await watcher.open("/pipeline?period=24h#given-up")
+    await expect(page.get_by_role("region", name="Given up")).to_be_in_viewport()
+
+
 async def test_failures_are_shown_with_their_causes_and_tried_again(
     watcher: Watched, judged: Service, model: Model
 ) -> None:

@@ -1,4 +1,4 @@
-import { useState } from "preact/hooks";
+import { useEffect, useState } from "preact/hooks";
 import { asProblem, type Failed, type Problem, post, type Retried } from "../api.ts";
 import { ago, count } from "../format.ts";
 import { refresh } from "../live.ts";
@@ -43,7 +43,12 @@ export function Failures({ at }: { at: Navigation }) {
     }
   };
   const total = found.data?.total ?? 0;
-  if (total === 0 && told === null && problem === null && (found.data !== null || found.isLoading)) return null;
+  const isThere = total > 0 || told !== null || problem !== null || (found.data === null && !found.isLoading);
+  useEffect(() => {
+    // Whoever was sent here came before it did.
+    if (isThere && location.hash === `#${FAILURES}`) document.getElementById(FAILURES)?.scrollIntoView();
+  }, [isThere]);
+  if (!isThere) return null;
   return (
     <Panel
       title="Given up"
