@@ -42,7 +42,8 @@ def is_damage(error: duckdb.Error) -> bool:
 class State(msgspec.Struct, frozen=True, kw_only=True):
     """Whose copy a file holds, up to which point of that database's feed, and whether it was ever whole.
 
-    `attribution_ms`: how long before a conversion the interaction may lie that it is owed to.
+    `attribution_ms`: how long before a conversion the interaction may lie that it is owed to. `ahead`: a later point, of
+    whose changes some are in the table already.
     """
 
     version: str
@@ -51,6 +52,7 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
     attribution_ms: int
     point: FeedPoint
     complete: bool
+    ahead: FeedPoint | None = None
 
 
 class ColumnFile:
@@ -159,6 +161,7 @@ class ColumnFile:
         around: Surroundings | None = None,
         *,
         gone_conversions: Sequence[str] = (),
+        ahead: FeedPoint | None = None,
     ) -> set[int]:
         """Take in what changed, and where the feed stands now, in one transaction; give the moments that changed.
 
@@ -169,6 +172,7 @@ class ColumnFile:
             conversions: what else came.
             around: what the row database says about the interactions' sessions, which spares looking for it.
             gone_conversions: those that were erased.
+            ahead: a later point, of whose changes some are here or in the table already.
         """
         moments: set[int] = set()
 
@@ -189,7 +193,8 @@ class ColumnFile:
                 remnants.clear(cursor, gone)
             if gone or gone_conversions:
                 self.erased_at = time.monotonic()
-            cursor.execute(schema.WRITE_STATE, [upto.position, upto.moment])
+            further = (None, None) if ahead is None else (ahead.position, ahead.moment)
+            cursor.execute(schema.WRITE_STATE, [upto.position, upto.moment, *further])
 
         self._transact(change, rows)
         return moments
@@ -363,6 +368,7 @@ class ColumnFile:
             attribution_ms=row[3],
             point=FeedPoint(position=row[4], moment=row[5]),
             complete=row[6],
+            ahead=None if row[7] is None else FeedPoint(position=row[7], moment=row[8]),
         )
 
 

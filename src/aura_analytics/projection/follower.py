@@ -91,6 +91,7 @@ class Projection:
         self._progress = 0.0
         self._follower = f"columns-{secrets.token_hex(4)}"
         self._point = self._acknowledged = FeedPoint(position=0, moment=0)
+        self._ahead: FeedPoint | None = None  # up to here the columns hold some of what changed after the point
         self._applied_at, self._taken, self._behind, self._acknowledged_at = 0, 0, False, 0.0
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -140,7 +141,7 @@ class Projection:
         if self._phase == "following" and staleness_ms and self._clock() - self._applied_at <= staleness_ms:
             return self._point
         head = await self._store.feed_head()
-        if self._phase == "following" and not await self._store.knows(self._point):  # put back from a copy meanwhile
+        if self._phase == "following" and not await self._is_known():  # put back from a copy meanwhile
             await self.rebuild()
         if self._holds(head):
             return self._point
@@ -254,12 +255,20 @@ class Projection:
         """Go on from what a file holds, if it is a whole copy of this database and the feed goes on from there."""
         if not state.complete or state.identity != await self._store.identity():
             return False
-        if not await self._store.knows(state.point) or self._phase == "rebuilding":
+        self._point, self._ahead = state.point, state.ahead
+        if not await self._is_known() or self._phase == "rebuilding":
             return False
         self._follower = state.follower
-        self._point = state.point
         await self._tell("following")
         return True
+
+    async def _is_known(self) -> bool:
+        """Whether the feed has all that the columns have of it: one that was put back lacks what came after the copy."""
+        return await self._store.knows(self._point) and (self._ahead is None or await self._store.knows(self._ahead))
+
+    def _further(self, point: FeedPoint) -> FeedPoint | None:
+        """Give the point up to which the columns hold something, if that lies after another one."""
+        return self._ahead if self._ahead is not None and self._ahead.position > point.position else None
 
     async def _rebuild(self) -> None:
         """Fill an empty table from a snapshot; what changes meanwhile comes over the feed afterwards."""
@@ -274,8 +283,8 @@ class Projection:
         )
         done = await rebuild.fill_all(self._columns, self._write)
         await self._write(self._columns.complete)
-        await self._write(self._columns.apply, (), (), point)
-        self._point = point
+        self._point, self._ahead = point, await self._store.feed_head()  # the snapshots are later than the point
+        await self._write(partial(self._columns.apply, ahead=self._further(point)), (), (), point)
         await self._catch_up()
         self._progress = 1.0
         log.info("projection_rebuilt", interactions=done, seconds=round(time.perf_counter() - started, 2))
@@ -311,7 +320,7 @@ class Projection:
     async def _catch_up(self) -> None:
         """Take all that was committed when this began; what comes meanwhile gathers for the next time."""
         self._taken = 0
-        if not await self._store.knows(self._point):
+        if not await self._is_known():
             raise FeedLost("the feed isn't the one that was followed")
         head = await self._store.feed_head()
         while self._point.position < head.position:
@@ -329,19 +338,25 @@ class Projection:
     async def _apply(self, changes: Changes) -> None:
         """Take changes in steps that hold little text; only the last one moves the point, so a step may come twice."""
         ids = changes.query_ids
+        self._ahead = self._further(changes.upto) or changes.upto
+        apply = partial(self._columns.apply, ahead=self._ahead)
+        apply_last = partial(self._columns.apply, ahead=self._further(changes.upto))
         conversions = await self._store.conversion_rows(changes.conversion_ids) if changes.conversion_ids else []
         if gone := set(changes.conversion_ids) - {row[0] for row in conversions}:
-            await self._write(partial(self._columns.apply, gone_conversions=list(gone)), (), (), self._point)
+            await self._write(partial(apply, gone_conversions=list(gone)), (), (), self._point)
         while ids:
             step, ids = ids[: self._step], ids[self._step :]
             rows = await self._store.wide_rows(step)
             size = sum(len(cell) for row in rows for cell in row if isinstance(cell, str)) + 1
             self._step = max(16, min(APPLY_IDS, len(step) * STEP_TEXT // size, 4 * self._step))
             around = await self._store.surroundings(step, sessions_of(rows))
-            upto, last = (self._point, ()) if ids else (changes.upto, conversions)
-            self._unsettled.touch(await self._write(self._columns.apply, step, rows, upto, last, around))
+            if ids:
+                self._unsettled.touch(await self._write(apply, step, rows, self._point, (), around))
+            else:
+                self._unsettled.touch(await self._write(apply_last, step, rows, changes.upto, conversions, around))
         if not changes.query_ids:
-            await self._write(self._columns.apply, (), (), changes.upto, conversions)
+            await self._write(apply_last, (), (), changes.upto, conversions)
+        self._ahead = self._further(changes.upto)
 
     async def _tend(self) -> None:
         """Settle cubes and publish hours beside the feed; what fails is logged and tried again, for nothing is lost."""

@@ -6,7 +6,7 @@ from aura_analytics.store.port import WIDE_COLUMNS
 
 # Counts up with every change of what the file holds; one of another version, or of another version of DuckDB, whose
 # hashes may differ, is thrown away and rebuilt.
-VERSION = f"4, DuckDB {duckdb.__version__}"
+VERSION = f"5, DuckDB {duckdb.__version__}"
 
 TYPES = {
     "id": "VARCHAR",
@@ -49,13 +49,18 @@ CREATE_INTERACTIONS = f"CREATE TABLE interactions ({', '.join(f'{name} {kind}' f
 CREATE_STATE = """
 CREATE TABLE projection_state (
     version VARCHAR, identity VARCHAR, follower VARCHAR, attribution_ms BIGINT, position BIGINT, moment BIGINT,
-    complete BOOLEAN
+    complete BOOLEAN, ahead_position BIGINT, ahead_moment BIGINT
 )
 """
 
-READ_STATE = "SELECT version, identity, follower, attribution_ms, position, moment, complete FROM projection_state"
-WRITE_STATE = "UPDATE projection_state SET position = ?, moment = ?, complete = true"
-BEGIN_STATE = "INSERT INTO projection_state VALUES (?, ?, ?, ?, ?, ?, false)"
+READ_STATE = """
+SELECT version, identity, follower, attribution_ms, position, moment, complete, ahead_position, ahead_moment
+FROM projection_state
+"""
+WRITE_STATE = """
+UPDATE projection_state SET position = ?, moment = ?, complete = true, ahead_position = ?, ahead_moment = ?
+"""
+BEGIN_STATE = "INSERT INTO projection_state VALUES (?, ?, ?, ?, ?, ?, false, NULL, NULL)"
 
 # Old forms of the rows that are about to come; the range of time lets the scan skip nearly all of the table.
 DELETE_CHANGED = """

@@ -6,8 +6,9 @@ import shutil
 import sqlite3
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import closing
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from aura_analytics.projection import Projection, Question, follower, rebuild
 from aura_analytics.projection.columns import ColumnFile
 from aura_analytics.projection.coverage import DAY_MS
 from aura_analytics.store import Store
-from aura_analytics.store.port import Changes, FeedPoint, Part, WideRow
+from aura_analytics.store.port import Changes, FeedPoint, Part, Surroundings, WideRow
 from contract.making import LATER, LEASE_MS, NOW, conversion, outcome, query, verdicts
 from unit.projection.running import (
     Projections,
@@ -448,6 +449,38 @@ async def test_an_older_copy_of_the_database_put_back_is_noticed(
         await store.append([query(f"other{n}")])
     projection = await projections.built(store, columns)
     assert await assert_equal(store, projection) == 30 + appended_since
+
+
+async def test_a_copy_put_back_while_changes_were_half_taken_is_noticed(
+    stores: Stores, tmp_path: Path, columns: Path, projections: Projections, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is half taken moves no point, and the point before it is one that the copy knows."""
+    live, backup = tmp_path / "live.db", tmp_path / "backup.db"
+    store = await stores.open(live)
+    await store.append(interactions(30))
+    await projections.stop(await projections.built(store, columns))
+    await stores.close(store)
+    shutil.copy(live, backup)
+
+    store = await stores.open(live)
+    projection = await projections.built(store, columns)
+    surroundings, steps, halted = store.surroundings, count(1), asyncio.Event()
+
+    async def halting(*asked: Sequence[str]) -> Surroundings:
+        if next(steps) == 2:
+            halted.set()
+            await asyncio.Event().wait()
+        return await surroundings(*asked)
+
+    monkeypatch.setattr(store, "surroundings", halting)
+    await store.append([query(f"lost{n}") for n in range(2_000)])
+    await asyncio.wait_for(halted.wait(), 10)
+    await projections.stop(projection)
+    await stores.close(store)
+
+    shutil.copy(backup, live)
+    store = await stores.open(live)
+    assert await assert_equal(store, await projections.built(store, columns)) == 30
 
 
 async def test_a_copy_that_stood_still_for_too_long_is_rebuilt(
