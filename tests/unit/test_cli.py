@@ -1,7 +1,6 @@
 """The command line by itself: what it brings into memory before it knows which command is meant."""
 
-import subprocess
-import sys
+from loading import loaded_by
 
 # What only some commands need: servers, the engine of the columns, models and their providers, and what counts words.
 HEAVY = {
@@ -21,7 +20,6 @@ HEAVY = {
 
 
 def test_a_command_does_not_wait_for_what_others_need() -> None:
-    program = "import sys, aura_analytics.cli; print(*{name.partition('.')[0] for name in sys.modules})"
-    loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.split()
-    assert {"msgspec", "typer"} <= set(loaded)
-    assert HEAVY & set(loaded) == set()
+    loaded = loaded_by("aura_analytics.cli")
+    assert {"msgspec", "typer"} <= loaded
+    assert HEAVY & loaded == set()

@@ -1,4 +1,7 @@
-"""Following the feed: the columns stay at most a moment behind, and a reader waits for that moment."""
+"""Following the feed: the columns stay at most a moment behind, and a reader waits for that moment.
+
+It is over 400 lines: following, starting over and answering hang on one state, the phase, and are read together.
+"""
 
 import asyncio
 import contextlib
@@ -19,6 +22,7 @@ from aura_analytics.projection.columns import ColumnFile, State, is_damage
 from aura_analytics.projection.coverage import DAY_MS
 from aura_analytics.projection.port import Phase, ProjectionStatus, Verification
 from aura_analytics.projection.question import Question
+from aura_analytics.projection.reach import Reach
 from aura_analytics.projection.rebuild import Rebuild
 from aura_analytics.projection.renewal import Renewal
 from aura_analytics.projection.unsettled import Unsettled
@@ -90,8 +94,8 @@ class Projection:
         self._phase: Phase = "starting"
         self._progress = 0.0
         self._follower = f"columns-{secrets.token_hex(4)}"
-        self._point = self._acknowledged = FeedPoint(position=0, moment=0)
-        self._ahead: FeedPoint | None = None  # up to here the columns hold some of what changed after the point
+        self._reach = Reach()
+        self._acknowledged = self._point
         self._applied_at, self._taken, self._behind, self._acknowledged_at = 0, 0, False, 0.0
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -141,7 +145,7 @@ class Projection:
         if self._phase == "following" and staleness_ms and self._clock() - self._applied_at <= staleness_ms:
             return self._point
         head = await self._store.feed_head()
-        if self._phase == "following" and not await self._is_known():  # put back from a copy meanwhile
+        if self._phase == "following" and not await self._reach.is_known(self._store):  # put back from a copy meanwhile
             await self.rebuild()
         if self._holds(head):
             return self._point
@@ -219,6 +223,10 @@ class Projection:
         """Leave no byte in the file of what was erased; it would be done by itself a moment later."""
         await self._renewal.renew(self._write, self._aside, at_once=True)
 
+    @property
+    def _point(self) -> FeedPoint:
+        return self._reach.point
+
     def _holds(self, head: FeedPoint) -> bool:
         return self._phase == "following" and self._point.position >= head.position
 
@@ -255,20 +263,12 @@ class Projection:
         """Go on from what a file holds, if it is a whole copy of this database and the feed goes on from there."""
         if not state.complete or state.identity != await self._store.identity():
             return False
-        self._point, self._ahead = state.point, state.ahead
-        if not await self._is_known() or self._phase == "rebuilding":
+        reach = Reach(state.point, state.ahead)
+        if not await reach.is_known(self._store) or self._phase == "rebuilding":
             return False
-        self._follower = state.follower
+        self._follower, self._reach = state.follower, reach
         await self._tell("following")
         return True
-
-    async def _is_known(self) -> bool:
-        """Whether the feed has all that the columns have of it: one that was put back lacks what came after the copy."""
-        return await self._store.knows(self._point) and (self._ahead is None or await self._store.knows(self._ahead))
-
-    def _further(self, point: FeedPoint) -> FeedPoint | None:
-        """Give the point up to which the columns hold something, if that lies after another one."""
-        return self._ahead if self._ahead is not None and self._ahead.position > point.position else None
 
     async def _rebuild(self) -> None:
         """Fill an empty table from a snapshot; what changes meanwhile comes over the feed afterwards."""
@@ -283,8 +283,8 @@ class Projection:
         )
         done = await rebuild.fill_all(self._columns, self._write)
         await self._write(self._columns.complete)
-        self._point, self._ahead = point, await self._store.feed_head()  # the snapshots are later than the point
-        await self._write(partial(self._columns.apply, ahead=self._further(point)), (), (), point)
+        self._reach = Reach(point).begun(await self._store.feed_head())  # the snapshots are later than the point
+        await self._write(partial(self._columns.apply, ahead=self._reach.ahead), (), (), point)
         await self._catch_up()
         self._progress = 1.0
         log.info("projection_rebuilt", interactions=done, seconds=round(time.perf_counter() - started, 2))
@@ -320,7 +320,7 @@ class Projection:
     async def _catch_up(self) -> None:
         """Take all that was committed when this began; what comes meanwhile gathers for the next time."""
         self._taken = 0
-        if not await self._is_known():
+        if not await self._reach.is_known(self._store):
             raise FeedLost("the feed isn't the one that was followed")
         head = await self._store.feed_head()
         while self._point.position < head.position:
@@ -328,7 +328,6 @@ class Projection:
             if changes.upto == self._point:  # what is committed can't be told yet: something before it still may be
                 break
             await self._apply(changes)
-            self._point = changes.upto
             self._taken += len(changes.query_ids)
             await self._tell()
         self._behind = self._point.position < head.position
@@ -338,25 +337,24 @@ class Projection:
     async def _apply(self, changes: Changes) -> None:
         """Take changes in steps that hold little text; only the last one moves the point, so a step may come twice."""
         ids = changes.query_ids
-        self._ahead = self._further(changes.upto) or changes.upto
-        apply = partial(self._columns.apply, ahead=self._ahead)
-        apply_last = partial(self._columns.apply, ahead=self._further(changes.upto))
+        begun, done = self._reach.begun(changes.upto), self._reach.done(changes.upto)
+        self._reach = begun
         conversions = await self._store.conversion_rows(changes.conversion_ids) if changes.conversion_ids else []
         if gone := set(changes.conversion_ids) - {row[0] for row in conversions}:
-            await self._write(partial(apply, gone_conversions=list(gone)), (), (), self._point)
+            apply = partial(self._columns.apply, gone_conversions=list(gone), ahead=begun.ahead)
+            await self._write(apply, (), (), begun.point)
         while ids:
             step, ids = ids[: self._step], ids[self._step :]
             rows = await self._store.wide_rows(step)
             size = sum(len(cell) for row in rows for cell in row if isinstance(cell, str)) + 1
             self._step = max(16, min(APPLY_IDS, len(step) * STEP_TEXT // size, 4 * self._step))
             around = await self._store.surroundings(step, sessions_of(rows))
-            if ids:
-                self._unsettled.touch(await self._write(apply, step, rows, self._point, (), around))
-            else:
-                self._unsettled.touch(await self._write(apply_last, step, rows, changes.upto, conversions, around))
+            reach, last = (begun, ()) if ids else (done, conversions)
+            apply = partial(self._columns.apply, ahead=reach.ahead)
+            self._unsettled.touch(await self._write(apply, step, rows, reach.point, last, around))
         if not changes.query_ids:
-            await self._write(apply_last, (), (), changes.upto, conversions)
-        self._ahead = self._further(changes.upto)
+            await self._write(partial(self._columns.apply, ahead=done.ahead), (), (), done.point, conversions)
+        self._reach = done
 
     async def _tend(self) -> None:
         """Settle cubes and publish hours beside the feed; what fails is logged and tried again, for nothing is lost."""

@@ -1,7 +1,6 @@
 """What a program takes in with the client."""
 
-import subprocess
-import sys
+from loading import loaded_by
 
 HEAVY = {
     "duckdb",
@@ -17,7 +16,6 @@ HEAVY = {
 
 
 def test_it_brings_nothing_heavy() -> None:
-    program = "import sys, aura_analytics.client; print(*{name.partition('.')[0] for name in sys.modules})"
-    loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.split()
-    assert {"httpx", "msgspec"} <= set(loaded)
-    assert HEAVY & set(loaded) == set()
+    loaded = loaded_by("aura_analytics.client")
+    assert {"httpx", "msgspec"} <= loaded
+    assert HEAVY & loaded == set()
